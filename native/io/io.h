@@ -1,0 +1,115 @@
+// Io: everything the native core asks of the world, so that one test double can be the whole world.
+// Files, sockets, readiness, clock, randomness. Backends: epoll (what ships), sim (virtual time, seeded faults).
+//
+// Threads: an Io belongs to one thread, its reactor's; only wake() may be called from others. Handles are
+// process-wide: a file opened through one Io may be read through another (positional reads only).
+// Calls on files complete before they return, but appends: submit() → WriteOp::done, inline on the usual
+// backend, later on another (a stalled directory, the simulator). Durability: nothing survives a crash but
+// what sync() covered, and a name only after sync_directory() of its parent.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../base/status.h"
+
+namespace ottla {
+
+using Handle = int;  // a file or a socket; -1 is none
+constexpr Handle kNoHandle = -1;
+
+enum class OpenMode : uint8_t {
+  kRead,             // must exist
+  kReadWrite,        // must exist
+  kReadWriteCreate,  // created when missing
+  kCreateExclusive,  // kExists when present
+  kTruncate,         // created or emptied
+};
+
+struct FileInfo {
+  int64_t bytes = 0;
+  int64_t modified_ms = 0;
+  bool is_directory = false;
+};
+
+// One gathered append. The memory behind `iov` stays valid until done(). The op is the caller's.
+struct WriteOp {
+  Handle file = kNoHandle;
+  int64_t position = 0;
+  const iovec* iov = nullptr;
+  int iov_count = 0;
+  // On failure any prefix may have reached the file.
+  void (*done)(WriteOp* op, Status status) = nullptr;
+  void* context = nullptr;
+};
+
+struct SocketAddress {
+  std::string host;  // numeric IPv4 or IPv6; empty: every interface
+  uint16_t port = 0;
+};
+
+struct Event {
+  void* tag = nullptr;  // what watch() was given
+  bool readable = false;
+  bool writable = false;
+  bool hangup = false;  // error or both directions closed
+};
+
+class Io {
+ public:
+  virtual ~Io() = default;
+
+  // Clock and randomness.
+  virtual int64_t now_us() = 0;   // monotonic, microseconds
+  virtual int64_t wall_ms() = 0;  // milliseconds since 1970
+  virtual uint64_t random() = 0;
+
+  // Files.
+  virtual Status open(const std::string& path, OpenMode mode, Handle* file) = 0;
+  virtual Status close(Handle file) = 0;
+  // Reads up to `bytes`; *got is less only at the end of the file.
+  virtual Status read(Handle file, void* into, size_t bytes, int64_t position, size_t* got) = 0;
+  // Writes all of it, or fails with any prefix written.
+  virtual Status write(Handle file, const void* from, size_t bytes, int64_t position) = 0;
+  virtual void submit(WriteOp* op) = 0;
+  virtual Status sync(Handle file) = 0;  // data and length
+  virtual Status truncate(Handle file, int64_t bytes) = 0;
+  // Allocates blocks up to position+bytes without changing the length (KEEP_SIZE).
+  virtual Status allocate(Handle file, int64_t position, int64_t bytes) = 0;
+  virtual Status file_bytes(Handle file, int64_t* bytes) = 0;
+  virtual Status stat(const std::string& path, FileInfo* info) = 0;
+  virtual Status list(const std::string& directory, std::vector<std::string>* names) = 0;
+  virtual Status make_directory(const std::string& path) = 0;  // ok when it exists
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;  // a file, or an empty directory
+  virtual Status sync_directory(const std::string& path) = 0;
+
+  // Sockets: non-blocking, TCP_NODELAY; kWouldBlock when nothing can be done now.
+  // `congestion_control` may be empty (the system's).
+  virtual Status listen(const SocketAddress& at, int backlog, const char* congestion_control,
+                        Handle* listener, uint16_t* port) = 0;
+  virtual Status accept(Handle listener, Handle* socket, SocketAddress* peer) = 0;
+  virtual Status connect(const SocketAddress& to, Handle* socket) = 0;  // writable when established
+  virtual Status connect_result(Handle socket) = 0;
+  virtual Status receive(Handle socket, void* into, size_t bytes, size_t* got) = 0;  // kClosed at end
+  virtual Status send(Handle socket, const iovec* iov, int count, bool more, size_t* sent) = 0;
+  virtual Status send_file(Handle socket, Handle file, int64_t position, size_t bytes,
+                           size_t* sent) = 0;
+  virtual Status set_buffers(Handle socket, int send_bytes, int receive_bytes) = 0;  // -1: system's
+  virtual void shutdown_write(Handle socket) = 0;
+  virtual void close_socket(Handle socket) = 0;
+
+  // Readiness (level-triggered). watch() again changes the interest; unwatch before close.
+  virtual void watch(Handle socket, void* tag, bool readable, bool writable) = 0;
+  virtual void unwatch(Handle socket) = 0;
+  // Waits until something is ready, wake() was called or timeout_us passed (<0: no limit, 0: look only).
+  // Returns how many events were written. A wake() before poll() is not lost.
+  virtual int poll(Event* events, int count_max, int64_t timeout_us) = 0;
+  virtual void wake() = 0;  // any thread
+};
+
+}  // namespace ottla
