@@ -1,0 +1,225 @@
+// DataPlane: the only door to the bytes. Verbs go down as plain calls, facts come up through rings drained in
+// batches, tables are shared memory. Two implementations keep this contract: native.ts and model.ts
+// (test/plane/contract.test.ts). Every verb and fact about a partition carries its leader epoch; stale ones are
+// counted and ignored. Payloads are copied before a verb returns. (docs/SEAM.md)
+
+/** A partition's place in the tables; allocated by TypeScript, free again once `retire` is done. */
+export type Slot = number
+/** A connection: reactor, index and generation in one number; never reused within a process. */
+export type ConnId = number
+/** Names a verb's completion: any integer of the caller's, echoed by `done` or `data`. */
+export type Ticket = number
+
+export interface PlaneOptions {
+  /** 0: one, and more from five cores on. */
+  reactors?: number
+  nodeId: number
+  /** socket.request.max.bytes */
+  requestBytesMax?: number
+  connectionsMax?: number
+  connectionsPerIpMax?: number
+  connectionsMaxIdleMs?: number
+  /** fetch.max.bytes */
+  fetchBytesMax?: number
+  /** max.incremental.fetch.session.cache.slots */
+  fetchSessionsMax?: number
+  /** TCP congestion control of accepted sockets; '' is the system's. */
+  congestionControl?: string
+  socketSendBytes?: number
+  socketReceiveBytes?: number
+  /** 'header' checks compressed batches by their header; 'full' opens them, as Kafka does. */
+  produceValidation?: 'header' | 'full'
+  producerIdExpirationMs?: number
+  recoveryThreads?: number
+  /** 'allow': no authorizer, every verdict is yes. 'ask': a missing verdict parks the request. */
+  verdicts?: 'allow' | 'ask'
+  /** 'copy' reads file fragments into memory (tests); 'plain' sends files with sendfile. */
+  transport?: 'plain' | 'copy'
+}
+
+export interface ListenOptions {
+  /** The caller's number for this listener, echoed in facts. */
+  listener: number
+  /** Numeric address; '' is every interface. */
+  host: string
+  /** 0 picks a free port. */
+  port: number
+  /** true: Produce and Fetch are served by C++; false (controller listener): every frame comes up. */
+  data: boolean
+}
+
+/** A partition's settings that the data plane needs: the topic's configuration, resolved. */
+export interface PartitionConfig {
+  segmentBytesMax: number
+  segmentMs: number
+  segmentIndexBytesMax: number
+  indexIntervalBytes: number
+  messageBytesMax: number
+  minInsyncReplicas: number
+  compacted: boolean
+  /** message.timestamp.type=LogAppendTime: the broker stamps batches. */
+  isLogAppendTime: boolean
+  timestampBeforeMsMax: number
+  timestampAfterMsMax: number
+  preallocate: boolean
+  /** Number.MAX_SAFE_INTEGER: never. */
+  flushMessages: number
+  flushMs: number
+}
+
+export interface CreatePartition {
+  slot: Slot
+  incarnation: number
+  /** Absolute log directory; the partition's files are in `<directory>/<topic>-<partition>`. */
+  directory: string
+  topic: string
+  topicId: string
+  partition: number
+  config: PartitionConfig
+  /** The directory carried its clean-shutdown marker when the process started. */
+  isCleanShutdown: boolean
+  recoveryPoint: number
+  logStartOffset: number
+  highWatermark: number
+  /** `highWatermark` facts are raised for it (our own topics). */
+  isWatched: boolean
+  /** The metadata log: appends carry their offsets and epochs, and raft sets the high watermark. */
+  isRaft: boolean
+}
+
+export interface LeadPartition {
+  slot: Slot
+  leaderEpoch: number
+  partitionEpoch: number
+  replicas: readonly number[]
+  isr: readonly number[]
+}
+
+export interface TopicRoute {
+  /** TypeScript's number for the topic; stable until `forget`. */
+  handle: number
+  name: string
+  topicId: string
+  /** By partition index: the local slot or -1, and who leads (-1 nobody). */
+  partitions: readonly { slot: Slot; leaderId: number; leaderEpoch: number }[]
+}
+
+export interface BrokerEndpoint {
+  id: number
+  host: string
+  port: number
+  rack: string | null
+}
+
+/** Facts, one method each, called only inside `drain`. Byte views are valid until the method returns. */
+export interface FactSink {
+  connected(conn: ConnId, listener: number, peerHost: string, peerPort: number): void
+  disconnected(conn: ConnId, reason: number): void
+  /** A frame the data plane does not own, without its length. Answer by `reply` with this requestId. */
+  request(conn: ConnId, requestId: number, listener: number, frame: Uint8Array): void
+  response(conn: ConnId, frame: Uint8Array): void
+  dialled(conn: ConnId, errno: number): void
+  done(ticket: Ticket, errorCode: number, a: number, b: number, c: number): void
+  data(ticket: Ticket, errorCode: number, bytes: Uint8Array, a: number, b: number): void
+  highWatermark(slot: Slot, leaderEpoch: number, highWatermark: number): void
+  caughtUp(slot: Slot, leaderEpoch: number, replicaId: number): void
+  fenced(slot: Slot, leaderEpoch: number): void
+  verdictNeeded(principal: number, topicHandle: number, operation: number): void
+  directoryFailed(directory: string, errno: number): void
+  stalled(reactor: number, microseconds: number): void
+  overflow(reactor: number, count: number): void
+}
+
+/** One partition's published row, as of the call. */
+export interface PartitionRow {
+  logStartOffset: number
+  logEndOffset: number
+  highWatermark: number
+  lastStableOffset: number
+  leaderEpoch: number
+  bytes: number
+  segments: number
+  recoveryPoint: number
+  isLeader: boolean
+  isOffline: boolean
+}
+
+export interface DataPlane {
+  // --- process
+  /** Delivers what happened since the last drain; returns how many facts. Synchronous, bounded per call. */
+  drain(sink: FactSink): number
+  /** Called when there is something to drain: once per idle→busy edge, never from inside a verb or drain. */
+  onDoorbell: () => void
+  /** Stops accepting, lets queued responses leave (up to graceMs), closes connections, then partitions. */
+  close(options?: { graceMs?: number; isClean?: boolean }): Promise<void>
+
+  // --- network
+  /** Binds and serves; returns the port. Throws PlaneError (EADDRINUSE …). */
+  listen(options: ListenOptions): number
+  /** No new connections on this listener; open ones go on. */
+  unlisten(listener: number): void
+  dial(host: string, port: number): ConnId
+  /** A request frame (without length) on a dialled connection. */
+  send(conn: ConnId, frame: Uint8Array): void
+  /** The answer (without length) to a `request` fact; null: none is owed, the next request may start. */
+  reply(conn: ConnId, requestId: number, frame: Uint8Array | null): void
+  /** Closes once what is already queued has left. */
+  hangup(conn: ConnId): void
+  /** KIP-219: no more requests are read from it for so long. */
+  mute(conn: ConnId, ms: number): void
+  /** Who this is; 0 is anonymous. */
+  identify(conn: ConnId, principal: number): void
+
+  // --- partitions
+  /** Opens (recovering where needed) or creates. done: a=log start, b=log end, c=bytes cut by recovery. */
+  create(options: CreatePartition, ticket: Ticket): void
+  lead(options: LeadPartition): void
+  /** Follows at this epoch: waiting produces fail NOT_LEADER_OR_FOLLOWER. leaderId -1: nobody leads. */
+  follow(slot: Slot, leaderEpoch: number, leaderId: number): void
+  isr(slot: Slot, leaderEpoch: number, partitionEpoch: number, isr: readonly number[]): void
+  configure(slot: Slot, config: PartitionConfig): void
+  /** DeleteRecords and retention: moves the log start. done: a=log start offset. */
+  trim(slot: Slot, logStartOffset: number, ticket: Ticket): void
+  /** A follower (or raft) drops what its leader does not have. done: a=log end offset. */
+  truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void
+  retire(slot: Slot, mode: number, ticket: Ticket): void
+
+  // --- log: our own topics, and what handlers ask
+  /** Leader: offsets are assigned as for Produce. Follower, raft: offsets are kept. done: a=base offset, b=log end. */
+  append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void
+  /** fsync up to the log end as of the call. done: a=recovery point. */
+  flush(slot: Slot, ticket: Ticket): void
+  /** Raft partitions only. */
+  setHighWatermark(slot: Slot, leaderEpoch: number, highWatermark: number): void
+  /** Whole batches from `offset` below the log end, at least one. data: bytes, a=high watermark, b=log end. */
+  read(slot: Slot, offset: number, bytesMax: number, ticket: Ticket): void
+  /** LookupKind. done: a, b, c as its comment says. */
+  lookup(slot: Slot, kind: number, argument: number, ticket: Ticket): void
+  /**
+   * Active producers. data: rows of 48 bytes little-endian: f64 producerId, f64 lastTimestamp,
+   * f64 currentTxnStartOffset (-1 none), i32 producerEpoch, i32 lastSequence, i32 coordinatorEpoch, 12 bytes zero.
+   */
+  producers(slot: Slot, ticket: Ticket): void
+
+  // --- policy, pushed ahead of need
+  route(topic: TopicRoute): void
+  forget(topicHandle: number): void
+  /** Live brokers as clients of `listener` reach them (KIP-951). */
+  brokers(listener: number, endpoints: readonly BrokerEndpoint[]): void
+  verdict(principal: number, topicHandle: number, operation: number, isAllowed: boolean): void
+
+  // --- tables
+  partition(slot: Slot): PartitionRow
+  /** Sum of a counter over reactors. */
+  counter(column: number): number
+}
+
+/** A verb that cannot be done at all: bad arguments, a port in use. `code` is an errno name or our own. */
+export class PlaneError extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'PlaneError'
+    this.code = code
+  }
+}
