@@ -8,17 +8,17 @@ namespace ottla {
 
 enum class Code : uint8_t {
   kOk = 0,
-  kNotFound,      // no such file
-  kExists,        // already there
-  kNoSpace,       // ENOSPC, EDQUOT
-  kIo,            // EIO and everything unexpected from a device
-  kCorrupt,       // bytes do not add up (CRC, length, magic)
-  kInvalid,       // the caller's arguments
-  kWouldBlock,    // EAGAIN on a socket
-  kClosed,        // peer is gone
-  kTooLarge,      // over a limit
-  kOutOfRange,    // offset outside the log
-  kBusy,          // try again later: a mailbox or table is full
+  kNotFound,    // no such file
+  kExists,      // already there
+  kNoSpace,     // ENOSPC, EDQUOT
+  kIo,          // EIO and everything unexpected from a device
+  kCorrupt,     // bytes do not add up (CRC, length, magic)
+  kInvalid,     // the caller's arguments
+  kWouldBlock,  // EAGAIN on a socket
+  kClosed,      // peer is gone
+  kTooLarge,    // over a limit
+  kOutOfRange,  // offset outside the log
+  kBusy,        // try again later: a mailbox or table is full
 };
 
 struct [[nodiscard]] Status {
@@ -34,7 +34,7 @@ struct [[nodiscard]] Status {
 }  // namespace ottla
 
 // Returns early with the first failure.
-#define OTTLA_TRY(expression)                               \
-  do {                                                      \
+#define OTTLA_TRY(expression)                                                  \
+  do {                                                                         \
     if (::ottla::Status status_ = (expression); !status_.ok()) return status_; \
   } while (0)
