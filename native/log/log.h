@@ -1,10 +1,11 @@
 // Log: one partition's records on disk: segments, their indexes, checkpoints, recovery.
 // Kafka: UnifiedLog, LocalLog, LogSegments. Files and bytes are Kafka's (docs/STORAGE.md).
 //
-// One writer: the partition's reactor appends, truncates, rolls and deletes. Any reactor may read through
-// view(): an immutable snapshot published by the writer and reclaimed by quiescence (base/quiescence.h);
-// a ReadSlice holds a reference to its segment, so a file outlives every response that sends from it.
-// The log knows offsets, not watermarks: the partition above decides what may be shown.
+// One writer: the partition's reactor appends, truncates, rolls and deletes. Any reactor may read
+// through view(): an immutable snapshot published by the writer and reclaimed by quiescence
+// (base/quiescence.h); a ReadSlice holds a reference to its segment, so a file outlives every
+// response that sends from it. The log knows offsets, not watermarks: the partition above decides
+// what may be shown.
 #pragma once
 
 #include <atomic>
@@ -18,7 +19,10 @@
 
 namespace ottla {
 
+class FileCache;
 class Quiescence;
+class RecordBatch;
+struct AbortedTransaction;
 
 // A partition's own settings, numbers only; a new set replaces the old between appends.
 struct LogConfig {
@@ -41,8 +45,10 @@ struct AppendBatch {
   int32_t leader_epoch = 0;
 };
 
+// All or nothing: when any batch fails, none of them is in the log, and neither is any op queued
+// behind.
 struct AppendOp {
-  const AppendBatch* batches = nullptr;  // contiguous offsets; memory valid until done
+  const AppendBatch* batches = nullptr;  // ascending offsets (gaps allowed); valid until done
   int count = 0;
   void (*done)(AppendOp* op, Status status) = nullptr;  // inline or later, on the writer's thread
   void* context = nullptr;
@@ -57,23 +63,46 @@ struct OffsetAndTimestamp {
 
 class Segment;
 
+// Called for each batch, in order. `batch` is valid during the call; its records may be read only
+// for control batches (RecordBatch::has_records).
+struct BatchVisitor {
+  void (*visit)(void* context, const RecordBatch& batch) = nullptr;
+  void* context = nullptr;
+};
+
+// One segment as retention sees it.
+struct SegmentFacts {
+  int64_t base_offset = 0;
+  int64_t next_offset = 0;  // one past its last record; the next segment's base at most
+  int64_t bytes = 0;
+  int64_t max_timestamp = -1;  // -1: no record has one
+  int64_t modified_ms = 0;     // stands in for a missing timestamp, as in Kafka
+};
+
+// What a flush has to sync: collected by the writer, run on any thread, settled by the writer.
+struct FlushJob;
+
 // A run of whole batches in one segment file. Move-only; the destructor releases the segment.
 class ReadSlice {
  public:
   ReadSlice() = default;
-  ReadSlice(Segment* segment, int64_t position, int64_t bytes);  // takes over one reference
+  // Takes over one reference to the segment and one pin of its file, which stays open until the
+  // end.
+  ReadSlice(Segment* segment, Handle file, int64_t position, int64_t bytes);
   ReadSlice(ReadSlice&& other) noexcept;
   ReadSlice& operator=(ReadSlice&& other) noexcept;
   ReadSlice(const ReadSlice&) = delete;
   ReadSlice& operator=(const ReadSlice&) = delete;
   ~ReadSlice();
-  Status file(Io& io, Handle* file) const;  // opens a rolled segment's file on demand
+  Status file(Io& io, Handle* file) const;  // already open; never fails for a non-empty slice
+  Handle file() const { return file_; }
   int64_t position() const { return position_; }
   int64_t bytes() const { return bytes_; }
   explicit operator bool() const { return segment_ != nullptr; }
 
  private:
   Segment* segment_ = nullptr;
+  Handle file_ = kNoHandle;
   int64_t position_ = 0;
   int64_t bytes_ = 0;
 };
@@ -84,37 +113,61 @@ struct LogView;
 class Log {
  public:
   struct Options {
-    std::string directory;      // <log dir>/<topic>-<partition>
+    std::string directory;  // <log dir>/<topic>-<partition>
     LogConfig config;
-    bool clean_shutdown = false;     // the marker of this log dir was found: trust the tail
-    int64_t recovery_point = 0;      // everything below is known to be synced
-    int64_t log_start_offset = 0;    // from the checkpoint
-    Quiescence* quiescence = nullptr;
+    bool clean_shutdown = false;       // the marker of this log dir was found: trust the tail
+    int64_t recovery_point = 0;        // everything below is known to be synced
+    int64_t log_start_offset = 0;      // from the checkpoint
+    Quiescence* quiescence = nullptr;  // null: nobody reads but the writer (recovery tools, tests)
+    FileCache* files = nullptr;        // the process's descriptors; null: a small one of its own
+    std::atomic<int64_t>* preallocation_budget =
+        nullptr;            // bytes left for this log dir; null: no limit
+    BatchVisitor observer;  // sees every batch that had to be replayed
   };
   // What opening found and repaired; counted, logged by TypeScript.
   struct Recovery {
     int64_t log_start_offset = 0;
     int64_t log_end_offset = 0;
-    int64_t bytes_truncated = 0;   // cut at the first bad batch
+    int64_t bytes_truncated = 0;  // cut at the first bad batch
     int32_t segments_recovered = 0;
     int32_t indexes_rebuilt = 0;
+    int64_t replayed_from = -1;  // first offset the observer saw; -1: nothing was replayed
+    std::vector<int64_t>
+        producer_snapshots;  // offsets of *.snapshot at or below the end, ascending
   };
 
-  // Opens or creates. May run on a recovery thread with that thread's Io; afterwards the writer owns it.
-  // `observer` sees every batch header of the region that had to be replayed for producer state and epochs.
+  // Opens or creates. May run on a recovery thread with that thread's Io; afterwards the writer
+  // owns it. Producer state: load the newest usable of Recovery::producer_snapshots, then scan()
+  // from its offset.
   static Status open(Io& io, const Options& options, std::unique_ptr<Log>* log, Recovery* recovery);
   ~Log();
 
   // --- the writer
-  void append(Io& io, AppendOp* op);                         // one pwritev per segment touched
+  void append(Io& io, AppendOp* op);  // one pwritev per segment touched
   Status roll(Io& io, int64_t base_offset);
-  Status truncate_to(Io& io, int64_t offset);                // drops whole batches from `offset` on
+  Status truncate_to(Io& io, int64_t offset);  // drops whole batches from `offset` on
   Status truncate_fully_and_start_at(Io& io, int64_t offset);
-  Status set_log_start_offset(Io& io, int64_t offset);       // deletes whole segments below, .deleted first
-  Status flush(Io& io, int64_t up_to_offset);                // fsync; moves recovery_point
+  Status set_log_start_offset(Io& io,
+                              int64_t offset);  // deletes whole segments below, .deleted first
+  Status flush(Io& io, int64_t up_to_offset);   // fsync; moves recovery_point
   void configure(const LogConfig& config);
-  Status close(Io& io, bool clean);                          // trims preallocation, syncs when clean
-  Status remove(Io& io);                                     // renamed to -delete, then deleted
+  Status close(Io& io, bool clean);  // trims preallocation, syncs when clean
+  Status remove(Io& io);             // renamed to -delete, then deleted
+  // Frees what readers have let go of and closes files; once per loop turn or seldom, cheap when
+  // idle.
+  void reclaim(Io& io);
+  // Called inside append() and roll() before a segment at `base_offset` takes its first record: the
+  // moment for a producer snapshot (Kafka: UnifiedLog.roll).
+  void on_roll(void (*rolled)(void* context, int64_t base_offset), void* context);
+  // flush() in three steps, so that the fsync may run on a helper thread with its own Io.
+  Status flush_begin(Io& io, int64_t up_to_offset,
+                     std::unique_ptr<FlushJob>* job);  // null: nothing to do
+  static Status flush_run(Io& io, FlushJob* job);      // any thread
+  Status flush_end(std::unique_ptr<FlushJob> job, Status result);
+  Status append_aborted(
+      Io& io, const AbortedTransaction& transaction);  // into the segment of its last offset
+  // The status that took the log offline (two failed writes, one failed fsync), or ok.
+  Status health() const;
 
   // --- any thread
   int64_t log_start_offset() const;
@@ -122,6 +175,8 @@ class Log {
   int64_t recovery_point() const;
   int64_t bytes() const;
   int64_t max_timestamp() const;
+  int64_t active_base_offset() const;
+  uint64_t generation() const;  // raised by every truncation, before bytes change
   // Whole batches from the one holding `offset`, at most bytes_max but at least one batch when
   // `at_least_one`; never at or beyond `upper_offset`. kOutOfRange outside [start, upper].
   Status read(Io& io, int64_t offset, int64_t upper_offset, int64_t bytes_max, bool at_least_one,
@@ -130,6 +185,12 @@ class Log {
   Status find_by_timestamp(Io& io, int64_t timestamp, int64_t upper_offset,
                            OffsetAndTimestamp* found) const;
   Status find_max_timestamp(Io& io, OffsetAndTimestamp* found) const;
+  // Every batch that touches [from, to), in order (producer state, tools).
+  Status scan(Io& io, int64_t from, int64_t to, const BatchVisitor& visitor) const;
+  // Transactions aborted in [fetch_offset, upper_offset), for a read_committed Fetch.
+  Status collect_aborted(Io& io, int64_t fetch_offset, int64_t upper_offset,
+                         std::vector<AbortedTransaction>* found) const;
+  void segments(Io& io, std::vector<SegmentFacts>* facts) const;
 
  private:
   Log();
