@@ -448,7 +448,10 @@ export class Writer {
   }
 
   #text(value: string, bytes: Uint8Array | null): void {
-    if (bytes !== null) return this.raw(bytes)
+    if (bytes !== null) {
+      this.raw(bytes)
+      return
+    }
     const at = this.reserve(value.length)
     for (let i = 0; i < value.length; i++) this.bytes[at + i] = value.charCodeAt(i)
   }

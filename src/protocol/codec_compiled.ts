@@ -4,20 +4,14 @@
 
 import { AssertionFailed } from '../lib/assert.ts'
 import type { VersionCodec } from './codec.ts'
-import {
-  readUnknownTag,
-  SCALAR_METHODS,
-  scalarMethod,
-  unknownTagCount,
-  writeUnknownTags,
-} from './codec_parts.ts'
+import { readUnknownTag, SCALAR_METHODS, scalarMethod, writeUnknownTags } from './codec_parts.ts'
 import type { AnyField } from './dsl.ts'
 import {
   defaultOf,
+  type ItemSlotType,
   isDefault,
   type Shape,
   type Slot,
-  type SlotType,
   typeBytesMin,
 } from './shape.ts'
 
@@ -43,7 +37,6 @@ const runtime = {
   defaultOf,
   isDefault,
   readUnknownTag,
-  unknownTagCount,
   writeUnknownTags,
   bug(what: string): never {
     throw new AssertionFailed(what)
@@ -105,7 +98,7 @@ function readSlot(unit: Unit, slot: Slot, target: string, tagged: boolean): stri
   return `${target} = r.${scalarMethod(type.kind, slot.compact, nullable)}()`
 }
 
-function readArray(unit: Unit, slot: Slot, element: SlotType, target: string): string {
+function readArray(unit: Unit, slot: Slot, element: ItemSlotType, target: string): string {
   const bytesMin = typeBytesMin(element, slot.compact)
   const item =
     element.kind === 'struct'
@@ -152,7 +145,7 @@ function encoderOf(unit: Unit, shape: Shape): string {
 }
 
 function writeTags(unit: Unit, shape: Shape): string {
-  const code = ['let tags = unknown === undefined ? 0 : runtime.unknownTagCount(unknown)']
+  const code = ['let tags = unknown === undefined ? 0 : unknown.length']
   for (const slot of shape.tagged) {
     const i = shape.slots.indexOf(slot)
     code.push(`const t${i} = ${differsCode(unit, slot.field, `f${i}`)}`, `if (t${i}) tags++`)
@@ -196,7 +189,7 @@ function writeSlot(unit: Unit, slot: Slot, value: string, tagged: boolean): stri
   return `if (${value} === null) ${isNull}; else { ${isThere}; ${write} }`
 }
 
-function writeItems(unit: Unit, slot: Slot, element: SlotType, value: string): string {
+function writeItems(unit: Unit, slot: Slot, element: ItemSlotType, value: string): string {
   const count = slot.compact ? `w.uvarint(${value}.length + 1)` : `w.int32(${value}.length)`
   const item =
     element.kind === 'struct'

@@ -9,10 +9,10 @@ import { readUnknownTag, SCALAR_METHODS, scalarMethod, writeUnknownTags } from '
 import type { UnknownTag } from './dsl.ts'
 import {
   defaultOf,
+  type ItemSlotType,
   isDefault,
   type Shape,
   type Slot,
-  type SlotType,
   typeBytesMin,
 } from './shape.ts'
 
@@ -63,9 +63,8 @@ function decodeSlot(slot: Slot, r: Reader, tagged: boolean): unknown {
   return items
 }
 
-function decodeItem(type: SlotType, compact: boolean, r: Reader): unknown {
+function decodeItem(type: ItemSlotType, compact: boolean, r: Reader): unknown {
   if (type.kind === 'struct') return decodeStruct(type.shape, r)
-  assert(type.kind !== 'array', 'arrays do not nest')
   return r[scalarMethod(type.kind, compact, false) as 'int8']()
 }
 
@@ -121,13 +120,12 @@ function encodeSlot(slot: Slot, given: unknown, w: Writer, where: string, tagged
 }
 
 function encodeItem(
-  type: SlotType,
+  type: ItemSlotType,
   compact: boolean,
   item: unknown,
   w: Writer,
   where: string,
 ): void {
-  if (type.kind === 'struct') return encodeStruct(type.shape, item as Struct, w, where)
-  assert(type.kind !== 'array', 'arrays do not nest')
-  w[scalarMethod(type.kind, compact, false) as 'int8'](item as number)
+  if (type.kind === 'struct') encodeStruct(type.shape, item as Struct, w, where)
+  else w[scalarMethod(type.kind, compact, false) as 'int8'](item as number)
 }

@@ -61,10 +61,6 @@ export function readUnknownTag(
   return unknown
 }
 
-export function unknownTagCount(unknown: readonly UnknownTag[]): number {
-  return unknown.length
-}
-
 /** Writes the unknown fields whose tags lie in [from, to), ascending whatever order they came in. */
 export function writeUnknownTags(
   writer: Writer,

@@ -10,6 +10,7 @@ import {
   contains,
   type Fields,
   type FieldType,
+  type ItemType,
   type Message,
   type ScalarType,
 } from './dsl.ts'
@@ -26,10 +27,11 @@ export interface Slot {
   readonly type: SlotType
 }
 
-export type SlotType =
+/** The type of a field, or of an array's items, at one version. */
+export type ItemSlotType =
   | { readonly kind: ScalarType }
   | { readonly kind: 'struct'; readonly shape: Shape }
-  | { readonly kind: 'array'; readonly element: SlotType }
+export type SlotType = ItemSlotType | { readonly kind: 'array'; readonly element: ItemSlotType }
 
 /** A struct at one version. */
 export interface Shape {
@@ -69,13 +71,13 @@ function resolve(fields: Fields, version: number, flexible: boolean): Shape {
 }
 
 function resolveType(type: FieldType, version: number, flexible: boolean): SlotType {
-  if (type.kind === 'struct') {
-    return { kind: 'struct', shape: resolve(type.fields, version, flexible) }
-  }
-  if (type.kind === 'array') {
-    return { kind: 'array', element: resolveType(type.element, version, flexible) }
-  }
-  return type
+  if (type.kind !== 'array') return resolveItem(type, version, flexible)
+  return { kind: 'array', element: resolveItem(type.element, version, flexible) }
+}
+
+function resolveItem(type: ItemType, version: number, flexible: boolean): ItemSlotType {
+  if (type.kind !== 'struct') return type
+  return { kind: 'struct', shape: resolve(type.fields, version, flexible) }
 }
 
 function slotBytesMin(slot: Slot): number {
