@@ -20,8 +20,6 @@ export type BrokerEpoch = Brand<number, 'BrokerEpoch'>
 export type Slot = Brand<number, 'Slot'>
 /** Milliseconds since 1970, or a duration in milliseconds. */
 export type Ms = number
-/** A uuid in Kafka's base64url form. */
-export type Uuid = Brand<string, 'Uuid'>
 
 export const offset = (value: number): Offset => value as Offset
 export const leaderEpoch = (value: number): LeaderEpoch => value as LeaderEpoch

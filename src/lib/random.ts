@@ -5,7 +5,7 @@
 // guarantees a period of at least 2^32, and only 32-bit arithmetic, which JavaScript does exactly.
 // The host seeds the production instance from real entropy; it is not for secrets.
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+import { type Uuid, uuidToString } from './uuid.ts'
 
 /** A deterministic source of random numbers, choices, bytes and Kafka uuids. */
 export class Random {
@@ -79,12 +79,12 @@ export class Random {
   }
 
   /** A version 4 uuid in Kafka's base64url form; never one that begins with a dash, as Kafka. */
-  uuid(): string {
+  uuid(): Uuid {
     for (;;) {
       const bytes = this.bytes(16)
       bytes[6] = (bytes[6]! & 0x0f) | 0x40
       bytes[8] = (bytes[8]! & 0x3f) | 0x80
-      const text = base64Url(bytes)
+      const text = uuidToString(bytes)
       if (!text.startsWith('-')) return text
     }
   }
@@ -93,21 +93,4 @@ export class Random {
   fork(): Random {
     return new Random([this.nextUint32(), this.nextUint32(), this.nextUint32()])
   }
-}
-
-function base64Url(bytes: Uint8Array): string {
-  let text = ''
-  let bits = 0
-  let held = 0
-  for (const byte of bytes) {
-    held = (held << 8) | byte
-    bits += 8
-    while (bits >= 6) {
-      bits -= 6
-      text += ALPHABET[(held >>> bits) & 63]
-    }
-    held &= (1 << bits) - 1
-  }
-  if (bits > 0) text += ALPHABET[(held << (6 - bits)) & 63]
-  return text
 }
