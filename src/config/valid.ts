@@ -1,7 +1,8 @@
 // Valid values, read from the text Kafka prints for them: `[1,...]`, `[0,...,1]`, `[a, b]` and a few
 // that are spelt out. The text is what people see; the check is made from it, so they cannot differ.
 //
-// Lists follow Kafka 4.3: no element twice, no empty element, and an empty list only where allowed.
+// Lists follow Kafka 4.3: no empty element, and an empty list only where allowed. Elements that are named
+// twice are dropped before the check (values.ts).
 // Kafka: ConfigDef.Range, ValidString, CaseInsensitiveValidString, ValidList; ThrottledReplicaListValidator;
 // QuorumConfig.ControllerQuorumVotersValidator; ShareGroupAutoOffsetResetStrategy.
 
@@ -35,7 +36,8 @@ export function validator(type: ConfigType, text: string, nonEmpty: boolean): Va
   }
 }
 
-const THROTTLED = '[partitionId]:[brokerId],[partitionId]:[brokerId],...'
+/** Lists of throttled replicas, which keep what Kafka's other lists refuse. */
+export const THROTTLED = '[partitionId]:[brokerId],[partitionId]:[brokerId],...'
 
 const SPELT_OUT: Readonly<Record<string, Check>> = {
   'non-null string': (value) => (value === null ? 'must be set' : null),
@@ -83,7 +85,7 @@ function listProblem(value: readonly string[] | null, nonEmpty: boolean): string
   if (value === null) return null
   if (value.length === 0) return nonEmpty ? 'must have at least one element' : null
   if (value.some((element) => element === '')) return 'must not have an empty element'
-  return new Set(value).size < value.length ? 'must not name an element twice' : null
+  return null
 }
 
 function eachElement(

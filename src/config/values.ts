@@ -7,6 +7,7 @@
 
 import type { Row } from './rows.ts'
 import type { ConfigValue } from './valid.ts'
+import { THROTTLED } from './valid.ts'
 
 /** A value as the program uses it: LONG narrowed to a number. */
 export type TypedValue = boolean | number | string | readonly string[] | null
@@ -77,10 +78,17 @@ function parseType(row: Row, text: string): Parsed {
     case 'DOUBLE':
       return parseDouble(text)
     case 'LIST':
-      return text === '' ? [] : text.split(/\s*,\s*/)
+      return parseList(row, text)
     default:
       return text
   }
+}
+
+// Kafka drops repeated elements with a warning; only lists of throttled replicas keep them.
+function parseList(row: Row, text: string): readonly string[] {
+  if (text === '') return []
+  const elements = text.split(/\s*,\s*/)
+  return row.valid.text === THROTTLED ? elements : [...new Set(elements)]
 }
 
 function parseInteger(type: 'SHORT' | 'INT' | 'LONG', text: string): Parsed {
