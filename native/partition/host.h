@@ -1,8 +1,8 @@
-// PartitionHost: what a reactor lends to the partitions it owns. The lower half of request/context.h, so that
-// partition/ needs nothing from the layers above it (DESIGN §4).
+// PartitionHost: what a reactor lends to the partitions it owns. The lower half of
+// request/context.h, so that partition/ needs nothing from the layers above it (DESIGN §4).
 //
-// Everything here runs on the reactor's own thread. A callback gets the host it runs on, which is not always the
-// one that started it: work posted to another reactor runs with that reactor's host.
+// Everything here runs on the reactor's own thread. A callback gets the host it runs on, which is
+// not always the one that started it: work posted to another reactor runs with that reactor's host.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ class FetchPurgatory;
 class Partition;
 class PartitionHost;
 
-// Work sent to the reactor that owns a partition, and back. The sender owns the object until it returns.
+// Work sent to the reactor that owns a partition, and back. The sender owns the object until it
+// returns.
 struct PartitionWork {
   void (*run)(PartitionWork* work, PartitionHost& host) = nullptr;  // on the receiving reactor
   int32_t slot = -1;
@@ -53,7 +54,8 @@ class PartitionHost {
   virtual bool post(int reactor, PartitionWork* work) = 0;
   // Runs partition->end_turn(host) once, after all requests of this turn were admitted.
   virtual void touch(Partition* partition) = 0;
-  // One timer per waiting object: fires `run` at its deadline unless cancelled. Ids are generation-coded.
+  // One timer per waiting object: fires `run` at its deadline unless cancelled. Ids are
+  // generation-coded.
   virtual uint64_t start_timer(int64_t deadline_us, void (*run)(void* object, PartitionHost& host),
                                void* object) = 0;
   virtual void cancel_timer(uint64_t timer) = 0;

@@ -1,8 +1,8 @@
 // Requests: one reactor's Produce and Fetch requests from their frame to their response.
 //
-// The door through which a reactor enters request/: it hands over frames whose header it has read, tells of
-// connections that ended, and calls end_turn() once per turn. Requests in flight live in pools; in the steady
-// state nothing here allocates.
+// The door through which a reactor enters request/: it hands over frames whose header it has read,
+// tells of connections that ended, and calls end_turn() once per turn. Requests in flight live in
+// pools; in the steady state nothing here allocates.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,9 @@
 
 namespace ottla {
 
-// A frame whose request header has been read. `body` is in the connection's buffer: batches are patched in
-// place, and it must stay until release_frame(ref), which is called exactly once for every frame.
+// A frame whose request header has been read. `body` is in the connection's buffer: batches are
+// patched in place, and it must stay until release_frame(ref), which is called exactly once for
+// every frame.
 struct RequestFrame {
   RequestRef ref;
   int16_t api_version = 0;
@@ -48,8 +49,8 @@ class Requests {
   // The verdict verb: releases what waited for it. The reactor has no other duty for verdicts.
   void verdict(Context& context, int32_t principal, int32_t topic_handle, int32_t operation,
                bool is_allowed);
-  // After every touched partition's end_turn(): answers fetches that were woken. True: call again this turn,
-  // because a follower's fetch moved a watermark.
+  // After every touched partition's end_turn(): answers fetches that were woken. True: call again
+  // this turn, because a follower's fetch moved a watermark.
   bool end_turn(Context& context);
   // Shutdown: answers or drops everything still waiting.
   void close(Context& context);

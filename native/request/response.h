@@ -1,5 +1,6 @@
-// A response: a chain of fragments, handed to a Transport. Memory fragments are owned by the response's own
-// recycled buffer; file fragments hold their segment. (DESIGN decision 5: one response, many transports.)
+// A response: a chain of fragments, handed to a Transport. Memory fragments are owned by the
+// response's own recycled buffer; file fragments hold their segment. (DESIGN decision 5: one
+// response, many transports.)
 #pragma once
 
 #include <cstdint>
