@@ -423,14 +423,15 @@ export class Writer {
     else this.compactByteArray(value)
   }
 
-  /** Puts the length of everything written since `start`, as a uvarint, in front of it. */
-  prefixLength(start: number): void {
+  /** Puts the length of everything written since `start` in front of it, as uvarint or as varint. */
+  prefixLength(start: number, form: 'plain' | 'zigzag' = 'plain'): void {
     const length = this.offset - start
-    const width = uvarintBytes(length)
+    const prefix = form === 'plain' ? length : length * 2
+    const width = uvarintBytes(prefix)
     this.reserve(width)
     this.bytes.copyWithin(start + width, start, start + length)
     this.offset = start
-    this.uvarint(length)
+    this.uvarint(prefix)
     this.offset = start + width + length
   }
 
