@@ -34,3 +34,6 @@ export const noJvm = inert('metrics are not read through Java reporters')
 export const onlyRemote = inert('it is read only when remote storage is on, which is refused')
 export const kafkaTests = inert("it exists for Kafka's own tests")
 export const jvmTiming = inert('it times a Java thread that does not exist here')
+export const openFromStart = inert(
+  'there is no authorizer to wait for, so every listener opens at once',
+)

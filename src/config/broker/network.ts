@@ -3,7 +3,7 @@
 // Kafka: SocketServerConfigs, ServerConfigs.
 
 import { boolean, effective, inert, int, list, long, string } from '../rows.ts'
-import { noAuthorizer, noPeers, noQuotaWindow, reactors } from '../states.ts'
+import { noPeers, noQuotaWindow, openFromStart, reactors } from '../states.ts'
 
 /** Broker keys: listeners, connections and sockets. */
 export const networkRows = {
@@ -40,7 +40,7 @@ export const networkRows = {
     },
   ),
   'early.start.listeners': list(null, '', 'high read-only', {
-    state: noAuthorizer,
+    state: openFromStart,
     doc: 'Listeners that may open before the authorizer has loaded.',
   }),
   'socket.send.buffer.bytes': int(102_400, '', 'high read-only', {
