@@ -1,11 +1,13 @@
 // Io: everything the native core asks of the world, so that one test double can be the whole world.
-// Files, sockets, readiness, clock, randomness. Backends: epoll (what ships), sim (virtual time, seeded faults).
+// Files, sockets, readiness, clock, randomness. Backends: epoll (what ships), sim (virtual time,
+// seeded faults).
 //
-// Threads: an Io belongs to one thread, its reactor's; only wake() may be called from others. Handles are
-// process-wide: a file opened through one Io may be read through another (positional reads only).
-// Calls on files complete before they return, but appends: submit() → WriteOp::done, inline on the usual
-// backend, later on another (a stalled directory, the simulator). Durability: nothing survives a crash but
-// what sync() covered, and a name only after sync_directory() of its parent.
+// Threads: an Io belongs to one thread, its reactor's; only wake() may be called from others.
+// Handles are process-wide: a file opened through one Io may be read through another (positional
+// reads only). Calls on files complete before they return, but appends: submit() → WriteOp::done,
+// inline on the usual backend, later on another (a stalled directory, the simulator). Durability:
+// nothing survives a crash but what sync() covered, and a name only after sync_directory() of its
+// parent.
 #pragma once
 
 #include <sys/uio.h>
@@ -82,32 +84,39 @@ class Io {
   virtual Status allocate(Handle file, int64_t position, int64_t bytes) = 0;
   virtual Status file_bytes(Handle file, int64_t* bytes) = 0;
   virtual Status stat(const std::string& path, FileInfo* info) = 0;
-  virtual Status list(const std::string& directory, std::vector<std::string>* names) = 0;
+  virtual Status list(const std::string& directory, std::vector<std::string>* names) = 0;  // sorted
   virtual Status make_directory(const std::string& path) = 0;  // ok when it exists
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;  // a file, or an empty directory
   virtual Status sync_directory(const std::string& path) = 0;
+  // Creates `path` when missing and locks it against every other opener, in this process or
+  // another, Apache Kafka's `.lock` included; kBusy when held. Held until close().
+  virtual Status lock_file(const std::string& path, Handle* file) = 0;
 
   // Sockets: non-blocking, TCP_NODELAY; kWouldBlock when nothing can be done now.
   // `congestion_control` may be empty (the system's).
   virtual Status listen(const SocketAddress& at, int backlog, const char* congestion_control,
                         Handle* listener, uint16_t* port) = 0;
+  // kBusy: no descriptor left. An IPv4 peer of a dual-stack listener is shown as IPv4.
   virtual Status accept(Handle listener, Handle* socket, SocketAddress* peer) = 0;
   virtual Status connect(const SocketAddress& to, Handle* socket) = 0;  // writable when established
   virtual Status connect_result(Handle socket) = 0;
-  virtual Status receive(Handle socket, void* into, size_t bytes, size_t* got) = 0;  // kClosed at end
+  virtual Status receive(Handle socket, void* into, size_t bytes,
+                         size_t* got) = 0;  // kClosed at end
   virtual Status send(Handle socket, const iovec* iov, int count, bool more, size_t* sent) = 0;
+  // kOutOfRange: the file ends at or before `position`.
   virtual Status send_file(Handle socket, Handle file, int64_t position, size_t bytes,
                            size_t* sent) = 0;
   virtual Status set_buffers(Handle socket, int send_bytes, int receive_bytes) = 0;  // -1: system's
   virtual void shutdown_write(Handle socket) = 0;
   virtual void close_socket(Handle socket) = 0;
 
-  // Readiness (level-triggered). watch() again changes the interest; unwatch before close.
+  // Readiness (level-triggered). watch() again changes the interest; hangup is always of interest.
+  // unwatch before close; events that a poll() has already returned are not withdrawn.
   virtual void watch(Handle socket, void* tag, bool readable, bool writable) = 0;
   virtual void unwatch(Handle socket) = 0;
-  // Waits until something is ready, wake() was called or timeout_us passed (<0: no limit, 0: look only).
-  // Returns how many events were written. A wake() before poll() is not lost.
+  // Waits until something is ready, wake() was called or timeout_us passed (<0: no limit, 0: look
+  // only). Returns how many events were written. A wake() before poll() is not lost.
   virtual int poll(Event* events, int count_max, int64_t timeout_us) = 0;
   virtual void wake() = 0;  // any thread
 };

@@ -1,0 +1,398 @@
+// io/epoll.h: files, locks, sockets and readiness on the real kernel.
+#include "../../native/io/epoll.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../../native/io/posix_files.h"
+#include "temp_directory.h"
+#include "test.h"
+
+using namespace ottla;
+using ottla::test::TempDirectory;
+
+namespace {
+
+constexpr int64_t kPatienceUs = 10'000'000;
+
+Status write_text(Io* io, Handle file, const std::string& text, int64_t position) {
+  return io->write(file, text.data(), text.size(), position);
+}
+
+std::string read_text(Io* io, Handle file, size_t bytes, int64_t position) {
+  std::string text(bytes, 0);
+  size_t got = 0;
+  CHECK_OK(io->read(file, text.data(), bytes, position, &got));
+  text.resize(got);
+  return text;
+}
+
+// Polls until `tag` is reported.
+Event wait_for(Io* io, void* tag) {
+  for (const int64_t start = io->now_us(); io->now_us() - start < kPatienceUs;) {
+    Event events[8];
+    const int count = io->poll(events, 8, kPatienceUs);
+    for (int i = 0; i < count; i += 1) {
+      if (events[i].tag == tag) return events[i];
+    }
+  }
+  CHECK(!"an event in time");
+  return {};
+}
+
+struct Pair {
+  Handle listener = kNoHandle, client = kNoHandle, server = kNoHandle;
+  SocketAddress peer;
+};
+
+Pair make_pair(Io* io, const std::string& bind, const std::string& to) {
+  Pair pair;
+  uint16_t port = 0;
+  CHECK_OK(io->listen({bind, 0}, 16, "", &pair.listener, &port));
+  CHECK(port != 0);
+  CHECK_OK(io->connect({to, port}, &pair.client));
+  io->watch(pair.listener, &pair.listener, true, false);
+  io->watch(pair.client, &pair.client, false, true);
+  wait_for(io, &pair.listener);
+  CHECK_OK(io->accept(pair.listener, &pair.server, &pair.peer));
+  CHECK(wait_for(io, &pair.client).writable);
+  CHECK_OK(io->connect_result(pair.client));
+  io->unwatch(pair.listener);
+  io->unwatch(pair.client);
+  return pair;
+}
+
+void close_pair(Io* io, const Pair& pair) {
+  for (const Handle socket : {pair.listener, pair.client, pair.server}) {
+    if (socket != kNoHandle) io->close_socket(socket);
+  }
+}
+
+Status send_text(Io* io, Handle socket, const std::string& text, size_t* sent) {
+  const iovec iov = {const_cast<char*>(text.data()), text.size()};
+  return io->send(socket, &iov, 1, false, sent);
+}
+
+std::string receive_text(Io* io, Handle socket, size_t bytes) {
+  std::string text;
+  while (text.size() < bytes) {
+    char part[65536];
+    size_t got = 0;
+    const Status status =
+        io->receive(socket, part, std::min(sizeof part, bytes - text.size()), &got);
+    if (status.code == Code::kWouldBlock) {
+      io->watch(socket, &text, true, false);
+      wait_for(io, &text);
+      io->unwatch(socket);
+      continue;
+    }
+    CHECK_OK(status);
+    if (!status.ok()) break;
+    text.append(part, got);
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST("io: epoll: files: modes, positions and ends") {
+  const auto io = make_epoll_io();
+  TempDirectory directory;
+  const std::string path = directory.file("a");
+  Handle file = kNoHandle, again = kNoHandle;
+  CHECK_EQ(io->open(path, OpenMode::kRead, &file).code, Code::kNotFound);
+  CHECK_EQ(io->open(path, OpenMode::kReadWrite, &file).code, Code::kNotFound);
+  CHECK_OK(io->open(path, OpenMode::kCreateExclusive, &file));
+  CHECK_EQ(io->open(path, OpenMode::kCreateExclusive, &again).code, Code::kExists);
+  CHECK_OK(write_text(io.get(), file, "hello", 3));
+  CHECK_EQ(read_text(io.get(), file, 100, 0), std::string("\0\0\0hello", 8));
+  CHECK_EQ(read_text(io.get(), file, 2, 4), "el");
+  CHECK_EQ(read_text(io.get(), file, 2, 8), "");
+  CHECK_OK(io->truncate(file, 5));
+  int64_t bytes = 0;
+  CHECK_OK(io->allocate(file, 0, 1 << 20));
+  CHECK_OK(io->file_bytes(file, &bytes));
+  CHECK_EQ(bytes, 5);
+  CHECK_OK(io->sync(file));
+  FileInfo info;
+  CHECK_OK(io->stat(path, &info));
+  CHECK_EQ(info.bytes, 5);
+  CHECK(!info.is_directory);
+  CHECK(info.modified_ms > io->wall_ms() - 60000 && info.modified_ms <= io->wall_ms() + 1000);
+  CHECK_OK(io->close(file));
+  CHECK_OK(io->open(path, OpenMode::kRead, &file));
+  CHECK_EQ(write_text(io.get(), file, "x", 0).code, Code::kInvalid);
+  CHECK_OK(io->close(file));
+  CHECK_OK(io->open(path, OpenMode::kTruncate, &file));
+  CHECK_OK(io->file_bytes(file, &bytes));
+  CHECK_EQ(bytes, 0);
+  CHECK_OK(io->close(file));
+}
+
+TEST("io: epoll: files: a gathered append of more pieces than the kernel takes at once") {
+  const auto io = make_epoll_io();
+  TempDirectory directory;
+  WriteOp op;
+  CHECK_OK(io->open(directory.file("log"), OpenMode::kReadWriteCreate, &op.file));
+  std::string expected;
+  std::vector<std::string> pieces(2500);
+  std::vector<iovec> iov;
+  for (size_t i = 0; i < pieces.size(); i += 1) {
+    pieces[i] = std::to_string(i * i) + (i % 5 == 0 ? "" : ",");
+    iov.push_back({pieces[i].data(), pieces[i].size()});
+    expected += pieces[i];
+  }
+  struct Outcome {
+    int calls = 0;
+    Status status;
+  } outcome;
+  op.position = 7;
+  op.iov = iov.data();
+  op.iov_count = static_cast<int>(iov.size());
+  op.context = &outcome;
+  op.done = [](WriteOp* done, Status status) {
+    Outcome* into = static_cast<Outcome*>(done->context);
+    into->calls += 1;
+    into->status = status;
+  };
+  io->submit(&op);
+  CHECK_EQ(outcome.calls, 1);
+  CHECK_OK(outcome.status);
+  CHECK_EQ(read_text(io.get(), op.file, 1 << 20, 7), expected);
+  CHECK_OK(io->close(op.file));
+  io->submit(&op);
+  CHECK_EQ(outcome.calls, 2);
+  CHECK_EQ(outcome.status.code, Code::kInvalid);
+  CHECK_EQ(outcome.status.error, EBADF);
+}
+
+TEST("io: epoll: files: directories, names and removal") {
+  const auto io = make_epoll_io();
+  TempDirectory directory;
+  CHECK_OK(io->make_directory(directory.file("d")));
+  CHECK_OK(io->make_directory(directory.file("d")));
+  Handle file = kNoHandle;
+  for (const char* name : {"d/b", "d/a", "d/c"}) {
+    CHECK_OK(io->open(directory.file(name), OpenMode::kReadWriteCreate, &file));
+    CHECK_OK(io->close(file));
+  }
+  CHECK_EQ(io->make_directory(directory.file("d/a")).code, Code::kExists);
+  CHECK_EQ(io->make_directory(directory.file("x/y")).code, Code::kNotFound);
+  CHECK_OK(io->rename(directory.file("d/b"), directory.file("d/c")));
+  CHECK_EQ(io->rename(directory.file("d/b"), directory.file("d/c")).code, Code::kNotFound);
+  std::vector<std::string> names;
+  CHECK_OK(io->list(directory.file("d"), &names));
+  CHECK(names == std::vector<std::string>({"a", "c"}));
+  CHECK_OK(io->sync_directory(directory.file("d")));
+  CHECK_EQ(io->sync_directory(directory.file("none")).code, Code::kNotFound);
+  CHECK_EQ(io->list(directory.file("none"), &names).code, Code::kNotFound);
+  CHECK_EQ(io->remove(directory.file("d")).code, Code::kExists);
+  CHECK_OK(io->remove(directory.file("d/a")));
+  CHECK_OK(io->remove(directory.file("d/c")));
+  CHECK_OK(io->remove(directory.file("d")));
+  CHECK_EQ(io->remove(directory.file("d")).code, Code::kNotFound);
+}
+
+TEST("io: epoll: files: errno becomes the code a caller branches on") {
+  CHECK_EQ(posix::code_of(ENOSPC), Code::kNoSpace);
+  CHECK_EQ(posix::code_of(EDQUOT), Code::kNoSpace);
+  CHECK_EQ(posix::code_of(EIO), Code::kIo);
+  CHECK_EQ(posix::code_of(EROFS), Code::kIo);
+  CHECK_EQ(posix::code_of(ECONNRESET), Code::kClosed);
+  const auto io = make_epoll_io();
+  Handle full = kNoHandle;
+  if (io->open("/dev/full", OpenMode::kReadWrite, &full).ok()) {
+    CHECK_EQ(write_text(io.get(), full, "x", 0).code, Code::kNoSpace);
+    CHECK_OK(io->close(full));
+  }
+}
+
+TEST("io: epoll: lock: one holder, in this process or another, Kafka's kind of lock included") {
+  const auto io = make_epoll_io();
+  TempDirectory directory;
+  const std::string path = directory.file(".lock");
+  Handle held = kNoHandle, other = kNoHandle;
+  CHECK_OK(io->lock_file(path, &held));
+  CHECK_EQ(io->lock_file(path, &other).code, Code::kBusy);
+  const auto posix_lock_fails = [&path] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const int file = ::open(path.c_str(), O_RDWR);
+      struct flock lock = {};
+      lock.l_type = F_WRLCK;
+      lock.l_whence = SEEK_SET;
+      ::_exit(::fcntl(file, F_SETLK, &lock) == 0 ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WEXITSTATUS(status) == 1;
+  };
+  CHECK(posix_lock_fails());
+  CHECK_OK(io->close(held));
+  CHECK(!posix_lock_fails());
+  CHECK_OK(io->lock_file(path, &held));
+  CHECK_OK(io->close(held));
+}
+
+TEST("io: epoll: sockets: bytes both ways over IPv4, IPv6 and a dual-stack listener") {
+  const auto io = make_epoll_io();
+  const std::pair<const char*, const char*> ways[] = {
+      {"127.0.0.1", "127.0.0.1"}, {"::1", "::1"}, {"", "127.0.0.1"}, {"", "::1"}};
+  for (const auto& [bind, to] : ways) {
+    const Pair pair = make_pair(io.get(), bind, to);
+    REQUIRE(pair.server != kNoHandle);
+    CHECK_EQ(pair.peer.host, to);
+    CHECK(pair.peer.port != 0);
+    int value = 0;
+    socklen_t bytes = sizeof value;
+    CHECK_EQ(::getsockopt(pair.server, IPPROTO_TCP, TCP_NODELAY, &value, &bytes), 0);
+    CHECK(value != 0);
+    CHECK((::fcntl(pair.server, F_GETFD) & FD_CLOEXEC) != 0);
+    char byte;
+    size_t got = 0, sent = 0;
+    CHECK_EQ(io->receive(pair.server, &byte, 1, &got).code, Code::kWouldBlock);
+    char first[] = "ab", second[] = "cde";
+    const iovec iov[2] = {{first, 2}, {second, 3}};
+    CHECK_OK(io->send(pair.client, iov, 2, true, &sent));
+    CHECK_EQ(sent, 5u);
+    CHECK_OK(send_text(io.get(), pair.client, "!", &sent));
+    CHECK_EQ(receive_text(io.get(), pair.server, 6), "abcde!");
+    CHECK_OK(send_text(io.get(), pair.server, "back", &sent));
+    CHECK_EQ(receive_text(io.get(), pair.client, 4), "back");
+    io->shutdown_write(pair.client);
+    io->watch(pair.server, &byte, true, false);
+    CHECK(wait_for(io.get(), &byte).readable);
+    CHECK_EQ(io->receive(pair.server, &byte, 1, &got).code, Code::kClosed);
+    CHECK_OK(send_text(io.get(), pair.server, "half", &sent));
+    CHECK_EQ(receive_text(io.get(), pair.client, 4), "half");
+    close_pair(io.get(), pair);
+  }
+}
+
+TEST("io: epoll: sockets: refused, busy and senseless addresses") {
+  const auto io = make_epoll_io();
+  Handle listener = kNoHandle, other = kNoHandle, client = kNoHandle;
+  uint16_t port = 0, unused = 0;
+  CHECK_OK(io->listen({"127.0.0.1", 0}, 16, "cubic", &listener, &port));
+  CHECK_EQ(io->listen({"127.0.0.1", port}, 16, "", &other, &unused).code, Code::kBusy);
+  CHECK_EQ(io->listen({"not an address", 0}, 16, "", &other, &unused).code, Code::kInvalid);
+  CHECK_EQ(io->listen({"127.0.0.1", 0}, 16, "no_such_algorithm", &other, &unused).code,
+           Code::kInvalid);
+  SocketAddress peer;
+  CHECK_EQ(io->accept(listener, &other, &peer).code, Code::kWouldBlock);
+  io->close_socket(listener);
+  const Status refused = io->connect({"127.0.0.1", port}, &client);
+  if (refused.ok()) {
+    io->watch(client, &client, false, true);
+    wait_for(io.get(), &client);
+    CHECK_EQ(io->connect_result(client).code, Code::kClosed);
+    io->close_socket(client);
+  } else {
+    CHECK_EQ(refused.code, Code::kClosed);
+  }
+}
+
+TEST("io: epoll: sockets: send_file moves the range, blocks when full, survives a closed peer") {
+  const auto io = make_epoll_io();
+  TempDirectory directory;
+  Handle file = kNoHandle;
+  CHECK_OK(io->open(directory.file("log"), OpenMode::kReadWriteCreate, &file));
+  std::string content(3 << 20, 0);
+  for (size_t i = 0; i < content.size(); i += 1) content[i] = static_cast<char>(i * 7 >> 3);
+  CHECK_OK(write_text(io.get(), file, content, 0));
+  const Pair pair = make_pair(io.get(), "127.0.0.1", "127.0.0.1");
+  CHECK_OK(io->set_buffers(pair.server, 16384, -1));
+  CHECK_OK(io->set_buffers(pair.client, -1, 16384));
+  std::string received;
+  size_t at = 100, sent = 0;
+  bool was_full = false;
+  while (at < content.size()) {
+    const Status status =
+        io->send_file(pair.server, file, static_cast<int64_t>(at), content.size() - at, &sent);
+    if (status.code == Code::kWouldBlock) {
+      was_full = true;
+      received += receive_text(io.get(), pair.client, at - 100 - received.size());
+      continue;
+    }
+    REQUIRE(status.ok());
+    at += sent;
+  }
+  received += receive_text(io.get(), pair.client, at - 100 - received.size());
+  CHECK(was_full);
+  CHECK(received == content.substr(100));
+  CHECK_EQ(io->send_file(pair.server, file, 3 << 20, 1, &sent).code, Code::kOutOfRange);
+  io->close_socket(pair.client);
+  Status status;
+  for (int i = 0; i < 1000 && (status.ok() || status.code == Code::kWouldBlock); i += 1) {
+    status = io->send_file(pair.server, file, 0, 65536, &sent);  // SIGPIPE would end the test
+  }
+  CHECK_EQ(status.code, Code::kClosed);
+  CHECK_EQ(send_text(io.get(), pair.server, "x", &sent).code, Code::kClosed);
+  close_pair(io.get(), {pair.listener, kNoHandle, pair.server, {}});
+  CHECK_OK(io->close(file));
+}
+
+TEST("io: epoll: readiness: interest changes, hangups and the time limit") {
+  const auto io = make_epoll_io();
+  const Pair pair = make_pair(io.get(), "127.0.0.1", "127.0.0.1");
+  Event events[4];
+  int tag = 0, other = 0;
+  size_t sent = 0;
+  io->watch(pair.server, &tag, true, false);
+  CHECK_EQ(io->poll(events, 4, 0), 0);
+  const int64_t start = io->now_us();
+  CHECK_EQ(io->poll(events, 4, 1500), 0);
+  CHECK(io->now_us() - start >= 1500);
+  CHECK_OK(send_text(io.get(), pair.client, "x", &sent));
+  CHECK(wait_for(io.get(), &tag).readable);
+  CHECK_EQ(io->poll(events, 4, 0), 1);  // level-triggered
+  io->watch(pair.server, &other, false, true);
+  CHECK_EQ(io->poll(events, 4, 0), 1);
+  CHECK(events[0].tag == &other && events[0].writable && !events[0].readable);
+  io->watch(pair.server, &other, false, false);
+  CHECK_EQ(io->poll(events, 4, 0), 0);
+  const linger at_once = {1, 0};
+  ::setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  io->close_socket(pair.client);
+  CHECK(wait_for(io.get(), &other).hangup);
+  io->unwatch(pair.server);
+  CHECK_EQ(io->poll(events, 4, 0), 0);
+  close_pair(io.get(), {pair.listener, kNoHandle, pair.server, {}});
+}
+
+TEST("io: epoll: wake: before, during and from many threads, reported as no event") {
+  const auto io = make_epoll_io();
+  Event events[1];
+  io->wake();
+  CHECK_EQ(io->poll(events, 1, -1), 0);  // hangs when a wake is lost
+  CHECK_EQ(io->poll(events, 1, 0), 0);
+  for (int round = 0; round < 50; round += 1) {
+    std::thread a([&] { io->wake(); }), b([&] { io->wake(); });
+    CHECK_EQ(io->poll(events, 1, -1), 0);
+    a.join();
+    b.join();
+  }
+}
+
+TEST("io: epoll: clock goes forward and randomness does not repeat") {
+  const auto io = make_epoll_io();
+  const int64_t first = io->now_us();
+  CHECK(io->now_us() >= first);
+  CHECK(io->wall_ms() > 1'700'000'000'000);
+  std::vector<uint64_t> words;
+  for (int i = 0; i < 200; i += 1) words.push_back(io->random());
+  std::sort(words.begin(), words.end());
+  CHECK(std::adjacent_find(words.begin(), words.end()) == words.end());
+}
+
+RUN_TESTS()
