@@ -1,0 +1,149 @@
+// Written by `npm run gen` from src/protocol/errors.ts. Do not edit.
+#pragma once
+
+#include <cstdint>
+
+namespace ottla::gen {
+
+enum class ErrorCode : int16_t {
+  kUnknownServerError = -1,  // The server failed in a way it had no name for
+  kNone = 0,  // No error
+  kOffsetOutOfRange = 1,  // The offset is outside of what the partition holds
+  kCorruptMessage = 2,  // The bytes fail their checksum or break the record format
+  kUnknownTopicOrPartition = 3,  // This node hosts no such topic or partition
+  kInvalidFetchSize = 4,  // The fetch size is not allowed
+  kLeaderNotAvailable = 5,  // The partition has no leader at the moment
+  kNotLeaderOrFollower = 6,  // This node neither leads nor follows the partition
+  kRequestTimedOut = 7,  // The request did not finish in its time
+  kBrokerNotAvailable = 8,  // The broker is not there
+  kReplicaNotAvailable = 9,  // The replica is not there
+  kMessageTooLarge = 10,  // The batch is larger than the topic allows
+  kStaleControllerEpoch = 11,  // The controller epoch is an old one
+  kOffsetMetadataTooLarge = 12,  // The metadata string of the offset is too long
+  kNetworkException = 13,  // The connection broke before the answer came
+  kCoordinatorLoadInProgress = 14,  // The coordinator is still loading its log
+  kCoordinatorNotAvailable = 15,  // The coordinator is not there
+  kNotCoordinator = 16,  // This node is not the coordinator of the key
+  kInvalidTopicException = 17,  // The topic name is not a legal one, or the topic may not be touched
+  kRecordListTooLarge = 18,  // The batches of the request are larger than a segment
+  kNotEnoughReplicas = 19,  // Fewer replicas are in sync than the topic demands
+  kNotEnoughReplicasAfterAppend = 20,  // Written, but fewer replicas are in sync than the topic demands
+  kInvalidRequiredAcks = 21,  // Acks must be -1, 0 or 1
+  kIllegalGeneration = 22,  // The generation is not the group's present one
+  kInconsistentGroupProtocol = 23,  // The member shares no protocol with the group
+  kInvalidGroupId = 24,  // The group id is not a legal one
+  kUnknownMemberId = 25,  // The coordinator knows no such member
+  kInvalidSessionTimeout = 26,  // The session timeout is outside of the allowed range
+  kRebalanceInProgress = 27,  // The group is rebalancing; join again
+  kInvalidCommitOffsetSize = 28,  // The offsets of the commit are too many bytes
+  kTopicAuthorizationFailed = 29,  // The topic may not be used by this principal
+  kGroupAuthorizationFailed = 30,  // The group may not be used by this principal
+  kClusterAuthorizationFailed = 31,  // The cluster may not be used so by this principal
+  kInvalidTimestamp = 32,  // The timestamp is out of the allowed range
+  kUnsupportedSaslMechanism = 33,  // The SASL mechanism is not offered here
+  kIllegalSaslState = 34,  // The request does not fit the state of the SASL exchange
+  kUnsupportedVersion = 35,  // The version of the request is not spoken here
+  kTopicAlreadyExists = 36,  // A topic of this name exists
+  kInvalidPartitions = 37,  // The number of partitions is not allowed
+  kInvalidReplicationFactor = 38,  // The replication factor is not possible
+  kInvalidReplicaAssignment = 39,  // The replica assignment is not possible
+  kInvalidConfig = 40,  // The configuration is not a legal one
+  kNotController = 41,  // This node is not the active controller
+  kInvalidRequest = 42,  // The request contradicts itself or breaks the protocol
+  kUnsupportedForMessageFormat = 43,  // The message format cannot do this
+  kPolicyViolation = 44,  // A policy refuses the request
+  kOutOfOrderSequenceNumber = 45,  // The sequence number is not the one that follows
+  kDuplicateSequenceNumber = 46,  // The sequence number was seen before
+  kInvalidProducerEpoch = 47,  // The producer epoch is an old one
+  kInvalidTxnState = 48,  // The transaction is not in a state that allows this
+  kInvalidProducerIdMapping = 49,  // The producer id does not belong to the transactional id
+  kInvalidTransactionTimeout = 50,  // The transaction timeout is longer than allowed
+  kConcurrentTransactions = 51,  // The last transaction is still being finished
+  kTransactionCoordinatorFenced = 52,  // The coordinator that sent this has been replaced
+  kTransactionalIdAuthorizationFailed = 53,  // The transactional id may not be used by this principal
+  kSecurityDisabled = 54,  // Security is switched off here
+  kOperationNotAttempted = 55,  // Not tried, because something before it failed
+  kKafkaStorageError = 56,  // The disk failed
+  kLogDirNotFound = 57,  // The log directory is not known here
+  kSaslAuthenticationFailed = 58,  // The credentials are wrong
+  kUnknownProducerId = 59,  // The producer id is not known to the partition
+  kReassignmentInProgress = 60,  // The partition is being reassigned
+  kDelegationTokenAuthDisabled = 61,  // Delegation tokens are switched off here
+  kDelegationTokenNotFound = 62,  // There is no such delegation token
+  kDelegationTokenOwnerMismatch = 63,  // The token belongs to somebody else
+  kDelegationTokenRequestNotAllowed = 64,  // Tokens cannot be asked for over this connection
+  kDelegationTokenAuthorizationFailed = 65,  // The token may not be used by this principal
+  kDelegationTokenExpired = 66,  // The token has expired
+  kInvalidPrincipalType = 67,  // The principal type is not allowed
+  kNonEmptyGroup = 68,  // The group is not empty
+  kGroupIdNotFound = 69,  // There is no such group
+  kFetchSessionIdNotFound = 70,  // There is no such fetch session
+  kInvalidFetchSessionEpoch = 71,  // The fetch session epoch is not the one that follows
+  kListenerNotFound = 72,  // The leader has no listener of the name the client came by
+  kTopicDeletionDisabled = 73,  // Topics may not be deleted here
+  kFencedLeaderEpoch = 74,  // The leader epoch is an old one
+  kUnknownLeaderEpoch = 75,  // The leader epoch is newer than this node's
+  kUnsupportedCompressionType = 76,  // The compression is not allowed at this version
+  kStaleBrokerEpoch = 77,  // The broker epoch is an old one
+  kOffsetNotAvailable = 78,  // The leader is new and cannot answer for offsets yet
+  kMemberIdRequired = 79,  // Join again, with the member id given
+  kPreferredLeaderNotAvailable = 80,  // The preferred leader is not there
+  kGroupMaxSizeReached = 81,  // The group is full
+  kFencedInstanceId = 82,  // Another member has taken the instance id
+  kEligibleLeadersNotAvailable = 83,  // No replica that may lead is there
+  kElectionNotNeeded = 84,  // The leader is already the right one
+  kNoReassignmentInProgress = 85,  // No reassignment is under way
+  kGroupSubscribedToTopic = 86,  // The group still consumes the topic
+  kInvalidRecord = 87,  // A record breaks the rules of the topic
+  kUnstableOffsetCommit = 88,  // Offsets of unfinished transactions are in the way
+  kThrottlingQuotaExceeded = 89,  // The quota of the principal is used up
+  kProducerFenced = 90,  // A newer producer has taken the transactional id
+  kResourceNotFound = 91,  // There is no such resource
+  kDuplicateResource = 92,  // The resource is named twice or exists
+  kUnacceptableCredential = 93,  // The credential does not meet the requirements
+  kInconsistentVoterSet = 94,  // The voter sets differ
+  kInvalidUpdateVersion = 95,  // The features were changed meanwhile
+  kFeatureUpdateFailed = 96,  // The features could not be changed
+  kPrincipalDeserializationFailure = 97,  // The principal in the envelope cannot be read
+  kSnapshotNotFound = 98,  // There is no such snapshot
+  kPositionOutOfRange = 99,  // The position is outside of the snapshot
+  kUnknownTopicId = 100,  // This node hosts no topic of that id
+  kDuplicateBrokerRegistration = 101,  // A live broker holds the broker id
+  kBrokerIdNotRegistered = 102,  // The broker id is not registered
+  kInconsistentTopicId = 103,  // The topic id differs from the one in the log
+  kInconsistentClusterId = 104,  // The cluster id is another one
+  kTransactionalIdNotFound = 105,  // There is no such transactional id
+  kFetchSessionTopicIdError = 106,  // The fetch session mixes topic ids and names
+  kIneligibleReplica = 107,  // The replica may not join the in-sync set
+  kNewLeaderElected = 108,  // A new leader was elected instead
+  kOffsetMovedToTieredStorage = 109,  // The offset lives in tiered storage
+  kFencedMemberEpoch = 110,  // The member epoch is behind the group's; rejoin
+  kUnreleasedInstanceId = 111,  // The instance id is still held by another member
+  kUnsupportedAssignor = 112,  // The assignor is not known here
+  kStaleMemberEpoch = 113,  // The member epoch is an old one; heartbeat first
+  kMismatchedEndpointType = 114,  // The endpoint is of the other kind
+  kUnsupportedEndpointType = 115,  // The endpoint kind is not known
+  kUnknownControllerId = 116,  // The controller id is not known
+  kUnknownSubscriptionId = 117,  // The telemetry subscription is an old one
+  kTelemetryTooLarge = 118,  // The telemetry is too large
+  kInvalidRegistration = 119,  // The registration is not acceptable
+  kTransactionAbortable = 120,  // The transaction must be aborted
+  kInvalidRecordState = 121,  // The record is not in a state that allows this
+  kShareSessionNotFound = 122,  // There is no such share session
+  kInvalidShareSessionEpoch = 123,  // The share session epoch is not the one that follows
+  kFencedStateEpoch = 124,  // The state epoch is an old one
+  kInvalidVoterKey = 125,  // The voter key does not match
+  kDuplicateVoter = 126,  // The voter is in the set already
+  kVoterNotFound = 127,  // The voter is not in the set
+  kInvalidRegularExpression = 128,  // The regular expression is not a legal one
+  kRebootstrapRequired = 129,  // The client must bootstrap again
+  kStreamsInvalidTopology = 130,  // The topology is not a legal one
+  kStreamsInvalidTopologyEpoch = 131,  // The topology epoch is not the group's
+  kStreamsTopologyFenced = 132,  // A newer topology has replaced this one
+  kShareSessionLimitReached = 133,  // The broker has as many share sessions as it may
+};
+
+// The code as the messages carry it.
+constexpr int16_t wire(ErrorCode code) { return static_cast<int16_t>(code); }
+
+}  // namespace ottla::gen
