@@ -1,0 +1,45 @@
+// Every described message by name, whatever its kind: for tools that print bytes and for tests that must
+// miss none. Programs that speak import the table they mean instead.
+
+import { assert } from '../lib/assert.ts'
+import { apis } from './apis.ts'
+import type { CoordinatorRecord, Message } from './dsl.ts'
+import { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './embedded.ts'
+import { RequestHeader, ResponseHeader } from './headers.ts'
+import { DefaultPrincipalData } from './messages/security.ts'
+import * as control from './records/control.ts'
+import * as files from './records/files.ts'
+import {
+  groupRecords,
+  metadataRecords,
+  shareRecords,
+  transactionRecords,
+} from './records/frames.ts'
+import * as remoteLog from './records/remote_log.ts'
+
+/** Every message: requests and responses, headers, records of every log, and embedded data. */
+export const messages: ReadonlyMap<string, Message> = gather()
+
+function gather(): Map<string, Message> {
+  const coordinators: CoordinatorRecord[] = [
+    groupRecords,
+    transactionRecords,
+    shareRecords,
+  ].flatMap((tables) => Object.values<CoordinatorRecord>(tables))
+  const all: Message[] = [
+    ...[...apis.values()].flatMap(({ request, response }) => [request, response]),
+    RequestHeader,
+    ResponseHeader,
+    ConsumerProtocolSubscription,
+    ConsumerProtocolAssignment,
+    DefaultPrincipalData,
+    ...Object.values(metadataRecords),
+    ...coordinators.flatMap(({ key, value }) => [key, value]),
+    ...Object.values<Message>(control),
+    ...Object.values<Message>(files),
+    ...Object.values<Message>(remoteLog),
+  ]
+  const byName = new Map(all.map((message) => [message.name, message]))
+  assert(byName.size === all.length, 'two messages share a name')
+  return byName
+}
