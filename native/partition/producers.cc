@@ -60,7 +60,7 @@ SequenceCheck Producers::check(const ProducerBatch& batch, CachedBatch* duplicat
 
   int16_t epoch = entry->producer_epoch;
   int32_t last = entry->last_sequence();
-  const Staged* newest = entry->staged_count == 0 ? nullptr : staged(entry->staged_newest);
+  const Staged* newest = entry->has_staged ? staged(entry->staged_newest) : nullptr;
   if (newest != nullptr) {
     epoch = newest->batch.producer_epoch;
     last = newest->batch.last_sequence;
@@ -94,9 +94,9 @@ void Producers::stage(const ProducerBatch& batch) {
   ProducerEntry* entry = find_or_add(batch.producer_id);
   Staged item;
   item.batch = batch;
-  item.older = entry->staged_count == 0 ? 0 : entry->staged_newest;
+  item.older = entry->has_staged ? entry->staged_newest : 0;
   entry->staged_newest = staged_first_ + staged_.size();
-  if (entry->staged_count != UINT8_MAX) entry->staged_count += 1;
+  entry->has_staged = true;
   staged_.push_back(item);
 }
 
@@ -106,7 +106,7 @@ void Producers::commit(int64_t end_offset) {
     const ProducerBatch& batch = staged_[staged_begin_].batch;
     ProducerEntry* entry = find_or_add(batch.producer_id);
     entry->add(batch);
-    if (entry->staged_newest == id) entry->staged_count = 0;
+    if (entry->staged_newest == id) entry->has_staged = false;
     staged_begin_ += 1;
   }
   if (staged_begin_ != staged_.size()) return;
@@ -115,18 +115,17 @@ void Producers::commit(int64_t end_offset) {
   staged_begin_ = 0;
 }
 
-void Producers::rollback() {
-  for (size_t i = staged_begin_; i < staged_.size(); i += 1) {
-    const int64_t producer_id = staged_[i].batch.producer_id;
-    const ProducerEntry* entry = find(producer_id);
-    if (entry == nullptr) continue;
-    const uint32_t index = static_cast<uint32_t>(entry - entries_.data());
-    entries_[index].staged_count = 0;
-    if (entry->producer_epoch == kNoProducerEpoch) erase(index);
+void Producers::rollback(int64_t first_offset) {
+  while (staged_.size() > staged_begin_ && staged_.back().batch.first_offset >= first_offset) {
+    const Staged dropped = staged_.back();
+    staged_.pop_back();
+    ProducerEntry* entry = find_or_add(dropped.batch.producer_id);
+    entry->staged_newest = dropped.older;
+    entry->has_staged = staged(dropped.older) != nullptr;
+    if (!entry->has_staged && entry->producer_epoch == kNoProducerEpoch) {
+      erase(static_cast<uint32_t>(entry - entries_.data()));
+    }
   }
-  staged_first_ += staged_.size();
-  staged_.clear();
-  staged_begin_ = 0;
 }
 
 void Producers::replay(const ProducerBatch& batch) { find_or_add(batch.producer_id)->add(batch); }
@@ -146,7 +145,7 @@ void Producers::replay_marker(int64_t producer_id, int16_t producer_epoch,
 void Producers::restore(const ProducerEntry& row) {
   ProducerEntry* entry = find_or_add(row.producer_id);
   *entry = row;
-  entry->staged_count = 0;
+  entry->has_staged = false;
 }
 
 void Producers::collect(int64_t end_offset, std::vector<ProducerEntry>* rows) const {
@@ -155,13 +154,13 @@ void Producers::collect(int64_t end_offset, std::vector<ProducerEntry>* rows) co
   for (const ProducerEntry& entry : entries_) {
     ProducerEntry row = entry;
     below.clear();
-    if (entry.staged_count != 0) {
+    if (entry.has_staged) {
       for (const Staged* s = staged(entry.staged_newest); s != nullptr; s = staged(s->older)) {
         if (s->batch.last_offset < end_offset) below.push_back(&s->batch);
       }
     }
     for (size_t i = below.size(); i > 0; i -= 1) row.add(*below[i - 1]);
-    row.staged_count = 0;
+    row.has_staged = false;
     if (row.producer_epoch != kNoProducerEpoch) rows->push_back(row);
   }
 }
@@ -170,7 +169,7 @@ void Producers::expire(int64_t now_ms, int64_t expiration_ms) {
   for (uint32_t i = 0; i < entries_.size();) {
     const ProducerEntry& entry = entries_[i];
     const bool is_idle = now_ms - entry.last_timestamp >= expiration_ms;
-    if (is_idle && entry.txn_first_offset < 0 && entry.staged_count == 0) {
+    if (is_idle && entry.txn_first_offset < 0 && !entry.has_staged) {
       erase(i);
     } else {
       i += 1;
@@ -261,7 +260,7 @@ void Producers::evict_near(int64_t producer_id) {
     if (i >= kNeighbours && oldest != UINT32_MAX) break;
     const uint32_t index = (start + i) % static_cast<uint32_t>(entries_.size());
     const ProducerEntry& entry = entries_[index];
-    if (entry.staged_count != 0 || entry.txn_first_offset >= 0) continue;
+    if (entry.has_staged || entry.txn_first_offset >= 0) continue;
     if (oldest == UINT32_MAX || entry.last_timestamp < entries_[oldest].last_timestamp) {
       oldest = index;
     }

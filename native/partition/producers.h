@@ -67,8 +67,8 @@ struct ProducerEntry {
   int32_t coordinator_epoch = -1;
   int16_t producer_epoch = kNoProducerEpoch;
   uint8_t batch_count = 0;
-  uint8_t staged_count = 0;          // saturates at 255: only zero matters
-  uint64_t staged_newest = 0;        // its id, when staged_count is not zero
+  bool has_staged = false;
+  uint64_t staged_newest = 0;        // its id, when has_staged
   CachedBatch batches[kBatchesMax];  // oldest first
 
   const CachedBatch* last() const { return batch_count == 0 ? nullptr : &batches[batch_count - 1]; }
@@ -95,8 +95,8 @@ class Producers {
   void stage(const ProducerBatch& batch);
   // Staged batches below `end_offset` are written.
   void commit(int64_t end_offset);
-  // The write failed: nothing staged was written.
-  void rollback();
+  // Staged batches from `first_offset` on will not be written.
+  void rollback(int64_t first_offset = INT64_MIN);
 
   // A batch found in the log by recovery, or appended by a follower: not checked.
   void replay(const ProducerBatch& batch);

@@ -1,0 +1,387 @@
+// Partition, its writing half: from an admitted batch to an acknowledged one. See partition.h.
+// Kafka: UnifiedLog.append, Partition.appendRecordsToLeader, DelayedProduce.
+//
+//   produce() ─ checks, offsets, patch ─► staged ─ end_turn() ─► writing ─ on_written() ─┬─► done
+//                                                                      acks=-1, replicas │ behind
+//                                                                                        └─►
+//                                                                                        waiting ─►
+//                                                                                        done
+//
+// Non-obvious: a duplicate of a batch that is still staged or being written is answered only once
+// that batch is in the log, so it travels with the staged ops and writes nothing. A write that
+// fails takes everything behind it with it: offsets had been given out.
+#include <algorithm>
+#include <utility>
+
+#include "../base/assert.h"
+#include "../gen/layout.h"
+#include "partition.h"
+
+namespace ottla {
+
+namespace {
+
+void count(PartitionHost& host, size_t column, double amount = 1) {
+  CounterRow(host.counters(), kCounterColumns).add(column, amount);
+}
+
+ProducerBatch producer_batch(const RecordBatch& batch) {
+  ProducerBatch b;
+  b.producer_id = batch.producer_id();
+  b.producer_epoch = batch.producer_epoch();
+  b.is_transactional = batch.is_transactional();
+  b.first_sequence = batch.base_sequence();
+  b.last_sequence = sequence_plus(batch.base_sequence(), batch.last_offset_delta());
+  b.first_offset = batch.base_offset();
+  b.last_offset = batch.last_offset();
+  b.timestamp = batch.max_timestamp();
+  return b;
+}
+
+}  // namespace
+
+// --- ends
+
+void Partition::finish(ProduceOp* op, PartitionHost& host) {
+  op->partition = nullptr;
+  op->done(op, host);
+}
+
+void Partition::fail(ProduceOp* op, ErrorCode error, PartitionHost& host) {
+  op->refusal.error = error;
+  finish(op, host);
+}
+
+void Partition::fail_all(ProduceOps* ops, ErrorCode error, PartitionHost& host) {
+  // Whoever is told may produce again: only those that are here now are failed.
+  ProduceOps failing;
+  while (ProduceOp* op = ops->pop_front()) failing.push_back(op);
+  while (ProduceOp* op = failing.pop_front()) {
+    if (op->timer != 0) {
+      host.cancel_timer(std::exchange(op->timer, 0));
+      count(host, counter::kProduceWaiting, -1);
+    }
+    fail(op, error, host);
+  }
+}
+
+// Nothing of it was appended, and the refusal says why.
+void Partition::refuse(ProduceOp* op, PartitionHost& host) {
+  count(host, counter::kProduceRejected);
+  switch (op->refusal.error) {
+    case ErrorCode::kCorruptMessage:
+      count(host, counter::kInvalidCrc);
+      break;
+    case ErrorCode::kOutOfOrderSequenceNumber:
+    case ErrorCode::kInvalidProducerEpoch:
+      count(host, counter::kInvalidSequence);
+      break;
+    default:
+      break;
+  }
+  if (options_.config.is_compacted && op->refusal.error == ErrorCode::kInvalidRecord &&
+      !op->refusal.records.empty()) {
+    count(host, counter::kNoKeyCompacted, static_cast<double>(op->refusal.records.size()));
+  }
+  op->log_start_offset = log_start_offset();
+  finish(op, host);
+}
+
+// --- admission
+
+AdmissionRules Partition::rules(BatchOrigin origin, bool zstd_allowed, PartitionHost& host) const {
+  const PartitionConfig& config = options_.config;
+  AdmissionRules rules;
+  rules.batch.origin = origin;
+  rules.batch.bytes_max = config.message_bytes_max;
+  rules.batch.key_required = config.is_compacted;
+  rules.batch.log_append_time = config.is_log_append_time;
+  rules.batch.timestamp_before_max_ms = config.timestamp_before_max_ms;
+  rules.batch.timestamp_after_max_ms = config.timestamp_after_max_ms;
+  rules.batch.now_ms = host.wall_ms();
+  rules.batch.zstd_allowed = zstd_allowed;
+  rules.open_compressed = options_.open_compressed;
+  rules.codecs = options_.codecs;
+  return rules;
+}
+
+void Partition::produce(ProduceOp* op, PartitionHost& host) {
+  OTTLA_ASSERT(op->partition == nullptr, "an op is produced once");
+  op->partition = this;
+  if (is_offline()) return fail(op, ErrorCode::kKafkaStorageError, host);
+  if (!is_leader()) return fail(op, ErrorCode::kNotLeaderOrFollower, host);
+  if (op->acks == -1 && isr_count() < effective_min_isr()) {
+    return fail(op, ErrorCode::kNotEnoughReplicas, host);
+  }
+  RecordBatch batch;
+  if (!admit_client_batch(op->records, op->records_bytes,
+                          rules(BatchOrigin::kClient, op->zstd_allowed, host), &batch,
+                          &op->refusal)) {
+    return refuse(op, host);
+  }
+  if (batch.is_transactional()) {
+    op->refusal.error = ErrorCode::kInvalidTxnState;
+    op->refusal.message = "Transactions are not built yet";
+    return refuse(op, host);
+  }
+  if (batch.has_producer_id() && !check_sequence(op, batch, host)) return;
+  op->base_offset = next_offset_;
+  stage_batch(op, op->records, false);
+  staged_ops_.push_back(op);
+  host.touch(this);
+}
+
+// False: it was a duplicate or out of line, and the op has been dealt with.
+bool Partition::check_sequence(ProduceOp* op, const RecordBatch& batch, PartitionHost& host) {
+  CachedBatch duplicate;
+  switch (producers_.check(producer_batch(batch), &duplicate)) {
+    case SequenceCheck::kAppend:
+      return true;
+    case SequenceCheck::kDuplicate:
+      op->base_offset = duplicate.first_offset();
+      op->last_offset = duplicate.last_offset;
+      op->log_append_time = duplicate.timestamp;
+      staged_ops_.push_back(op);
+      host.touch(this);
+      return false;
+    case SequenceCheck::kOutOfOrder:
+      op->refusal.error = ErrorCode::kOutOfOrderSequenceNumber;
+      break;
+    case SequenceCheck::kStaleEpoch:
+      op->refusal.error = ErrorCode::kInvalidProducerEpoch;
+      break;
+  }
+  refuse(op, host);
+  return false;
+}
+
+// Gives the batch its place in the log, ahead of its write.
+void Partition::stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets) {
+  const RecordBatch batch(bytes, static_cast<size_t>(INT32_MAX));
+  if (!keeps_offsets) {
+    set_base_offset(bytes, next_offset_);
+    set_leader_epoch(bytes, leader_epoch());
+  }
+  AppendBatch staged;
+  staged.bytes = bytes;
+  staged.size = static_cast<int32_t>(batch.bytes());
+  staged.base_offset = batch.base_offset();
+  staged.last_offset = batch.last_offset();
+  staged.max_timestamp = batch.max_timestamp();
+  staged.leader_epoch = batch.leader_epoch();
+  staged_batches_.push_back(staged);
+  next_offset_ = staged.last_offset + 1;
+  op->last_offset = staged.last_offset;
+  if (options_.config.is_log_append_time && !keeps_offsets) {
+    op->log_append_time = staged.max_timestamp;
+  }
+  if (batch.has_producer_id() && !batch.is_control()) producers_.stage(producer_batch(batch));
+  messages_in_ += batch.records_count();
+  bytes_in_ += staged.size;
+}
+
+void Partition::append(ProduceOp* op, PartitionHost& host) {
+  OTTLA_ASSERT(op->partition == nullptr, "an op is appended once");
+  op->partition = this;
+  if (is_offline()) return fail(op, ErrorCode::kKafkaStorageError, host);
+  const bool keeps_offsets = options_.is_raft || !is_leader();
+  if (role() == Role::kNone && !options_.is_raft) {
+    return fail(op, ErrorCode::kNotLeaderOrFollower, host);
+  }
+  if (op->leader_epoch >= 0 && op->leader_epoch != leader_epoch() && !options_.is_raft) {
+    return fail(op,
+                op->leader_epoch < leader_epoch() ? ErrorCode::kFencedLeaderEpoch
+                                                  : ErrorCode::kUnknownLeaderEpoch,
+                host);
+  }
+  if (!keeps_offsets && op->acks == -1 && isr_count() < effective_min_isr()) {
+    return fail(op, ErrorCode::kNotEnoughReplicas, host);
+  }
+  if (!admit_own(op, keeps_offsets, host)) return refuse(op, host);
+  Bytes rest{op->records, static_cast<size_t>(op->records_bytes)};
+  op->base_offset =
+      keeps_offsets ? RecordBatch(op->records, rest.size()).base_offset() : next_offset_;
+  RecordBatch batch;
+  while (!rest.empty()) {
+    uint8_t* bytes = const_cast<uint8_t*>(rest.data());
+    if (!next_batch(&rest, &batch)) break;
+    if (keeps_offsets) assign_epoch(host.io(), batch.leader_epoch(), batch.base_offset());
+    stage_batch(op, bytes, keeps_offsets);
+  }
+  staged_ops_.push_back(op);
+  host.touch(this);
+}
+
+// All of it or nothing: every batch is looked at before the first is staged.
+bool Partition::admit_own(ProduceOp* op, bool keeps_offsets, PartitionHost& host) {
+  AdmissionRules own = rules(BatchOrigin::kCoordinator, true, host);
+  own.batch.bytes_max = keeps_offsets ? INT64_MAX : own.batch.bytes_max;
+  Bytes rest{op->records, static_cast<size_t>(std::max(op->records_bytes, 0))};
+  RecordBatch batch;
+  int64_t expected = next_offset_;
+  do {
+    if (!next_batch(&rest, &batch)) {
+      op->refusal.error = ErrorCode::kCorruptMessage;
+      op->refusal.message = "Not a sequence of whole record batches";
+      return false;
+    }
+    if (!admit_own_batch(batch, own, &op->refusal)) return false;
+    if (keeps_offsets && batch.base_offset() < expected) {
+      op->refusal.error = ErrorCode::kOffsetOutOfRange;
+      op->refusal.message = "The batch lies below the log end offset";
+      return false;
+    }
+    expected = batch.next_offset();
+  } while (!rest.empty());
+  return true;
+}
+
+// --- writing
+
+void Partition::end_turn(PartitionHost& host) {
+  if (is_writing_) return;
+  if (!staged_batches_.empty()) return submit(host);
+  if (staged_ops_.empty()) return;
+  ProduceOps duplicates;  // of batches that are in the log
+  while (ProduceOp* op = staged_ops_.pop_front()) duplicates.push_back(op);
+  settle(&duplicates, host);
+}
+
+void Partition::submit(PartitionHost& host) {
+  is_writing_ = true;
+  host_ = &host;
+  std::swap(staged_batches_, writing_batches_);
+  while (ProduceOp* op = staged_ops_.pop_front()) writing_ops_.push_back(op);
+  append_op_.batches = writing_batches_.data();
+  append_op_.count = static_cast<int>(writing_batches_.size());
+  append_op_.done = &Partition::append_done;
+  append_op_.context = this;
+  log_->append(host.io(), &append_op_);
+}
+
+void Partition::append_done(AppendOp* op, Status status) {
+  Partition* self = static_cast<Partition*>(op->context);
+  self->on_written(status, *self->host_);
+}
+
+void Partition::on_written(Status status, PartitionHost& host) {
+  ProduceOps written;
+  while (ProduceOp* op = writing_ops_.pop_front()) written.push_back(op);
+  int64_t bytes = 0;
+  for (const AppendBatch& batch : writing_batches_) bytes += batch.size;
+  writing_batches_.clear();
+  is_writing_ = false;
+  if (!status.ok()) {
+    go_offline(status, host);
+    fail_all(&written, ErrorCode::kKafkaStorageError, host);
+    return;
+  }
+  const int64_t end = log_->log_end_offset();
+  producers_.commit(end);
+  count(host, counter::kProduceBytes, static_cast<double>(bytes));
+  if (unflushed_from_ms_ < 0) unflushed_from_ms_ = host.now_us() / 1000;
+  if (end - log_->recovery_point() >= options_.config.flush_messages) {
+    const Status flushed = log_->flush(host.io(), end);
+    unflushed_from_ms_ = -1;
+    if (!flushed.ok()) {
+      go_offline(flushed, host);
+      fail_all(&written, ErrorCode::kKafkaStorageError, host);
+      return;
+    }
+  }
+  maybe_increment_high_watermark(host.now_us() / 1000);
+  update_last_stable_offset();
+  settle(&written, host);
+  complete_waiting(host);
+  changed(host, true);
+  if (!staged_ops_.empty() || !staged_batches_.empty()) host.touch(this);
+}
+
+// Their batches are in the log: answers those that wait for nobody.
+void Partition::settle(ProduceOps* ops, PartitionHost& host) {
+  while (ProduceOp* op = ops->pop_front()) {
+    op->log_start_offset = log_start_offset();
+    if (op->acks != -1 || options_.is_raft) {
+      finish(op, host);
+    } else if (!is_leader()) {
+      fail(op, ErrorCode::kNotLeaderOrFollower, host);
+    } else if (op->last_offset < high_watermark()) {
+      complete(op, host);
+    } else if (isr_count() < effective_min_isr()) {
+      fail(op, ErrorCode::kNotEnoughReplicasAfterAppend, host);
+    } else {
+      join_waiting(op, host);
+    }
+  }
+}
+
+void Partition::go_offline(const Status& status, PartitionHost& host) {
+  if (is_offline_.exchange(true, std::memory_order_acq_rel)) return;
+  drop_staged(ErrorCode::kKafkaStorageError, host);
+  fail_all(&waiting_, ErrorCode::kKafkaStorageError, host);
+  Fact failed;
+  failed.kind = fact::kDirectoryFailed;
+  failed.status = status.error;
+  failed.slot = options_.slot;
+  failed.body = options_.log_directory.data();
+  failed.body_bytes = static_cast<uint32_t>(options_.log_directory.size());
+  host.fact(failed);
+  changed(host, true);
+}
+
+// Forgets what was given offsets but is not being written.
+void Partition::drop_staged(ErrorCode error, PartitionHost& host) {
+  next_offset_ = log_->log_end_offset();
+  if (is_writing_) {
+    next_offset_ = writing_batches_.back().last_offset + 1;
+  }
+  producers_.rollback(next_offset_);
+  staged_batches_.clear();
+  fail_all(&staged_ops_, error, host);
+}
+
+// --- waiting for replicas
+
+void Partition::join_waiting(ProduceOp* op, PartitionHost& host) {
+  // In offset order; only a duplicate ever belongs before the end.
+  ProduceOp* at = waiting_.back();
+  if (at != nullptr && at->last_offset > op->last_offset) {
+    at = waiting_.front();
+    while (at->last_offset <= op->last_offset) at = waiting_.next(at);
+    waiting_.insert_before(at, op);
+  } else {
+    waiting_.push_back(op);
+  }
+  count(host, counter::kProduceWaiting);
+  op->timer = host.start_timer(op->deadline_us, &Partition::timed_out, op);
+}
+
+void Partition::complete_waiting(PartitionHost& host) {
+  while (ProduceOp* op = waiting_.front()) {
+    if (op->last_offset >= high_watermark()) return;
+    waiting_.remove(op);
+    host.cancel_timer(std::exchange(op->timer, 0));
+    count(host, counter::kProduceWaiting, -1);
+    complete(op, host);
+  }
+}
+
+// The high watermark has passed it.
+void Partition::complete(ProduceOp* op, PartitionHost& host) {
+  if (isr_count() < effective_min_isr()) {
+    fail(op, ErrorCode::kNotEnoughReplicasAfterAppend, host);
+  } else {
+    finish(op, host);
+  }
+}
+
+void Partition::timed_out(void* object, PartitionHost& host) {
+  ProduceOp* op = static_cast<ProduceOp*>(object);
+  Partition* self = op->partition;
+  op->timer = 0;
+  self->waiting_.remove(op);
+  count(host, counter::kProduceWaiting, -1);
+  self->fail(op, ErrorCode::kRequestTimedOut, host);
+}
+
+}  // namespace ottla

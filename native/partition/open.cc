@@ -1,0 +1,209 @@
+// Partition: how it opens and closes: the log and what is remembered beside it. See partition.h.
+// Kafka: UnifiedLog.rebuildProducerState, LogLoader, PartitionMetadataFile.
+//
+// Producer state is the newest readable snapshot and a replay of the batch headers after it. A
+// snapshot is taken whenever a segment begins and when the log is closed cleanly, so after a clean
+// stop nothing is replayed.
+#include <algorithm>
+#include <utility>
+
+#include "../gen/layout.h"
+#include "../log/files.h"
+#include "../log/producer_snapshot.h"
+#include "partition.h"
+
+namespace ottla {
+
+Partition::Partition(PartitionOptions options)
+    : options_(std::move(options)),
+      wakes_(std::make_unique<Wake[]>(static_cast<size_t>(options_.reactors))) {
+  for (int r = 0; r < options_.reactors; r += 1) {
+    Wake& wake = wakes_[static_cast<size_t>(r)];
+    wake.run = &Partition::run_wake;
+    wake.slot = options_.slot;
+    wake.home = options_.owner;
+  }
+  if (options_.row != nullptr) row_ = SequencedRow(options_.row, kPartitionColumns);
+}
+
+Partition::~Partition() = default;
+
+Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partition>* partition,
+                       Log::Recovery* recovery) {
+  std::unique_ptr<Partition> p(new Partition(std::move(options)));
+  const PartitionOptions& o = p->options_;
+  Log::Options log;
+  log.directory = o.log_directory + "/" + partition_directory(o.topic, o.index);
+  log.config = o.config.log;
+  log.clean_shutdown = o.is_clean_shutdown;
+  log.recovery_point = o.recovery_point;
+  log.log_start_offset = o.log_start_offset;
+  log.quiescence = o.quiescence;
+  log.files = o.files;
+  log.preallocation_budget = o.preallocation_budget;
+  log.observer = {&Partition::replay_epoch, p.get()};
+  p->directory_ = log.directory;
+  OTTLA_TRY(io.make_directory(log.directory));
+  OTTLA_TRY(p->write_metadata(io));
+  OTTLA_TRY(p->epochs_.load(io, log.directory));
+  OTTLA_TRY(Log::open(io, log, &p->log_, recovery));
+  OTTLA_TRY(p->recover(io, *recovery));
+  *partition = std::move(p);
+  return Status::good();
+}
+
+Status Partition::recover(Io& io, const Log::Recovery& recovery) {
+  const int64_t end = log_->log_end_offset();
+  OTTLA_TRY(epochs_.truncate_from_end(io, end));
+  OTTLA_TRY(epochs_.truncate_from_start(io, log_->log_start_offset()));
+  OTTLA_TRY(load_producers(io, recovery));
+  log_->on_roll(&Partition::on_roll, this);
+  next_offset_ = end;
+  high_watermark_.store(
+      std::clamp(options_.high_watermark, log_->log_start_offset(), std::max(end, int64_t{0})),
+      std::memory_order_seq_cst);
+  update_last_stable_offset();
+  count_segments(io);
+  publish();
+  return Status::good();
+}
+
+// The topic id beside the log, before the first record (KIP-516).
+Status Partition::write_metadata(Io& io) {
+  if (std::all_of(options_.topic_id.begin(), options_.topic_id.end(),
+                  [](uint8_t byte) { return byte == 0; })) {
+    return Status::good();
+  }
+  const std::string path = directory_ + "/" + kPartitionMetadataFile;
+  std::string text;
+  const Status status = read_file(io, path, &text);
+  if (status.code == Code::kNotFound) {
+    return replace_file(io, path, format_partition_metadata(options_.topic_id.data()));
+  }
+  OTTLA_TRY(status);
+  uint8_t topic_id[16];
+  OTTLA_TRY(parse_partition_metadata(text, topic_id));
+  return std::equal(topic_id, topic_id + 16, options_.topic_id.begin())
+             ? Status::good()
+             : Status::fail(Code::kInvalid, "partition.metadata names another topic id");
+}
+
+void Partition::replay_epoch(void* self, const RecordBatch& batch) {
+  // Only in memory: the checkpoint is written when recovery has ended.
+  static_cast<Partition*>(self)->epochs_.observe(batch.leader_epoch(), batch.base_offset());
+}
+
+void Partition::replay_producer(void* self, const RecordBatch& batch) {
+  if (!batch.has_producer_id()) return;
+  Partition* p = static_cast<Partition*>(self);
+  if (!batch.is_control()) {
+    ProducerBatch b;
+    b.producer_id = batch.producer_id();
+    b.producer_epoch = batch.producer_epoch();
+    b.is_transactional = batch.is_transactional();
+    b.first_sequence = batch.base_sequence();
+    b.last_sequence = sequence_plus(batch.base_sequence(), batch.last_offset_delta());
+    b.first_offset = batch.base_offset();
+    b.last_offset = batch.last_offset();
+    b.timestamp = batch.max_timestamp();
+    p->producers_.replay(b);
+    return;
+  }
+  // A marker's value: version i16, coordinator epoch i32.
+  RecordView record;
+  int32_t coordinator_epoch = -1;
+  if (batch.has_records()) {
+    const Bytes records = batch.records();
+    if (read_record(records.data(), records.data() + records.size(), &record) != nullptr &&
+        record.value.size() >= 6) {
+      coordinator_epoch = load_i32(record.value.data() + 2);
+    }
+  }
+  p->producers_.replay_marker(batch.producer_id(), batch.producer_epoch(), coordinator_epoch,
+                              batch.max_timestamp());
+}
+
+Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
+  const int64_t end = log_->log_end_offset();
+  int64_t from = log_->log_start_offset();
+  const auto& snapshots = recovery.producer_snapshots;
+  for (size_t i = snapshots.size(); i > 0; i -= 1) {
+    std::vector<ProducerSnapshotEntry> entries;
+    if (!read_producer_snapshot(io, directory_, snapshots[i - 1], &entries).ok()) continue;
+    for (const ProducerSnapshotEntry& e : entries) {
+      ProducerEntry entry;
+      entry.producer_id = e.producer_id;
+      entry.producer_epoch = e.producer_epoch;
+      entry.coordinator_epoch = e.coordinator_epoch;
+      entry.last_timestamp = e.timestamp;
+      entry.txn_first_offset = e.current_txn_first_offset;
+      if (e.last_offset >= 0) {
+        entry.batch_count = 1;
+        entry.batches[0] = {e.last_offset, e.timestamp, e.last_sequence, e.offset_delta};
+      }
+      producers_.restore(entry);
+    }
+    from = snapshots[i - 1];
+    break;
+  }
+  // A clean stop leaves a snapshot at the end, unless nobody ever had state to save.
+  if (snapshots.empty() && options_.is_clean_shutdown) from = end;
+  if (from < end) {
+    OTTLA_TRY(log_->scan(io, from, end, BatchVisitor{&Partition::replay_producer, this}));
+  }
+  producers_.expire(io.wall_ms(), options_.producer_expiration_ms);
+  return Status::good();
+}
+
+Status Partition::save_producers(Io& io, int64_t end_offset) {
+  std::vector<ProducerEntry> rows;
+  producers_.collect(end_offset, &rows);
+  std::vector<ProducerSnapshotEntry> entries;
+  for (const ProducerEntry& row : rows) {
+    ProducerSnapshotEntry e;
+    e.producer_id = row.producer_id;
+    e.producer_epoch = row.producer_epoch;
+    e.last_sequence = row.last_sequence();
+    e.last_offset = row.batch_count == 0 ? -1 : row.last()->last_offset;
+    e.offset_delta = row.batch_count == 0 ? 0 : row.last()->offset_delta;
+    e.timestamp = row.last_timestamp;
+    e.coordinator_epoch = row.coordinator_epoch;
+    e.current_txn_first_offset = row.txn_first_offset;
+    entries.push_back(e);
+  }
+  return write_producer_snapshot(io, directory_, end_offset, entries);
+}
+
+void Partition::on_roll(void* self, int64_t base_offset) {
+  Partition* p = static_cast<Partition*>(self);
+  p->segments_ += 1;
+  // Losing a snapshot costs a longer replay, never a record: its failure is not the append's.
+  if (p->host_ != nullptr) (void)p->save_producers(p->host_->io(), base_offset);
+}
+
+void Partition::count_segments(Io& io) {
+  std::vector<SegmentFacts> facts;
+  log_->segments(io, &facts);
+  segments_ = static_cast<int64_t>(facts.size());
+}
+
+void Partition::assign_epoch(Io& io, int32_t leader_epoch, int64_t start_offset) {
+  // The checkpoint can be rebuilt from the batches; what counts here is the list in memory.
+  (void)epochs_.assign(io, leader_epoch, start_offset);
+}
+
+Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
+  if (is_writing_) return Status::fail(Code::kBusy, "partition: a write is under way");
+  if (is_retired_) return Status::good();
+  is_retired_ = true;
+  set_leadership(Role::kNone, leader_epoch());
+  drop_staged(ErrorCode::kNotLeaderOrFollower, host);
+  fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
+  if (wake_timer_ != 0) host.cancel_timer(std::exchange(wake_timer_, 0));
+  changed(host, true);
+  if (is_deleted) return log_->remove(host.io());
+  if (is_clean && !is_offline()) OTTLA_TRY(save_producers(host.io(), log_end_offset()));
+  return log_->close(host.io(), is_clean && !is_offline());
+}
+
+}  // namespace ottla

@@ -1,0 +1,314 @@
+// Partition: one replica of one topic partition: who leads it, how far it is written, how far it
+// may be shown. Kafka: Partition, Replica, UnifiedLog (its upper half). KIP-101 epochs, KIP-320
+// fencing, KIP-903 broker epochs.
+//
+// One writer: the reactor that owns it calls everything but what is marked "any thread". What
+// readers need is published with release stores: leadership, high watermark, last stable offset;
+// the log publishes its own.
+//
+//            lead(e)                 follow(e) / lead(e+1): waiting produces fail, readers are
+//            woken
+//   none ──────────────► leader ◄──────────────► follower          any ── write failed ──► offline
+//   (for good)
+//
+// Append is submit → completion. A client's batch is admitted (checked, given offsets, patched in
+// place) when it arrives; end_turn() writes everything admitted with one gathered append;
+// completion moves the watermark and answers. While a write is in flight, later batches are staged
+// behind it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../base/counters.h"
+#include "../base/intrusive_list.h"
+#include "../gen/errors.h"
+#include "../log/log.h"
+#include "admission.h"
+#include "epochs.h"
+#include "host.h"
+#include "producers.h"
+#include "purgatory.h"
+
+namespace ottla {
+
+using gen::ErrorCode;
+
+// plane.ts PartitionConfig.
+struct PartitionConfig {
+  LogConfig log;
+  int64_t message_bytes_max = 1048588;
+  int32_t min_insync_replicas = 1;
+  bool is_compacted = false;
+  bool is_log_append_time = false;
+  int64_t timestamp_before_max_ms = INT64_MAX;
+  int64_t timestamp_after_max_ms = 3600000;
+  int64_t flush_messages = INT64_MAX;
+  int64_t flush_ms = INT64_MAX;
+};
+
+struct PartitionOptions {
+  int32_t slot = -1;
+  int64_t incarnation = 0;
+  int32_t node_id = 0;
+  int owner = 0;     // the reactor that writes it
+  int reactors = 1;  // at most kReactorsMax
+  std::string log_directory;
+  std::string topic;
+  std::array<uint8_t, 16> topic_id{};
+  int32_t index = 0;
+  PartitionConfig config;
+  bool is_clean_shutdown = false;
+  int64_t recovery_point = 0;
+  int64_t log_start_offset = 0;
+  int64_t high_watermark = 0;
+  bool is_watched = false;
+  bool is_raft = false;
+  bool open_compressed = false;  // ottla.produce.validate=full
+  int64_t producer_expiration_ms = 24LL * 3600 * 1000;
+  int64_t replica_lag_ms_max = 30000;
+  Quiescence* quiescence = nullptr;
+  FileCache* files = nullptr;
+  std::atomic<int64_t>* preallocation_budget = nullptr;
+  Codecs* codecs = nullptr;  // the owner's; null: made when needed
+  double* row = nullptr;     // this slot's row of the shared table; null: not published
+};
+
+// One partition's part of a Produce, or of the append verb. The caller's memory, until `done`.
+struct ProduceOp {
+  // What is asked.
+  uint8_t* records = nullptr;  // patched in place; stays until done
+  int32_t records_bytes = -1;  // -1: null
+  int16_t acks = 1;            // 0, 1, -1
+  bool zstd_allowed = true;
+  int64_t deadline_us = 0;    // acks=-1: REQUEST_TIMED_OUT from then on
+  int32_t leader_epoch = -1;  // append verb: refused when it is not ours; -1: any
+  void (*done)(ProduceOp* op, PartitionHost& host) = nullptr;
+  void* context = nullptr;
+  // What came of it.
+  Refusal refusal;  // kNone: appended
+  int64_t base_offset = -1;
+  int64_t last_offset = -1;
+  int64_t log_append_time = -1;
+  int64_t log_start_offset = -1;
+  // The partition's while it has the op.
+  Partition* partition = nullptr;
+  uint64_t timer = 0;
+  ListLink link;
+};
+using ProduceOps = IntrusiveList<ProduceOp, &ProduceOp::link>;
+
+// What a Fetch asks of one partition, and what comes back but the bytes.
+struct FetchQuery {
+  int64_t offset = 0;
+  int32_t current_leader_epoch = -1;  // -1: not checked
+  int32_t last_fetched_epoch = -1;    // -1: divergence is not checked
+  int64_t bytes_max = 0;
+  bool at_least_one = false;
+  bool read_committed = false;
+  int32_t replica_id = -1;     // a follower: reads up to the log end
+  int64_t replica_epoch = -1;  // its broker epoch
+  int64_t replica_log_start = -1;
+};
+struct FetchResult {
+  ErrorCode error = ErrorCode::kNone;
+  int64_t high_watermark = -1;
+  int64_t last_stable_offset = -1;
+  int64_t log_start_offset = -1;
+  int64_t log_end_offset = -1;
+  int32_t diverging_epoch = -1;  // with diverging_end_offset; -1: does not diverge
+  int64_t diverging_end_offset = -1;
+  ReadSlice slice;
+};
+
+class Partition {
+ public:
+  static constexpr int kReactorsMax = 32;
+  static constexpr int kReplicasMax = 64;
+
+  // Opens or creates, on any one thread; afterwards the owner's.
+  static Status open(Io& io, PartitionOptions options, std::unique_ptr<Partition>* partition,
+                     Log::Recovery* recovery);
+  Partition(const Partition&) = delete;
+  Partition& operator=(const Partition&) = delete;
+  ~Partition();  // when is_quiet()
+
+  // --- verbs. false: stale, nothing was done; the caller counts it
+  bool lead(PartitionHost& host, int32_t leader_epoch, int32_t partition_epoch,
+            const int32_t* replicas, int replica_count, const int32_t* isr, int isr_count);
+  bool follow(PartitionHost& host, int32_t leader_epoch, int32_t leader_id);
+  bool isr(PartitionHost& host, int32_t leader_epoch, int32_t partition_epoch, const int32_t* isr,
+           int isr_count);
+  bool set_high_watermark(PartitionHost& host, int32_t leader_epoch, int64_t high_watermark);
+  void configure(PartitionHost& host, const PartitionConfig& config);
+  // --- verbs with an answer: a Kafka error code
+  ErrorCode trim(PartitionHost& host, int64_t log_start_offset);
+  ErrorCode truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset);
+  ErrorCode flush(PartitionHost& host);
+  ErrorCode look_up(PartitionHost& host, int32_t kind, int64_t argument, int64_t* a, int64_t* b,
+                    int64_t* c);
+  // Rows of 48 bytes, as plane.ts says.
+  void dump_producers(std::vector<uint8_t>* rows) const;
+  // Ends everything that waits, then closes or deletes the log. The object stays until is_quiet().
+  Status retire(PartitionHost& host, bool is_deleted, bool is_clean);
+  // No message or write of it is under way in any reactor.
+  bool is_quiet() const;
+
+  // --- appends; `done` comes exactly once, inline or later
+  void produce(ProduceOp* op, PartitionHost& host);
+  // Our own batches. Leader: offsets are assigned. Follower and raft: offsets and epochs are kept.
+  void append(ProduceOp* op, PartitionHost& host);
+  // Writes what was admitted. Called by the reactor for touched partitions.
+  void end_turn(PartitionHost& host);
+  // Every second or so: flush.ms, expiry of producers, memory of old snapshots.
+  void maintain(PartitionHost& host);
+
+  // --- reads, any thread
+  // Checks and reads. A follower's replica id only chooses the limit here: see follower_fetched().
+  void fetch(Io& io, const FetchQuery& query, FetchResult* result) const;
+  // Asks for FetchPurgatory::wake(slot) on `reactor` after the next change; look again after
+  // asking.
+  void want_wake(int reactor);
+  // --- reads, owner: a follower has everything below query.offset. 0, or the error to answer.
+  ErrorCode follower_fetched(const FetchQuery& query, PartitionHost& host);
+
+  // --- any thread
+  int32_t slot() const { return options_.slot; }
+  int owner() const { return options_.owner; }
+  int64_t incarnation() const { return options_.incarnation; }
+  const PartitionOptions& options() const { return options_; }
+  bool is_leader() const { return role() == Role::kLeader; }
+  bool is_offline() const { return is_offline_.load(std::memory_order_acquire); }
+  int32_t leader_epoch() const {
+    return static_cast<int32_t>(leadership_.load(std::memory_order_acquire) >> 8);
+  }
+  int64_t high_watermark() const { return high_watermark_.load(std::memory_order_seq_cst); }
+  int64_t last_stable_offset() const { return last_stable_offset_.load(std::memory_order_acquire); }
+  int64_t log_end_offset() const { return log_->log_end_offset(); }
+  int64_t log_start_offset() const { return log_->log_start_offset(); }
+  Log& log() { return *log_; }
+  const Producers& producers() const { return producers_; }
+  void count_bytes_out(int64_t bytes) { bytes_out_.fetch_add(bytes, std::memory_order_relaxed); }
+
+ private:
+  enum class Role : uint8_t { kNone = 0, kLeader = 1, kFollower = 2 };
+
+  static constexpr int64_t kNever = INT64_MIN / 2;  // a time that is long ago however early it is
+
+  // What the leader knows of one follower (Kafka: Replica, ReplicaState).
+  struct Replica {
+    int32_t id = -1;
+    bool in_isr = false;
+    int64_t broker_epoch = -1;
+    int64_t log_end_offset = -1;  // -1: has not fetched from this leader yet
+    int64_t fetched_at_leader_end = -1;
+    int64_t fetched_at_ms = 0;
+    int64_t caught_up_at_ms = kNever;
+    int64_t told_at_ms = kNever;  // when TypeScript heard that it caught up
+  };
+
+  explicit Partition(PartitionOptions options);
+  Role role() const {
+    return static_cast<Role>(leadership_.load(std::memory_order_acquire) & 0xff);
+  }
+  void set_leadership(Role role, int32_t leader_epoch);
+  void set_isr(int64_t now_ms, const int32_t* isr, int isr_count, bool is_new_leader);
+  void settle_watermark(PartitionHost& host);
+  void assign_epoch(Io& io, int32_t leader_epoch, int64_t start_offset);
+  Replica* find_replica(int32_t id);
+  int32_t effective_min_isr() const;
+  int isr_count() const;
+
+  // open.cc
+  Status recover(Io& io, const Log::Recovery& recovery);
+  Status load_producers(Io& io, const Log::Recovery& recovery);
+  Status save_producers(Io& io, int64_t end_offset);
+  Status write_metadata(Io& io);
+  void count_segments(Io& io);
+  static void replay_epoch(void* self, const RecordBatch& batch);
+  static void replay_producer(void* self, const RecordBatch& batch);
+  static void on_roll(void* self, int64_t base_offset);
+
+  // append.cc
+  AdmissionRules rules(BatchOrigin origin, bool zstd_allowed, PartitionHost& host) const;
+  void finish(ProduceOp* op, PartitionHost& host);
+  void fail(ProduceOp* op, ErrorCode error, PartitionHost& host);
+  void refuse(ProduceOp* op, PartitionHost& host);
+  void fail_all(ProduceOps* ops, ErrorCode error, PartitionHost& host);
+  bool check_sequence(ProduceOp* op, const RecordBatch& batch, PartitionHost& host);
+  void stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets);
+  bool admit_own(ProduceOp* op, bool keeps_offsets, PartitionHost& host);
+  void join_waiting(ProduceOp* op, PartitionHost& host);
+  void complete_waiting(PartitionHost& host);
+  void submit(PartitionHost& host);
+  void settle(ProduceOps* ops, PartitionHost& host);
+  void complete(ProduceOp* op, PartitionHost& host);
+  void on_written(Status status, PartitionHost& host);
+  void drop_staged(ErrorCode error, PartitionHost& host);
+  void go_offline(const Status& status, PartitionHost& host);
+  static void append_done(AppendOp* op, Status status);
+  static void timed_out(void* op, PartitionHost& host);
+
+  bool maybe_increment_high_watermark(int64_t now_ms);
+  bool raise_high_watermark(int64_t to);
+  void update_last_stable_offset();
+  void changed(PartitionHost& host, bool wakes);
+  void wake_readers(PartitionHost& host);
+  static void retry_wake(void* partition, PartitionHost& host);
+  static void run_wake(PartitionWork* work, PartitionHost& host);
+  void publish();
+
+  PartitionOptions options_;
+  std::string directory_;
+  std::unique_ptr<Log> log_;
+  Epochs epochs_;
+  Producers producers_;
+
+  // Leadership. Role in the low byte, epoch above: one load tells both.
+  std::atomic<int64_t> leadership_{-256};
+  int32_t leader_id_ = -1;
+  int32_t partition_epoch_ = -1;
+  int64_t epoch_start_offset_ = 0;
+  std::vector<Replica> replicas_;  // without ourselves
+  bool self_in_isr_ = false;
+
+  std::atomic<int64_t> high_watermark_{0};
+  std::atomic<int64_t> last_stable_offset_{0};
+  std::atomic<bool> is_offline_{false};
+  std::atomic<int64_t> bytes_out_{0};
+
+  // Appends.
+  int64_t next_offset_ = 0;  // of the next batch admitted
+  std::vector<AppendBatch> staged_batches_;
+  std::vector<AppendBatch> writing_batches_;
+  ProduceOps staged_ops_;
+  ProduceOps writing_ops_;
+  ProduceOps waiting_;  // for replicas, by last offset
+  AppendOp append_op_;
+  bool is_writing_ = false;
+  PartitionHost* host_ = nullptr;  // of the write in flight
+  int64_t unflushed_from_ms_ = -1;
+  int64_t expired_at_ms_ = 0;
+
+  // Readers of other reactors.
+  struct Wake : PartitionWork {
+    std::atomic<bool> is_posted{false};
+  };
+  std::atomic<uint32_t> interest_{0};  // reactors that want a wake-up
+  std::unique_ptr<Wake[]> wakes_;
+  uint64_t wake_timer_ = 0;
+
+  // Published numbers that nobody else keeps.
+  SequencedRow row_;
+  int64_t told_high_watermark_ = -1;
+  int64_t segments_ = 0;
+  int64_t bytes_in_ = 0;
+  int64_t messages_in_ = 0;
+  bool is_retired_ = false;
+};
+
+}  // namespace ottla

@@ -1,0 +1,77 @@
+// Purgatory: where requests wait for a partition, and how they are woken without polling.
+// Kafka: DelayedOperationPurgatory, DelayedProduce, DelayedFetch.
+//
+// Produces wait in offset order, because the high watermark passes them in that order: completing
+// is popping from the front. Fetches wait per reactor: each reactor keeps its own list per slot,
+// and a partition's owner wakes the reactors whose bit is set in the partition's interest mask
+// (partition.h). A wake only marks: what was woken is looked at once, at the end of the turn,
+// however many partitions signalled.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "../base/intrusive_list.h"
+
+namespace ottla {
+
+struct ProduceOp;
+
+// A fetch that waits; embedded in the request's state.
+struct FetchWaiter {
+  ListLink woken_link;
+};
+
+// One partition a fetch waits for.
+struct FetchWait {
+  FetchWaiter* waiter = nullptr;
+  int32_t slot = -1;      // -1: waits for nothing
+  bool is_woken = false;  // something happened to the partition since this was last cleared
+  FetchWait* next = nullptr;
+  FetchWait* previous = nullptr;
+};
+
+// The fetches that wait on one reactor.
+class FetchPurgatory {
+ public:
+  void add(FetchWait* wait, FetchWaiter* waiter, int32_t slot) {
+    if (static_cast<size_t>(slot) >= heads_.size()) heads_.resize(static_cast<size_t>(slot) + 64);
+    FetchWait*& head = heads_[static_cast<size_t>(slot)];
+    wait->waiter = waiter;
+    wait->slot = slot;
+    wait->is_woken = false;
+    wait->previous = nullptr;
+    wait->next = head;
+    if (head != nullptr) head->previous = wait;
+    head = wait;
+  }
+
+  void remove(FetchWait* wait) {
+    if (wait->slot < 0) return;
+    if (wait->next != nullptr) wait->next->previous = wait->previous;
+    if (wait->previous != nullptr) {
+      wait->previous->next = wait->next;
+    } else {
+      heads_[static_cast<size_t>(wait->slot)] = wait->next;
+    }
+    wait->slot = -1;
+    wait->next = wait->previous = nullptr;
+  }
+
+  // Marks everything that waits for the slot; the turn's end looks at it.
+  void wake(int32_t slot) {
+    if (static_cast<size_t>(slot) >= heads_.size()) return;
+    for (FetchWait* wait = heads_[static_cast<size_t>(slot)]; wait != nullptr; wait = wait->next) {
+      wait->is_woken = true;
+      if (!wait->waiter->woken_link.linked()) woken_.push_back(wait->waiter);
+    }
+  }
+
+  FetchWaiter* pop_woken() { return woken_.pop_front(); }
+
+ private:
+  std::vector<FetchWait*> heads_;  // by slot
+  IntrusiveList<FetchWaiter, &FetchWaiter::woken_link> woken_;
+};
+
+}  // namespace ottla

@@ -1,0 +1,123 @@
+// Partition: the verbs that act on its log, and its upkeep. See partition.h.
+#include <algorithm>
+#include <cstring>
+
+#include "../gen/layout.h"
+#include "partition.h"
+
+namespace ottla {
+
+ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
+  if (is_offline()) return ErrorCode::kKafkaStorageError;
+  if (log_start_offset > high_watermark()) return ErrorCode::kOffsetOutOfRange;
+  if (log_start_offset <= this->log_start_offset()) return ErrorCode::kNone;
+  const Status status = log_->set_log_start_offset(host.io(), log_start_offset);
+  if (!status.ok()) {
+    go_offline(status, host);
+    return ErrorCode::kKafkaStorageError;
+  }
+  (void)epochs_.truncate_from_start(host.io(), log_start_offset);
+  count_segments(host.io());
+  changed(host, true);
+  return ErrorCode::kNone;
+}
+
+ErrorCode Partition::truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset) {
+  if (is_offline()) return ErrorCode::kKafkaStorageError;
+  if (leader_epoch < this->leader_epoch()) return ErrorCode::kFencedLeaderEpoch;
+  if (is_leader() && !options_.is_raft) return ErrorCode::kNotLeaderOrFollower;
+  if (is_writing_) return ErrorCode::kOperationNotAttempted;
+  drop_staged(ErrorCode::kNotLeaderOrFollower, host);
+  if (offset >= log_end_offset()) return ErrorCode::kNone;
+
+  Io& io = host.io();
+  Status status = offset < log_start_offset() ? log_->truncate_fully_and_start_at(io, offset)
+                                              : log_->truncate_to(io, offset);
+  if (status.ok()) status = epochs_.truncate_from_end(io, offset);
+  producers_.clear();
+  const BatchVisitor replay{&Partition::replay_producer, this};
+  if (status.ok()) status = log_->scan(io, log_start_offset(), log_end_offset(), replay);
+  if (!status.ok()) {
+    go_offline(status, host);
+    return ErrorCode::kKafkaStorageError;
+  }
+  next_offset_ = log_end_offset();
+  if (high_watermark() > next_offset_) {
+    high_watermark_.store(next_offset_, std::memory_order_seq_cst);
+  }
+  update_last_stable_offset();
+  count_segments(io);
+  changed(host, true);
+  return ErrorCode::kNone;
+}
+
+ErrorCode Partition::flush(PartitionHost& host) {
+  if (is_offline()) return ErrorCode::kKafkaStorageError;
+  const Status status = log_->flush(host.io(), log_end_offset());
+  unflushed_from_ms_ = -1;
+  if (!status.ok()) {
+    go_offline(status, host);
+    return ErrorCode::kKafkaStorageError;
+  }
+  publish();
+  return ErrorCode::kNone;
+}
+
+ErrorCode Partition::look_up(PartitionHost& host, int32_t kind, int64_t argument, int64_t* a,
+                             int64_t* b, int64_t* c) {
+  if (is_offline()) return ErrorCode::kKafkaStorageError;
+  OffsetAndTimestamp found;
+  Status status;
+  switch (kind) {
+    case lookup::kTimestamp:
+      status = log_->find_by_timestamp(host.io(), argument, high_watermark(), &found);
+      break;
+    case lookup::kMaxTimestamp:
+      status = log_->find_max_timestamp(host.io(), &found);
+      break;
+    case lookup::kEpochEnd:
+      *b = epochs_.end_offset(static_cast<int32_t>(argument), log_end_offset(), a);
+      *c = -1;
+      return ErrorCode::kNone;
+    default:
+      return ErrorCode::kInvalidRequest;
+  }
+  if (!status.ok()) return ErrorCode::kKafkaStorageError;
+  *a = found.offset;
+  *b = found.timestamp;
+  *c = found.leader_epoch;
+  return ErrorCode::kNone;
+}
+
+void Partition::dump_producers(std::vector<uint8_t>* rows) const {
+  constexpr size_t kRowBytes = 48;
+  for (const ProducerEntry& entry : producers_.entries()) {
+    if (entry.producer_epoch == kNoProducerEpoch) continue;
+    rows->resize(rows->size() + kRowBytes);
+    uint8_t* row = rows->data() + rows->size() - kRowBytes;
+    const double numbers[3] = {static_cast<double>(entry.producer_id),
+                               static_cast<double>(entry.last_timestamp),
+                               static_cast<double>(entry.txn_first_offset)};
+    const int32_t integers[3] = {entry.producer_epoch, entry.last_sequence(),
+                                 entry.coordinator_epoch};
+    std::memcpy(row, numbers, sizeof numbers);
+    std::memcpy(row + sizeof numbers, integers, sizeof integers);
+  }
+}
+
+void Partition::maintain(PartitionHost& host) {
+  constexpr int64_t kExpiryIntervalMs = 60000;
+  if (is_retired_ || is_writing_) return;
+  log_->reclaim(host.io());
+  const int64_t now_ms = host.now_us() / 1000;
+  if (unflushed_from_ms_ >= 0 && now_ms - unflushed_from_ms_ >= options_.config.flush_ms) {
+    (void)flush(host);
+  }
+  if (now_ms - expired_at_ms_ >= kExpiryIntervalMs) {
+    expired_at_ms_ = now_ms;
+    producers_.expire(host.wall_ms(), options_.producer_expiration_ms);
+  }
+  publish();
+}
+
+}  // namespace ottla
