@@ -11,8 +11,8 @@ import type { OttlaValues } from './ottla.ts'
 import { ottlaTable } from './ottla.ts'
 import type { Row, Table } from './rows.ts'
 import { baseKey, brokerSynonyms } from './synonyms.ts'
-import type { TypedValue } from './values.ts'
-import { defaultValue, readValue } from './values.ts'
+import type { TypedValue } from './text/values.ts'
+import { defaultValue, readValue } from './text/values.ts'
 
 /** One thing that was set: the text as it was given, and who gave it. */
 export interface Setting {

@@ -7,17 +7,17 @@
 // Kafka: KafkaConfig.validateValues, AbstractKafkaConfig, QuorumConfig, GroupCoordinatorConfig, ShareGroupConfig.
 
 import type { BrokerConfig, ConfigKey } from './config.ts'
-import type { HostPort, Listener, SecurityProtocol, Voter } from './endpoints.ts'
+import type { ConfigWarning, Mistake } from './mistakes.ts'
+import { protocolMap } from './protocol_map.ts'
+import { RELATIONS } from './relations.ts'
+import type { HostPort, Listener, SecurityProtocol, Voter } from './text/endpoints.ts'
 import {
   listenerClashes,
   parseHostPort,
   parseListeners,
   parsePairs,
   parseVoter,
-} from './endpoints.ts'
-import type { ConfigWarning, Mistake } from './mistakes.ts'
-import { protocolMap } from './protocol_map.ts'
-import { RELATIONS } from './relations.ts'
+} from './text/endpoints.ts'
 
 /** What a node needs to know about itself, computed once at start. */
 export interface Derived {

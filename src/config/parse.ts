@@ -9,15 +9,15 @@ import type { Setting } from './config.ts'
 import { BrokerConfig, nodeRow, nodeTable } from './config.ts'
 import type { Derived } from './derive.ts'
 import { derive } from './derive.ts'
-import { parseEnvironment } from './environment.ts'
 import type { ConfigWarning, Mistake } from './mistakes.ts'
 import { ConfigError } from './mistakes.ts'
-import { parseProperties } from './properties.ts'
-import type { Row } from './rows.ts'
+import { objectionTo } from './objection.ts'
 import { isSensitive } from './rows.ts'
 import { LISTENER_KEY } from './synonyms.ts'
+import { parseEnvironment } from './text/environment.ts'
+import { parseProperties } from './text/properties.ts'
+import { allowedValues, readValue } from './text/values.ts'
 import { isSecurityKey, nearestKey } from './unknown.ts'
-import { allowedValues, readValue } from './values.ts'
 
 export { ConfigError, describeWarning } from './mistakes.ts'
 
@@ -106,41 +106,6 @@ function judgeSetting(setting: Setting, mistakes: Mistake[], warnings: ConfigWar
   } else if (objection !== null) {
     warnings.push({ key, problem: objection.problem, source })
   }
-}
-
-/** Why a valid value has no effect, and whether it must be refused; null when it works or is harmless. */
-export interface Objection {
-  readonly refused: boolean
-  readonly problem: string
-}
-
-/** Judges a valid value by the state of its row. */
-export function objectionTo(key: string, row: Row, value: string): Objection | null {
-  const { state } = row
-  const reading = readValue(row, value)
-  if (!reading.ok || isDefault(row, value)) return null
-  if (state.kind === 'not_built') {
-    const refused = state.concern !== null
-    const tail = refused ? `, and ${state.concern} depends on it` : '; the setting has no effect'
-    return { refused, problem: `${state.why}${tail}` }
-  }
-  if (LISTENER_KEY.test(key) && state.kind === 'effective') {
-    return { refused: false, problem: 'settings of one listener are not built; it has no effect' }
-  }
-  if (state.kind === 'effective' && state.built?.includes(reading.text ?? '') === false) {
-    const built = state.built.join(', ')
-    return { refused: false, problem: `only ${built} is built; the setting has no effect` }
-  }
-  return null
-}
-
-function isDefault(row: Row, value: string): boolean {
-  if (row.fallback === undefined) return false
-  const reading = readValue(row, value)
-  if (!reading.ok) return false
-  if (row.fallback === null) return reading.text === ''
-  const usual = readValue(row, row.fallback)
-  return usual.ok && reading.text === usual.text
 }
 
 function judgeUnknown(setting: Setting, mistakes: Mistake[], warnings: ConfigWarning[]): void {

@@ -4,8 +4,8 @@
 // security is meant. Kafka: AbstractKafkaConfig.effectiveListenerSecurityProtocolMap.
 
 import type { BrokerConfig } from './config.ts'
-import type { SecurityProtocol } from './endpoints.ts'
-import { parsePairs, SECURITY_PROTOCOLS } from './endpoints.ts'
+import type { SecurityProtocol } from './text/endpoints.ts'
+import { parsePairs, SECURITY_PROTOCOLS } from './text/endpoints.ts'
 
 type Refuse = (problem: string, allowed: string) => void
 

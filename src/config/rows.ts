@@ -5,8 +5,8 @@
 // DescribeConfigs, the reference docs and the judge in test/unit/config read one source.
 // Kafka: ConfigDef.ConfigKey, ConfigDef.Type, DynamicBrokerConfig (update modes).
 
-import type { Validator } from './valid.ts'
-import { validator } from './valid.ts'
+import type { Validator } from './text/valid.ts'
+import { validator } from './text/valid.ts'
 
 /** Kafka's configuration types; PASSWORD values are never shown. */
 export type ConfigType =

@@ -3,8 +3,8 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { printListener } from '../../../src/config/endpoints.ts'
 import { ConfigError, parseConfig } from '../../../src/config/parse.ts'
+import { printListener } from '../../../src/config/text/endpoints.ts'
 
 const [, ...lines] = readFileSync(new URL('./kafka_startup.tsv', import.meta.url), 'utf8')
   .trimEnd()

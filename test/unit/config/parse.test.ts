@@ -1,9 +1,9 @@
 // Reading a configuration: sources and their order, mistakes all at once, and what is refused or warned of.
 
 import { describe, expect, test } from 'vitest'
-import { environmentKey, parseEnvironment } from '../../../src/config/environment.ts'
 import type { ConfigInput } from '../../../src/config/parse.ts'
 import { type ConfigError, describeWarning, parseConfig } from '../../../src/config/parse.ts'
+import { environmentKey, parseEnvironment } from '../../../src/config/text/environment.ts'
 import { nearestKey } from '../../../src/config/unknown.ts'
 
 const file = {

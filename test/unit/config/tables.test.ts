@@ -14,8 +14,8 @@ import { groupTable } from '../../../src/config/group.ts'
 import { ottlaTable } from '../../../src/config/ottla.ts'
 import type { Row, Table } from '../../../src/config/rows.ts'
 import { isSensitive } from '../../../src/config/rows.ts'
+import { readValue } from '../../../src/config/text/values.ts'
 import { topicTable } from '../../../src/config/topic.ts'
-import { readValue } from '../../../src/config/values.ts'
 
 const tables: Readonly<Record<string, Table>> = {
   broker: brokerTable,

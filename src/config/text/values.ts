@@ -5,7 +5,7 @@
 // as text beside it, and ranges are judged on the exact value.
 // Kafka: ConfigDef.parseType, ConfigDef.convertToString; java.lang.Double.toString.
 
-import type { Row } from './rows.ts'
+import type { Row } from '../rows.ts'
 import type { ConfigValue } from './valid.ts'
 import { THROTTLED } from './valid.ts'
 

@@ -6,7 +6,7 @@
 // Kafka: ConfigDef.Range, ValidString, CaseInsensitiveValidString, ValidList; ThrottledReplicaListValidator;
 // QuorumConfig.ControllerQuorumVotersValidator; ShareGroupAutoOffsetResetStrategy.
 
-import type { ConfigType } from './rows.ts'
+import type { ConfigType } from '../rows.ts'
 
 /** What may be written: the text shown to people, and a check that returns the problem or null. */
 export interface Validator {

@@ -5,8 +5,8 @@
 // prefix sets that key: OTTLA_REACTOR_THREADS is ottla.reactor.threads.
 // Kafka: the docker wrapper of the apache/kafka image.
 
-import type { Setting } from './config.ts'
-import { nodeTable } from './config.ts'
+import type { Setting } from '../config.ts'
+import { nodeTable } from '../config.ts'
 
 /** Variables of Kafka's image and scripts that are not configuration. */
 const NOT_CONFIGURATION = new Set([

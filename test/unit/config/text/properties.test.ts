@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parseProperties } from '../../../src/config/properties.ts'
+import { parseProperties } from '../../../../src/config/text/properties.ts'
 
 const cases = JSON.parse(
   readFileSync(new URL('./java_properties.json', import.meta.url), 'utf8'),
