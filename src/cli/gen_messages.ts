@@ -17,7 +17,8 @@ import { messagesPrelude } from './gen_messages_prelude.ts'
 /** Where the header lives, from the repository's root. */
 export const messagesHeaderPath = 'native/gen/messages.h'
 
-const NATIVE_MESSAGES: readonly Message[] = [
+/** The messages C++ reads or writes, in the order of the header. */
+export const NATIVE_MESSAGES: readonly Message[] = [
   RequestHeader,
   ResponseHeader,
   Produce.request,

@@ -1,6 +1,7 @@
 // Messages as JSON, in the form of Kafka's own converters: field names as ours, bytes in base64, uuids as
 // text, tagged fields only when they differ from their default. 64-bit integers outside of ±(2^53 - 1) are
-// bigints, so the text form needs `formatJson`, which writes them as plain digits.
+// bigints and float64 fields are Floats, so the text form needs `formatJson`: it writes plain digits, and
+// 0.0 for a float that is whole, without which Kafka's readers refuse it.
 // Used by the quorum-state file, dump_log, logs, and the comparison with Kafka.
 // Kafka: org.apache.kafka.message.JsonConverterGenerator.
 
@@ -14,8 +15,25 @@ import {
   shapeOf,
 } from './shape.ts'
 
-export type Json = null | boolean | number | bigint | string | Json[] | { [name: string]: Json }
+export type Json =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Float
+  | Json[]
+  | { [name: string]: Json }
 type Struct = Readonly<Record<string, unknown>>
+
+/** A float64 field in JSON: whole or not, it is written with a point. */
+export class Float {
+  readonly value: number
+
+  constructor(value: number) {
+    this.value = value
+  }
+}
 
 /** Why a JSON value is not a message; its text names the place. */
 export interface JsonMistake {
@@ -48,6 +66,8 @@ function valueToJson(type: SlotType, value: unknown): Json {
     case 'bytes':
     case 'records':
       return base64(value as Uint8Array)
+    case 'float64':
+      return new Float(value as number)
     default:
       return value as Json
   }
@@ -71,7 +91,7 @@ export function isMistake(value: object): value is JsonMistake {
 
 function structFromJson(shape: Shape, json: Json, where: string, mistakes: string[]): Struct {
   const value: Record<string, unknown> = {}
-  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
+  if (!isObject(json)) {
     mistakes.push(`${where}: expected an object`)
     return value
   }
@@ -82,6 +102,12 @@ function structFromJson(shape: Shape, json: Json, where: string, mistakes: strin
     else if (slot.field.tag === null) mistakes.push(`${where}.${slot.name}: missing`)
   }
   return value
+}
+
+function isObject(json: Json): json is { [name: string]: Json } {
+  return (
+    typeof json === 'object' && json !== null && !Array.isArray(json) && !(json instanceof Float)
+  )
 }
 
 function slotFromJson(slot: Slot, json: Json, where: string, mistakes: string[]): unknown {
@@ -114,7 +140,9 @@ function itemFromJson(type: ItemSlotType, json: Json, place: string, mistakes: s
     case 'int64Wide':
       return expect(isInteger(json), 'an integer') && BigInt(json as number | bigint)
     case 'float64':
-      return expect(typeof json === 'number', 'a number') && json
+      return json instanceof Float
+        ? json.value
+        : expect(typeof json === 'number', 'a number') && json
     default:
       return expect(Number.isSafeInteger(json), 'an integer') && json
   }
@@ -133,6 +161,10 @@ export function formatJson(json: Json): string {
   if (typeof json === 'bigint') return json.toString()
   if (json === null || typeof json !== 'object') return JSON.stringify(json)
   if (Array.isArray(json)) return `[${json.map(formatJson).join(',')}]`
+  if (json instanceof Float) {
+    const text = String(json.value)
+    return Number.isInteger(json.value) && /^-?\d+$/.test(text) ? `${text}.0` : text
+  }
   const members = Object.entries(json).map(
     ([name, value]) => `${JSON.stringify(name)}:${formatJson(value)}`,
   )

@@ -17,7 +17,7 @@ import {
 } from './records/frames.ts'
 import * as remoteLog from './records/remote_log.ts'
 
-/** Every message: requests and responses, headers, records of every log, and embedded data. */
+/** Every message, ordered by name: module namespaces have no order that every loader keeps. */
 export const messages: ReadonlyMap<string, Message> = gather()
 
 function gather(): Map<string, Message> {
@@ -39,6 +39,7 @@ function gather(): Map<string, Message> {
     ...Object.values<Message>(files),
     ...Object.values<Message>(remoteLog),
   ]
+  all.sort((a, b) => (a.name < b.name ? -1 : 1))
   const byName = new Map(all.map((message) => [message.name, message]))
   assert(byName.size === all.length, 'two messages share a name')
   return byName
