@@ -154,7 +154,7 @@ function judgeChange(
 
 /** Judges one setting by itself: length, and whether something unbuilt would be promised. */
 function refuseSetting(resource: ConfigResource, key: string, value: string): ConfigRefusal | null {
-  if (value.length > VALUE_BYTES_MAX) {
+  if (new TextEncoder().encode(value).length > VALUE_BYTES_MAX) {
     return invalid(`The value of ${key} is larger than the maximum of ${VALUE_BYTES_MAX} bytes.`)
   }
   const row = rowOf(resource, key)

@@ -35,7 +35,7 @@ export const networkRows = {
     '[PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL]',
     'medium read-only',
     {
-      state: effective('unit: config: derive: inter broker protocol picks the listener'),
+      state: effective('integration: config: inter broker listener is the registered one'),
       doc: 'Protocol, and so listener, between brokers when no listener name is given.',
     },
   ),

@@ -86,7 +86,7 @@ describe('config: derive', () => {
     ])
   })
 
-  test('unit: config: derive: inter broker protocol picks the listener', () => {
+  test('config: derive: inter broker protocol picks the listener', () => {
     const options = { ...combined, 'security.inter.broker.protocol': 'PLAINTEXT' }
     expect(parseConfig({ options }).derived.interBrokerListener).toBe('PLAINTEXT')
     expect(() =>
