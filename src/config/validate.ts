@@ -96,6 +96,18 @@ export function refuseTopicConfigs(
   return change.ok ? null : change.refusal
 }
 
+/** What stands against settings that are already stored, as a foreign log may hold them. */
+export function objectionsToStored(
+  resource: ConfigResource,
+  stored: Stored,
+): readonly { readonly key: string; readonly refused: boolean; readonly problem: string }[] {
+  return [...stored].flatMap(([key, value]) => {
+    const row = rowOf(resource, key)
+    const objection = row === undefined ? null : objectionTo(key, row, value)
+    return objection === null ? [] : [{ key, ...objection }]
+  })
+}
+
 function malformedOps(ops: readonly ConfigOp[]): ConfigRefusal | null {
   if (new Set(ops.map(({ key }) => key)).size < ops.length) {
     return request('Error due to duplicate config keys')

@@ -6,6 +6,7 @@
 // Kafka: ConfigDef.Range, ValidString, CaseInsensitiveValidString, ValidList; ThrottledReplicaListValidator;
 // QuorumConfig.ControllerQuorumVotersValidator; ShareGroupAutoOffsetResetStrategy.
 
+import { assert } from '../../lib/assert.ts'
 import type { ConfigType } from '../rows.ts'
 
 /** What may be written: the text shown to people, and a check that returns the problem or null. */
@@ -25,7 +26,7 @@ const HOST_PORT = /^\[?([0-9a-zA-Z\-%._:]+)\]?:(\d{1,5})$/
 /** Builds the validator of a row from its type and Kafka's text. */
 export function validator(type: ConfigType, text: string, nonEmpty: boolean): Validator {
   const check = SPELT_OUT[text] ?? rangeCheck(text) ?? choiceCheck(type, text)
-  if (check === null && text !== '') throw new Error(`unreadable valid values: ${text}`)
+  assert(check !== null || text === '', `unreadable valid values: ${text}`)
   if (type !== 'LIST') return { text, check: check ?? (() => null) }
   const ownRules = text === THROTTLED
   return {

@@ -3,7 +3,12 @@
 import { describe, expect, test } from 'vitest'
 import { parseConfig } from '../../../src/config/parse.ts'
 import type { ConfigOp, ConfigResource } from '../../../src/config/validate.ts'
-import { alterConfigs, refuseTopicConfigs, replaceConfigs } from '../../../src/config/validate.ts'
+import {
+  alterConfigs,
+  objectionsToStored,
+  refuseTopicConfigs,
+  replaceConfigs,
+} from '../../../src/config/validate.ts'
 
 const broker = parseConfig({
   options: {
@@ -115,6 +120,11 @@ describe('config: validate', () => {
     expect(outcome(topic, [set('retention.ms', '5')], stored)).toEqual({ 'retention.ms': '5' })
     const remove: ConfigOp = { key: 'flush.messages', op: 'delete', value: null }
     expect(outcome(topic, [remove], stored)).toEqual({ 'flush.messages': null })
+    const held = new Map([...Object.entries(stored), ['retention.ms', '5'], ['segment.bytes', '9']])
+    expect(objectionsToStored(topic, held)).toMatchObject([
+      { key: 'flush.messages', refused: true },
+      { key: 'retention.ms', refused: false },
+    ])
   })
 
   test('config: validate: broker keys by their update mode', () => {
