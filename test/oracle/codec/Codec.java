@@ -81,7 +81,9 @@ public final class Codec {
   }
 
   private static void withoutRecords(JsonNode node) {
-    if (node instanceof ObjectNode object && object.path("records").isTextual()) object.put("records", "");
+    for (String name : new String[] {"records", "unalignedRecords"}) {
+      if (node instanceof ObjectNode object && object.path(name).isTextual()) object.put(name, "");
+    }
     for (JsonNode child : node) withoutRecords(child);
   }
 
