@@ -7,8 +7,9 @@
 
 import { assert } from '../lib/assert.ts'
 import { type Uuid, ZERO_UUID } from '../lib/uuid.ts'
+import type { ControlRecord } from '../protocol/control_records.ts'
 import type { DecodedOf } from '../protocol/dsl.ts'
-import type { KRaftVersionRecord, VotersRecord } from '../protocol/records/control.ts'
+import type { VotersRecord } from '../protocol/records/control.ts'
 
 /** The directory id that stands for "none" on the wire and in files. */
 export const NO_DIRECTORY: Uuid = ZERO_UUID
@@ -138,9 +139,7 @@ function comparable({ endpoints, kraftVersions }: Voter): unknown {
 }
 
 /** A control record of the metadata log that says something about the quorum. */
-export type QuorumRecord =
-  | { readonly type: 'kraftVersion'; readonly value: DecodedOf<typeof KRaftVersionRecord> }
-  | { readonly type: 'voters'; readonly value: DecodedOf<typeof VotersRecord> }
+export type QuorumRecord = Extract<ControlRecord, { type: 'kraftVersion' | 'voters' }>
 
 interface At<Value> {
   offset: number
