@@ -1,0 +1,297 @@
+// One partition's log in memory: segments of whole batches, leader epochs, producers. It knows offsets, not
+// watermarks. Batches arrive validated and patched; everything here is the simplest code that is right.
+// Invariant: batches ascend without overlap, logStartOffset <= logEndOffset, epochs ascend in both columns.
+// Kafka: UnifiedLog, LocalLog, LogSegment, LeaderEpochFileCache.
+
+import { assert } from '../lib/assert.ts'
+import { type BatchHeader, readBatchHeader, recordsOf } from '../protocol/record_batch.ts'
+import { decompress } from './model_codecs.ts'
+import {
+  dropFrom,
+  type EpochEntry,
+  type StoredBatch,
+  type StoredLog,
+  type StoredSegment,
+} from './model_disk.ts'
+import { ModelProducers } from './model_producers.ts'
+import type { PartitionConfig } from './plane.ts'
+
+const NONE = { offset: -1, timestamp: -1n, leaderEpoch: -1 }
+
+/** A record found by time. */
+export interface TimedOffset {
+  readonly offset: number
+  readonly timestamp: bigint
+  readonly leaderEpoch: number
+}
+
+/** How a log is opened. */
+export interface OpenOptions {
+  readonly isCleanShutdown: boolean
+  readonly recoveryPoint: number
+  readonly logStartOffset: number
+  readonly nowMs: number
+}
+
+/** A partition's batches, epochs and producers over its stored files. */
+export class ModelLog {
+  readonly store: StoredLog
+  config: PartitionConfig
+  readonly producers = new ModelProducers()
+  logStartOffset: number
+  logEndOffset: number
+  recoveryPoint: number
+  /** Bytes that recovery cut when this log was opened. */
+  readonly bytesCut: number
+  #unflushed = 0
+  #unflushedSinceMs = 0
+
+  constructor(store: StoredLog, config: PartitionConfig, options: OpenOptions) {
+    this.store = store
+    this.config = config
+    this.bytesCut = store.tornBytes
+    store.tornBytes = 0
+    this.logEndOffset = endOf(store)
+    this.logStartOffset = Math.max(store.segments[0]!.baseOffset, options.logStartOffset)
+    const wasClean = options.isCleanShutdown && store.isClean
+    this.recoveryPoint = options.isCleanShutdown
+      ? this.logEndOffset
+      : Math.min(options.recoveryPoint, this.logEndOffset)
+    store.isClean = false
+    if (this.logStartOffset > this.logEndOffset) {
+      this.startAfresh(this.logStartOffset, options.nowMs)
+    }
+    this.#forgetEpochsFrom(this.logEndOffset)
+    this.#forgetEpochsBelow(this.logStartOffset)
+    this.#replayProducers()
+    if (wasClean) this.producers.keepLast()
+  }
+
+  get bytes(): number {
+    let sum = 0
+    for (const segment of this.store.segments) sum += segmentBytes(segment)
+    return sum
+  }
+
+  /** Puts one batch at the log end; rolls the segment first where it is due. */
+  append(bytes: Uint8Array, nowMs: number): BatchHeader {
+    const header = readBatchHeader(bytes)
+    assert(header.baseOffset >= this.logEndOffset, 'append: offsets ascend')
+    if (this.#shouldRoll(header, nowMs)) {
+      this.store.segments.push({ baseOffset: header.baseOffset, createdMs: nowMs, batches: [] })
+    }
+    this.store.segments.at(-1)!.batches.push({
+      bytes,
+      baseOffset: header.baseOffset,
+      lastOffset: header.lastOffset,
+      leaderEpoch: header.partitionLeaderEpoch,
+      maxTimestamp: header.maxTimestamp,
+    })
+    this.logEndOffset = header.lastOffset + 1
+    if (header.partitionLeaderEpoch >= 0) {
+      this.assignEpoch(header.partitionLeaderEpoch, header.baseOffset)
+    }
+    if (header.producerId >= 0 && !header.isControl) this.producers.add(header)
+    if (this.#unflushed === 0) this.#unflushedSinceMs = nowMs
+    this.#unflushed += header.count
+    if (this.#unflushed >= this.config.flushMessages) this.flush()
+    return header
+  }
+
+  #shouldRoll(header: BatchHeader, nowMs: number): boolean {
+    const active = this.store.segments.at(-1)!
+    const size = segmentBytes(active)
+    if (size > this.config.segmentBytesMax - header.sizeInBytes) return true
+    const first = active.batches[0]
+    if (first === undefined) return false
+    const waited =
+      first.maxTimestamp >= 0n
+        ? header.maxTimestamp - first.maxTimestamp
+        : BigInt(nowMs - active.createdMs)
+    if (waited > BigInt(this.config.segmentMs)) return true
+    return header.lastOffset - active.baseOffset > 0x7fffffff
+  }
+
+  /** Everything up to the log end survives a loss of power from here on. */
+  flush(): void {
+    this.store.syncedOffset = this.logEndOffset
+    this.recoveryPoint = this.logEndOffset
+    this.#unflushed = 0
+  }
+
+  /** flush.ms: syncs when something has waited for it long enough. */
+  flushWhenDue(nowMs: number): void {
+    const isDue = this.#unflushed > 0 && nowMs - this.#unflushedSinceMs >= this.config.flushMs
+    if (isDue) this.flush()
+  }
+
+  /** Everything synced, and written down that it was. */
+  close(isClean: boolean): void {
+    if (isClean) this.flush()
+    this.store.isClean = isClean
+  }
+
+  /** Drops batches at and above `offset`. */
+  truncateTo(offset: number, nowMs: number): void {
+    if (offset >= this.logEndOffset) return
+    if (offset < this.logStartOffset) {
+      this.startAfresh(offset, nowMs)
+      return
+    }
+    dropFrom(this.store, offset)
+    this.logEndOffset = offset
+    this.recoveryPoint = Math.min(this.recoveryPoint, offset)
+    this.#forgetEpochsFrom(offset)
+    this.#replayProducers()
+  }
+
+  /** An empty log that begins at `offset`. */
+  startAfresh(offset: number, nowMs: number): void {
+    this.store.segments = [{ baseOffset: offset, createdMs: nowMs, batches: [] }]
+    this.store.epochs = []
+    this.store.syncedOffset = offset
+    this.logStartOffset = offset
+    this.logEndOffset = offset
+    this.recoveryPoint = offset
+    this.#unflushed = 0
+    this.producers.clear()
+  }
+
+  /** Moves the log start up; whole segments below it go, the active one stays. */
+  setLogStart(offset: number): void {
+    if (offset <= this.logStartOffset) return
+    this.logStartOffset = offset
+    const { segments } = this.store
+    while (segments.length > 1 && segments[1]!.baseOffset <= offset) segments.shift()
+    this.#forgetEpochsBelow(offset)
+  }
+
+  /** Whole batches of one segment from the one that holds `offset`, below `upper`. */
+  read(offset: number, upper: number, bytesMax: number, atLeastOne: boolean): Uint8Array {
+    const batches: Uint8Array[] = []
+    let size = 0
+    for (const batch of this.#run(offset, upper)) {
+      const isAllowed = size + batch.bytes.length <= bytesMax || (atLeastOne && size === 0)
+      if (!isAllowed) break
+      batches.push(batch.bytes)
+      size += batch.bytes.length
+    }
+    return concat(batches, size)
+  }
+
+  #run(offset: number, upper: number): StoredBatch[] {
+    if (offset >= upper) return []
+    for (const segment of this.store.segments) {
+      const from = segment.batches.findIndex((batch) => batch.lastOffset >= offset)
+      if (from < 0) continue
+      return segment.batches.slice(from).filter((batch) => batch.lastOffset < upper)
+    }
+    return []
+  }
+
+  /** The base offset of the segment in which `offset` lies. */
+  segmentOf(offset: number): number {
+    const found = this.store.segments.findLast((segment) => segment.baseOffset <= offset)
+    return (found ?? this.store.segments[0]!).baseOffset
+  }
+
+  /** Records where an epoch begins; entries that contradict it go. */
+  assignEpoch(epoch: number, startOffset: number): void {
+    const { epochs } = this.store
+    const last = epochs.at(-1)
+    if (last !== undefined && last.epoch === epoch && startOffset >= last.startOffset) return
+    while (epochs.length > 0) {
+      const entry = epochs.at(-1)!
+      if (entry.epoch < epoch && entry.startOffset < startOffset) break
+      epochs.pop()
+    }
+    epochs.push({ epoch, startOffset })
+  }
+
+  /** Where `epoch` ends here, and which epoch that answer is about; -1 and -1 when it is not known. */
+  epochEnd(epoch: number): { epoch: number; endOffset: number } {
+    const { epochs } = this.store
+    if (epoch < 0) return { epoch: -1, endOffset: -1 }
+    if (epochs.at(-1)?.epoch === epoch) return { epoch, endOffset: this.logEndOffset }
+    const higher = epochs.find((entry) => entry.epoch > epoch)
+    if (higher === undefined) return { epoch: -1, endOffset: -1 }
+    const floor = epochs.findLast((entry) => entry.epoch <= epoch)
+    return { epoch: floor?.epoch ?? epoch, endOffset: higher.startOffset }
+  }
+
+  /** The first record below `upper` at or after `timestamp`, inside compressed batches too. */
+  findTimestamp(timestamp: bigint, upper: number): TimedOffset {
+    for (const batch of this.#batches()) {
+      if (batch.baseOffset >= upper) break
+      if (batch.maxTimestamp < timestamp || batch.lastOffset < this.logStartOffset) continue
+      const found = this.#firstRecord(batch, (record) => record >= timestamp)
+      if (found !== null) return found
+    }
+    return NONE
+  }
+
+  /** The first record that has the largest timestamp. */
+  findMaxTimestamp(): TimedOffset {
+    let largest: StoredBatch | null = null
+    for (const batch of this.#batches()) {
+      if (largest === null || batch.maxTimestamp > largest.maxTimestamp) largest = batch
+    }
+    if (largest === null) return NONE
+    return this.#firstRecord(largest, (record) => record === largest.maxTimestamp) ?? NONE
+  }
+
+  #firstRecord(batch: StoredBatch, accept: (time: bigint) => boolean): TimedOffset | null {
+    const header = readBatchHeader(batch.bytes)
+    for (const record of recordsOf(batch.bytes, header, decompress)) {
+      if (record.offset >= this.logStartOffset && accept(record.timestamp)) {
+        const { offset, timestamp } = record
+        return { offset, timestamp, leaderEpoch: batch.leaderEpoch }
+      }
+    }
+    return null
+  }
+
+  *#batches(): Generator<StoredBatch> {
+    for (const segment of this.store.segments) yield* segment.batches
+  }
+
+  #replayProducers(): void {
+    this.producers.clear()
+    for (const batch of this.#batches()) {
+      const header = readBatchHeader(batch.bytes)
+      if (header.producerId >= 0 && !header.isControl) this.producers.add(header)
+    }
+  }
+
+  #forgetEpochsFrom(offset: number): void {
+    this.store.epochs = this.store.epochs.filter((entry) => entry.startOffset < offset)
+  }
+
+  #forgetEpochsBelow(offset: number): void {
+    const { epochs } = this.store
+    let last: EpochEntry | undefined
+    while (epochs.length > 0 && epochs[0]!.startOffset <= offset) last = epochs.shift()
+    if (last !== undefined) epochs.unshift({ epoch: last.epoch, startOffset: offset })
+  }
+}
+
+function endOf(store: StoredLog): number {
+  const last = store.segments.at(-1)!
+  return (last.batches.at(-1)?.lastOffset ?? last.baseOffset - 1) + 1
+}
+
+function segmentBytes(segment: StoredSegment): number {
+  let sum = 0
+  for (const batch of segment.batches) sum += batch.bytes.length
+  return sum
+}
+
+function concat(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const out = new Uint8Array(size)
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}

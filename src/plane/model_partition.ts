@@ -1,0 +1,418 @@
+// A replica's role and watermarks: who leads, who is in sync, what is committed. One log below it.
+// Invariants: within a leader epoch the high watermark never falls; logStartOffset <= highWatermark <=
+// logEndOffset; while the ISR is below its minimum the watermark stands.
+// Kafka: Partition, Replica, ReplicaState. KIP-497 for replicas about to join the ISR.
+
+import { ErrorCode } from '../protocol/errors.ts'
+import type { BatchHeader } from '../protocol/record_batch.ts'
+import {
+  isTransactional,
+  ownBatches,
+  patchBatch,
+  type Refusal,
+  validateBatch,
+} from './model_batch.ts'
+import type { ModelLog } from './model_log.ts'
+import type { CreatePartition, LeadPartition, PartitionConfig, PartitionRow } from './plane.ts'
+
+/** What a follower has said of itself. */
+interface Replica {
+  /** -1: it has not fetched in this epoch yet. */
+  logEndOffset: number
+  /** The newest broker epoch seen from it here. */
+  brokerEpoch: number
+  /** Our log end when it fetched last, and when that was. */
+  fetchedAtEnd: number
+  fetchedAtMs: number
+  caughtUpAtMs: number
+  /** `caughtUp` was raised then, and TypeScript has not decided yet. */
+  toldAtMs: number
+}
+
+const NEVER = Number.NEGATIVE_INFINITY
+/** replica.lag.time.max.ms: so long after it was caught up the watermark waits for a replica. */
+const REPLICA_LAG_MS = 30_000
+/** An undecided `caughtUp` is said again after this. */
+const TELL_AGAIN_MS = 1000
+
+const newReplica = (): Replica => ({
+  logEndOffset: -1,
+  brokerEpoch: -1,
+  fetchedAtEnd: -1,
+  fetchedAtMs: 0,
+  caughtUpAtMs: NEVER,
+  toldAtMs: NEVER,
+})
+
+/** What partitions tell the plane. */
+export interface PartitionEvents {
+  /** Log, watermark, role or ISR changed: whoever waits on it looks again. */
+  changed(partition: ModelPartition): void
+  highWatermark(partition: ModelPartition): void
+  caughtUp(partition: ModelPartition, replicaId: number): void
+  fenced(partition: ModelPartition, leaderEpoch: number): void
+  refused(reason: 'crc' | 'sequence' | 'key'): void
+  directoryFailed(partition: ModelPartition, errno: number): void
+}
+
+/** A produced batch in the log, or the batch it repeats. */
+export interface Appended {
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly logAppendTimeMs: number
+  readonly bytes: number
+  readonly records: number
+}
+
+export interface PartitionContext {
+  readonly nodeId: number
+  readonly isFullValidation: boolean
+  readonly nowMs: () => number
+  readonly monotonicMs: () => number
+  readonly errnoOf: (directory: string) => number
+  readonly events: PartitionEvents
+}
+
+/** One partition of this node. */
+export class ModelPartition {
+  readonly options: CreatePartition
+  readonly log: ModelLog
+  highWatermark: number
+  leaderId = -1
+  leaderEpoch = -1
+  isLeader = false
+  isOffline = false
+  isRetired = false
+  #partitionEpoch = -1
+  #epochStartOffset = 0
+  #replicas = new Map<number, Replica>()
+  #isr = new Set<number>()
+  readonly #context: PartitionContext
+
+  constructor(options: CreatePartition, log: ModelLog, context: PartitionContext) {
+    this.options = options
+    this.log = log
+    this.#context = context
+    this.highWatermark = clamp(options.highWatermark, log.logStartOffset, log.logEndOffset)
+  }
+
+  get slot(): number {
+    return this.options.slot
+  }
+
+  /** No transactions yet: everything committed is stable. */
+  get lastStableOffset(): number {
+    return this.highWatermark
+  }
+
+  // --- roles; false: stale, nothing was done
+
+  lead(options: LeadPartition): boolean {
+    const { leaderEpoch, partitionEpoch } = options
+    if (leaderEpoch < this.leaderEpoch) return false
+    if (leaderEpoch === this.leaderEpoch && partitionEpoch < this.#partitionEpoch) return false
+    const isNewEpoch = leaderEpoch > this.leaderEpoch
+    const known = isNewEpoch ? new Map<number, Replica>() : this.#replicas
+    this.#replicas = new Map()
+    for (const id of options.replicas) {
+      if (id === this.#context.nodeId) continue
+      this.#replicas.set(id, known.get(id) ?? newReplica())
+    }
+    this.leaderEpoch = leaderEpoch
+    this.leaderId = this.#context.nodeId
+    this.isLeader = true
+    if (isNewEpoch) {
+      this.#epochStartOffset = this.log.logEndOffset
+      if (!this.options.isRaft) this.log.assignEpoch(leaderEpoch, this.log.logEndOffset)
+    }
+    this.#setIsr(partitionEpoch, options.isr)
+    return true
+  }
+
+  follow(leaderEpoch: number, leaderId: number): boolean {
+    if (leaderEpoch < this.leaderEpoch) return false
+    this.leaderEpoch = leaderEpoch
+    this.leaderId = leaderId
+    this.isLeader = false
+    this.#partitionEpoch = -1
+    this.#replicas.clear()
+    this.#isr.clear()
+    this.#context.events.changed(this)
+    return true
+  }
+
+  isr(leaderEpoch: number, partitionEpoch: number, isr: readonly number[]): boolean {
+    if (!this.isLeader || leaderEpoch !== this.leaderEpoch) return false
+    if (partitionEpoch < this.#partitionEpoch) return false
+    this.#setIsr(partitionEpoch, isr)
+    return true
+  }
+
+  configure(config: PartitionConfig): void {
+    this.log.config = config
+    this.#maybeIncrementHighWatermark()
+    this.#context.events.changed(this)
+  }
+
+  #setIsr(partitionEpoch: number, isr: readonly number[]): void {
+    this.#partitionEpoch = partitionEpoch
+    const before = this.#isr
+    this.#isr = new Set(isr)
+    for (const [id, replica] of this.#replicas) {
+      if (this.#isr.has(id) && !before.has(id)) replica.caughtUpAtMs = this.#context.monotonicMs()
+      replica.toldAtMs = NEVER
+    }
+    this.#maybeIncrementHighWatermark()
+    this.#context.events.changed(this)
+  }
+
+  get isUnderMinIsr(): boolean {
+    const { minInsyncReplicas } = this.log.config
+    return this.#isr.size < Math.min(minInsyncReplicas, this.#replicas.size + 1)
+  }
+
+  // --- watermarks
+
+  #maybeIncrementHighWatermark(): void {
+    if (!this.isLeader || this.options.isRaft || this.isUnderMinIsr) return
+    let least = this.log.logEndOffset
+    const nowMs = this.#context.monotonicMs()
+    for (const [id, replica] of this.#replicas) {
+      const isJoining =
+        replica.logEndOffset === this.log.logEndOffset ||
+        nowMs - replica.caughtUpAtMs <= REPLICA_LAG_MS ||
+        replica.toldAtMs !== NEVER
+      const counts = this.#isr.has(id) || isJoining
+      if (counts && replica.logEndOffset < least) least = replica.logEndOffset
+    }
+    if (least > this.highWatermark) this.#moveHighWatermark(least)
+  }
+
+  #moveHighWatermark(offset: number): void {
+    if (offset === this.highWatermark) return
+    this.highWatermark = offset
+    this.#context.events.changed(this)
+    if (this.options.isWatched) this.#context.events.highWatermark(this)
+  }
+
+  /** Raft's own word on what is committed. */
+  setHighWatermark(highWatermark: number): void {
+    const bounded = Math.min(highWatermark, this.log.logEndOffset)
+    if (bounded > this.highWatermark) this.#moveHighWatermark(bounded)
+  }
+
+  // --- requests
+
+  /** Kafka: Partition.checkCurrentLeaderEpoch. */
+  checkEpoch(named: number): number {
+    if (named < 0 || named === this.leaderEpoch) return ErrorCode.NONE
+    if (named < this.leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH
+    this.#context.events.fenced(this, named)
+    return ErrorCode.UNKNOWN_LEADER_EPOCH
+  }
+
+  /** May this replica fetch at all? Kafka: Partition.followerReplicaOrThrow. */
+  checkReplica(replicaId: number, namedEpoch: number, brokerEpoch: number): number {
+    const replica = this.#replicas.get(replicaId)
+    if (replica === undefined) {
+      return namedEpoch >= 0 ? ErrorCode.UNKNOWN_LEADER_EPOCH : ErrorCode.NOT_LEADER_OR_FOLLOWER
+    }
+    const isStale = brokerEpoch !== -1 && brokerEpoch < replica.brokerEpoch
+    return isStale ? ErrorCode.NOT_LEADER_OR_FOLLOWER : ErrorCode.NONE
+  }
+
+  /** A follower has everything below `fetchOffset`. Comes after its read. */
+  followerFetched(replicaId: number, fetchOffset: number, brokerEpoch: number): void {
+    const replica = this.#replicas.get(replicaId)
+    if (replica === undefined) return
+    const nowMs = this.#context.monotonicMs()
+    const end = this.log.logEndOffset
+    if (fetchOffset >= end) {
+      replica.caughtUpAtMs = nowMs
+    } else if (replica.fetchedAtEnd >= 0 && fetchOffset >= replica.fetchedAtEnd) {
+      replica.caughtUpAtMs = Math.max(replica.caughtUpAtMs, replica.fetchedAtMs)
+    }
+    replica.brokerEpoch = Math.max(replica.brokerEpoch, brokerEpoch)
+    replica.logEndOffset = fetchOffset
+    replica.fetchedAtEnd = Math.max(replica.fetchedAtEnd, end)
+    replica.fetchedAtMs = nowMs
+    const isOut = !this.#isr.has(replicaId) && nowMs - replica.toldAtMs >= TELL_AGAIN_MS
+    if (isOut && fetchOffset >= this.highWatermark && fetchOffset >= this.#epochStartOffset) {
+      replica.toldAtMs = nowMs
+      this.#context.events.caughtUp(this, replicaId)
+    }
+    this.#maybeIncrementHighWatermark()
+  }
+
+  /** A client's batch, not yet checked beyond being one; it is patched in place and kept. */
+  produce(batch: Uint8Array, acks: number): { appended: Appended } | { refusal: Refusal } {
+    const { events } = this.#context
+    if (this.isOffline) return { refusal: plain(ErrorCode.KAFKA_STORAGE_ERROR) }
+    if (!this.isLeader) return { refusal: plain(ErrorCode.NOT_LEADER_OR_FOLLOWER) }
+    if (acks === -1 && this.isUnderMinIsr) {
+      return { refusal: withLogStart(ErrorCode.NOT_ENOUGH_REPLICAS) }
+    }
+    const { config } = this.log
+    const nowMs = this.#context.nowMs()
+    const isFull = this.#context.isFullValidation
+    const checked = validateBatch(batch, { config, nowMs, isFull })
+    if ('refusal' in checked) {
+      if (checked.refusal.errorCode === ErrorCode.CORRUPT_MESSAGE) events.refused('crc')
+      if (checked.refusal.recordErrors && config.compacted) events.refused('key')
+      return checked
+    }
+    const { header, maxTimestamp } = checked.ok
+    const verdict = header.producerId >= 0 ? this.log.producers.check(header) : 'append'
+    if (typeof verdict === 'object') return { appended: repeated(verdict) }
+    if (verdict !== 'append') events.refused('sequence')
+    if (verdict === 'stale-epoch') {
+      return { refusal: withLogStart(ErrorCode.INVALID_PRODUCER_EPOCH) }
+    }
+    if (verdict === 'out-of-order') {
+      return { refusal: withLogStart(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) }
+    }
+    patchBatch(batch, {
+      baseOffset: this.log.logEndOffset,
+      leaderEpoch: this.leaderEpoch,
+      time: {
+        isLogAppendTime: config.isLogAppendTime,
+        maxTimestamp: config.isLogAppendTime ? BigInt(nowMs) : maxTimestamp,
+      },
+    })
+    const written = this.#write(batch)
+    if (written === null) return { refusal: plain(ErrorCode.KAFKA_STORAGE_ERROR) }
+    return {
+      appended: {
+        baseOffset: written.baseOffset,
+        lastOffset: written.lastOffset,
+        logAppendTimeMs: config.isLogAppendTime ? nowMs : -1,
+        bytes: batch.length,
+        records: header.count,
+      },
+    }
+  }
+
+  #write(batch: Uint8Array): BatchHeader | null {
+    const errno = this.#context.errnoOf(this.options.directory)
+    if (errno !== 0) {
+      this.#context.events.directoryFailed(this, errno)
+      return null
+    }
+    const header = this.log.append(batch, this.#context.nowMs())
+    this.#maybeIncrementHighWatermark()
+    this.#context.events.changed(this)
+    return header
+  }
+
+  /** What became of a produce that waits for `requiredOffset`; null: it goes on waiting. */
+  produceOutcome(requiredOffset: number): number | null {
+    if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
+    if (this.isRetired || !this.isLeader) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    if (this.isUnderMinIsr) return ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND
+    return this.highWatermark >= requiredOffset ? ErrorCode.NONE : null
+  }
+
+  // --- verbs about the log
+
+  /** Our own batches. Errors: the epoch's, OFFSET_OUT_OF_RANGE below the log end, CORRUPT_MESSAGE. */
+  append(leaderEpoch: number, bytes: Uint8Array): { errorCode: number; baseOffset: number } {
+    const failed = (errorCode: number) => ({ errorCode, baseOffset: -1 })
+    const refusal = this.#appendError(leaderEpoch)
+    if (refusal !== ErrorCode.NONE) return failed(refusal)
+    const batches = ownBatches(bytes)
+    if (batches === null) return failed(ErrorCode.CORRUPT_MESSAGE)
+    const keepsOffsets = this.options.isRaft || !this.isLeader
+    if (keepsOffsets && !this.#fits(batches)) return failed(ErrorCode.OFFSET_OUT_OF_RANGE)
+    let baseOffset = -1
+    for (const batch of batches) {
+      if (!keepsOffsets) {
+        if (isTransactional(batch)) return failed(ErrorCode.INVALID_TXN_STATE)
+        patchBatch(batch, { baseOffset: this.log.logEndOffset, leaderEpoch, time: null })
+      }
+      const written = this.#write(batch)
+      if (written === null) return failed(ErrorCode.KAFKA_STORAGE_ERROR)
+      if (baseOffset < 0) baseOffset = written.baseOffset
+    }
+    return { errorCode: ErrorCode.NONE, baseOffset }
+  }
+
+  #fits(batches: readonly Uint8Array[]): boolean {
+    let next = this.log.logEndOffset
+    for (const batch of batches) {
+      const view = new DataView(batch.buffer, batch.byteOffset, batch.length)
+      const base = Number(view.getBigInt64(0))
+      if (base < next) return false
+      next = base + view.getInt32(23) + 1
+    }
+    return true
+  }
+
+  /** An append's epoch; raft's own machine judges those of its log. */
+  #appendError(leaderEpoch: number): number {
+    if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
+    if (this.options.isRaft) return ErrorCode.NONE
+    if (this.leaderEpoch < 0) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    if (leaderEpoch === this.leaderEpoch) return ErrorCode.NONE
+    return leaderEpoch < this.leaderEpoch
+      ? ErrorCode.FENCED_LEADER_EPOCH
+      : ErrorCode.UNKNOWN_LEADER_EPOCH
+  }
+
+  truncate(leaderEpoch: number, offset: number): number {
+    if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
+    if (leaderEpoch < this.leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH
+    if (this.isLeader && !this.options.isRaft) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    this.log.truncateTo(offset, this.#context.nowMs())
+    const bounded = clamp(this.highWatermark, this.log.logStartOffset, this.log.logEndOffset)
+    this.#moveHighWatermark(bounded)
+    this.#context.events.changed(this)
+    return ErrorCode.NONE
+  }
+
+  /** Error code; see docs/SEAM.md for raft partitions. */
+  trim(logStartOffset: number): number {
+    if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
+    if (this.options.isRaft && logStartOffset > this.log.logEndOffset) {
+      this.log.startAfresh(logStartOffset, this.#context.nowMs())
+      this.#moveHighWatermark(logStartOffset)
+    } else if (logStartOffset > this.highWatermark) {
+      return ErrorCode.OFFSET_OUT_OF_RANGE
+    } else {
+      this.log.setLogStart(logStartOffset)
+    }
+    this.#context.events.changed(this)
+    return ErrorCode.NONE
+  }
+
+  row(): PartitionRow {
+    return {
+      logStartOffset: this.log.logStartOffset,
+      logEndOffset: this.log.logEndOffset,
+      highWatermark: this.highWatermark,
+      lastStableOffset: this.lastStableOffset,
+      leaderEpoch: this.leaderEpoch,
+      bytes: this.log.bytes,
+      segments: this.log.store.segments.length,
+      recoveryPoint: this.log.recoveryPoint,
+      isLeader: this.isLeader,
+      isOffline: this.isOffline,
+    }
+  }
+}
+
+const plain = (errorCode: number): Refusal => ({ errorCode, hasLogStart: false })
+const withLogStart = (errorCode: number): Refusal => ({ errorCode, hasLogStart: true })
+
+function repeated(batch: { firstOffset: number; lastOffset: number; timestamp: bigint }): Appended {
+  return {
+    baseOffset: batch.firstOffset,
+    lastOffset: batch.lastOffset,
+    logAppendTimeMs: Number(batch.timestamp),
+    bytes: 0,
+    records: 0,
+  }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most)
+}

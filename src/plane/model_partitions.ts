@@ -1,0 +1,248 @@
+// The partitions of one model plane by slot, and the verbs about them: who waits for a ticket gets exactly
+// one answer, stale commands are counted and not obeyed. docs/SEAM.md says which error is whose.
+
+import type { Clock } from '../lib/clock.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import { counterColumn, LookupKind, RetireMode } from './layout.ts'
+import type { ModelDisk } from './model_disk.ts'
+import type { ModelFacts } from './model_facts.ts'
+import { ModelLog } from './model_log.ts'
+import { ModelPartition, type PartitionContext } from './model_partition.ts'
+import { monotonicMs } from './model_requests.ts'
+import type { Slot, Ticket } from './plane.ts'
+import { type CreatePartition, type PartitionConfig, PlaneError } from './plane.ts'
+
+const PRODUCER_ROW_BYTES = 48
+const REFUSED_COLUMN = {
+  crc: counterColumn.invalidCrc,
+  sequence: counterColumn.invalidSequence,
+  key: counterColumn.noKeyCompacted,
+} as const
+
+export interface PartitionsContext {
+  readonly nodeId: number
+  readonly isFullValidation: boolean
+  readonly clock: Clock
+  readonly disk: ModelDisk
+  readonly facts: ModelFacts
+  readonly count: (column: number, by: number) => void
+  /** Something that requests wait for may have changed. */
+  readonly changed: () => void
+  /** Lets requests look at once. */
+  readonly settle: () => void
+}
+
+/** Slots and their partitions. */
+export class ModelPartitions {
+  readonly #context: PartitionsContext
+  readonly #partitions = new Map<Slot, ModelPartition>()
+  readonly #failedDirectories = new Set<string>()
+  readonly #partitionContext: PartitionContext
+
+  constructor(context: PartitionsContext) {
+    this.#context = context
+    const { facts, changed, count, disk } = context
+    this.#partitionContext = {
+      nodeId: context.nodeId,
+      isFullValidation: context.isFullValidation,
+      nowMs: () => context.clock.nowMs(),
+      monotonicMs: () => monotonicMs(context.clock),
+      errnoOf: (directory) => disk.errnoOf(directory),
+      events: {
+        changed,
+        highWatermark: ({ slot, leaderEpoch, highWatermark }) =>
+          facts.push((sink) => sink.highWatermark(slot, leaderEpoch, highWatermark)),
+        caughtUp: ({ slot, leaderEpoch }, replicaId) =>
+          facts.push((sink) => sink.caughtUp(slot, leaderEpoch, replicaId)),
+        fenced: ({ slot }, leaderEpoch) => facts.push((sink) => sink.fenced(slot, leaderEpoch)),
+        refused: (reason) => count(REFUSED_COLUMN[reason], 1),
+        directoryFailed: ({ options }, errno) => this.#directoryFailed(options.directory, errno),
+      },
+    }
+  }
+
+  get(slot: Slot): ModelPartition | undefined {
+    return this.#partitions.get(slot)
+  }
+
+  create(options: CreatePartition, ticket: Ticket): void {
+    const { slot, directory } = options
+    if (this.#partitions.has(slot)) throw new PlaneError('SLOT_IN_USE', `slot ${slot} is in use`)
+    const { disk, clock } = this.#context
+    if (disk.errnoOf(directory) !== 0) {
+      this.#directoryFailed(directory, disk.errnoOf(directory))
+      this.#done(ticket, ErrorCode.KAFKA_STORAGE_ERROR, -1, -1, 0)
+      return
+    }
+    const nowMs = clock.nowMs()
+    const store = disk.open(options, options.logStartOffset, nowMs)
+    const log = new ModelLog(store, options.config, { ...options, nowMs })
+    this.#partitions.set(slot, new ModelPartition(options, log, this.#partitionContext))
+    this.#done(ticket, ErrorCode.NONE, log.logStartOffset, log.logEndOffset, log.bytesCut)
+  }
+
+  /** A verb without a ticket; `run` says false when it was stale. */
+  command(slot: Slot, run: (partition: ModelPartition) => boolean): void {
+    const partition = this.#partitions.get(slot)
+    if (partition === undefined || !run(partition)) this.#stale()
+  }
+
+  configure(slot: Slot, config: PartitionConfig): void {
+    this.command(slot, (partition) => {
+      partition.configure(config)
+      return true
+    })
+  }
+
+  setHighWatermark(slot: Slot, leaderEpoch: number, highWatermark: number): void {
+    this.command(slot, (partition) => {
+      const isObeyed = partition.options.isRaft && leaderEpoch >= partition.leaderEpoch
+      if (isObeyed) partition.setHighWatermark(highWatermark)
+      return isObeyed
+    })
+  }
+
+  #stale(): void {
+    this.#context.count(counterColumn.staleCommands, 1)
+  }
+
+  trim(slot: Slot, logStartOffset: number, ticket: Ticket): void {
+    this.#asked(slot, ticket, (partition) => {
+      const errorCode = partition.trim(logStartOffset)
+      this.#done(ticket, errorCode, partition.log.logStartOffset, 0, 0)
+    })
+  }
+
+  truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void {
+    this.#asked(slot, ticket, (partition) => {
+      const errorCode = partition.truncate(leaderEpoch, offset)
+      if (errorCode === ErrorCode.FENCED_LEADER_EPOCH) this.#stale()
+      this.#done(ticket, errorCode, partition.log.logEndOffset, 0, 0)
+    })
+  }
+
+  retire(slot: Slot, mode: number, ticket: Ticket): void {
+    this.#asked(slot, ticket, (partition) => {
+      partition.isRetired = true
+      this.#partitions.delete(slot)
+      this.#context.changed()
+      this.#context.settle()
+      if (mode === RetireMode.delete) this.#context.disk.remove(partition.options)
+      else partition.log.close(!partition.isOffline)
+      this.#done(ticket, ErrorCode.NONE, 0, 0, 0)
+    })
+  }
+
+  append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {
+    this.#asked(slot, ticket, (partition) => {
+      const { errorCode, baseOffset } = partition.append(leaderEpoch, batches)
+      if (errorCode === ErrorCode.FENCED_LEADER_EPOCH) this.#stale()
+      this.#done(ticket, errorCode, baseOffset, partition.log.logEndOffset, 0)
+    })
+  }
+
+  flush(slot: Slot, ticket: Ticket): void {
+    this.#asked(slot, ticket, (partition) => {
+      const { directory } = partition.options
+      const errno = this.#context.disk.errnoOf(directory)
+      if (errno !== 0) this.#directoryFailed(directory, errno)
+      const errorCode = partition.isOffline ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NONE
+      if (!partition.isOffline) partition.log.flush()
+      this.#done(ticket, errorCode, partition.log.recoveryPoint, 0, 0)
+    })
+  }
+
+  read(slot: Slot, offset: number, bytesMax: number, ticket: Ticket): void {
+    const partition = this.#partitions.get(slot)
+    const answer = (errorCode: number, bytes: Uint8Array, a: number, b: number): void =>
+      this.#context.facts.push((sink) => sink.data(ticket, errorCode, bytes, a, b))
+    const nothing = new Uint8Array(0)
+    if (partition === undefined) {
+      answer(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, nothing, -1, -1)
+      return
+    }
+    const { log, highWatermark } = partition
+    if (offset < log.logStartOffset || offset > log.logEndOffset) {
+      answer(ErrorCode.OFFSET_OUT_OF_RANGE, nothing, highWatermark, log.logEndOffset)
+      return
+    }
+    const bytes = log.read(offset, log.logEndOffset, bytesMax, true)
+    answer(ErrorCode.NONE, bytes, highWatermark, log.logEndOffset)
+  }
+
+  lookup(slot: Slot, kind: number, argument: number, ticket: Ticket): void {
+    this.#asked(slot, ticket, ({ log, highWatermark }) => {
+      if (kind === LookupKind.epochEnd) {
+        const { epoch, endOffset } = log.epochEnd(argument)
+        this.#done(ticket, ErrorCode.NONE, endOffset, epoch, -1)
+        return
+      }
+      const isTimestamp = kind === LookupKind.timestamp
+      const found = isTimestamp
+        ? log.findTimestamp(BigInt(argument), highWatermark)
+        : log.findMaxTimestamp()
+      const { offset, timestamp, leaderEpoch } = found
+      this.#done(ticket, ErrorCode.NONE, offset, Number(timestamp), leaderEpoch)
+    })
+  }
+
+  producers(slot: Slot, ticket: Ticket): void {
+    const partition = this.#partitions.get(slot)
+    const isKnown = partition !== undefined
+    const errorCode = isKnown ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    const rows = partition === undefined ? new Uint8Array(0) : producerRows(partition)
+    this.#context.facts.push((sink) => sink.data(ticket, errorCode, rows, 0, 0))
+  }
+
+  /** A verb with a ticket: an unknown slot is answered too. */
+  #asked(slot: Slot, ticket: Ticket, run: (partition: ModelPartition) => void): void {
+    const partition = this.#partitions.get(slot)
+    if (partition !== undefined) run(partition)
+    else this.#done(ticket, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1, -1, -1)
+  }
+
+  #done(ticket: Ticket, errorCode: number, a: number, b: number, c: number): void {
+    this.#context.facts.push((sink) => sink.done(ticket, errorCode, a, b, c))
+  }
+
+  #directoryFailed(directory: string, errno: number): void {
+    for (const partition of this.#partitions.values()) {
+      if (partition.options.directory === directory) partition.isOffline = true
+    }
+    this.#context.changed()
+    if (this.#failedDirectories.has(directory)) return
+    this.#failedDirectories.add(directory)
+    this.#context.facts.push((sink) => sink.directoryFailed(directory, errno))
+  }
+
+  expireProducers(expirationMs: number): void {
+    const nowMs = this.#context.clock.nowMs()
+    for (const { log } of this.#partitions.values()) log.producers.expire(nowMs, expirationMs)
+  }
+
+  flushWhenDue(): void {
+    const nowMs = this.#context.clock.nowMs()
+    for (const { log } of this.#partitions.values()) log.flushWhenDue(nowMs)
+  }
+
+  close(isClean: boolean): void {
+    for (const { log, isOffline } of this.#partitions.values()) log.close(isClean && !isOffline)
+  }
+}
+
+function producerRows(partition: ModelPartition): Uint8Array {
+  const { producers } = partition.log
+  const rows = new Uint8Array(producers.size * PRODUCER_ROW_BYTES)
+  const view = new DataView(rows.buffer)
+  let at = 0
+  for (const [id, state] of producers.entries()) {
+    view.setFloat64(at, id, true)
+    view.setFloat64(at + 8, Number(state.lastTimestamp), true)
+    view.setFloat64(at + 16, -1, true)
+    view.setInt32(at + 24, state.producerEpoch, true)
+    view.setInt32(at + 28, state.batches.at(-1)?.lastSequence ?? -1, true)
+    view.setInt32(at + 32, state.coordinatorEpoch, true)
+    at += PRODUCER_ROW_BYTES
+  }
+  return rows
+}

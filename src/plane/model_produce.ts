@@ -1,0 +1,314 @@
+// Produce requests: every partition on its own way from check to append to commit; one answer at the end.
+// Invariant: a batch is appended at most once, and a request ends exactly once: answered, timed out,
+// or dropped with its connection. Batches of one producer and partition keep their order while parked.
+// Kafka: KafkaApis.handleProduceRequest, ReplicaManager.appendRecords, DelayedProduce.
+
+import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import { encodeResponseFrame } from '../protocol/headers.ts'
+import { Produce } from '../protocol/messages/produce_fetch.ts'
+import { counterColumn, TopicOperation } from './layout.ts'
+import { isTransactional, onlyBatch, type RecordError, type Refusal } from './model_batch.ts'
+import type { ModelPartition } from './model_partition.ts'
+import {
+  currentLeader,
+  findPartition,
+  LeaderEndpoints,
+  monotonicMs,
+  type RequestContext,
+  type RequestOrigin,
+} from './model_requests.ts'
+import type { TopicRoute } from './plane.ts'
+
+const ALL_ACKS: readonly number[] = [-1, 0, 1]
+/** From this version on topics are named by id. */
+const TOPIC_ID_VERSION = 13
+/** From this version on answers name the present leader. */
+const LEADER_VERSION = 10
+
+type ProduceRequest = RequestOf<typeof Produce>
+type ProduceResponse = EncodableOf<(typeof Produce)['response']>
+
+/** One partition of a request. */
+interface Entry {
+  readonly index: number
+  readonly topic: TopicRoute | null
+  batch: Uint8Array | null
+  state: 'parked' | 'waiting' | 'done'
+  partition: ModelPartition | null
+  requiredOffset: number
+  errorCode: number
+  baseOffset: number
+  logAppendTimeMs: number
+  logStartOffset: number
+  recordErrors: readonly RecordError[]
+  errorMessage: string | null
+}
+
+interface Pending {
+  readonly origin: RequestOrigin
+  readonly request: ProduceRequest
+  /** As the request has them: by topic, then partition. */
+  readonly entries: readonly (readonly Entry[])[]
+  readonly deadlineMs: number
+}
+
+/** The Produce requests of one plane that are not answered yet, in order of arrival. */
+export class ModelProduces {
+  readonly #context: RequestContext
+  #pending: Pending[] = []
+
+  constructor(context: RequestContext) {
+    this.#context = context
+  }
+
+  get waiting(): number {
+    return this.#pending.length
+  }
+
+  start(origin: RequestOrigin, request: ProduceRequest): void {
+    const deadlineMs = monotonicMs(this.#context.clock) + Math.max(0, request.timeoutMs)
+    const entries = request.topicData.map((topicData) => {
+      const topic = this.#topicOf(origin, topicData)
+      return topicData.partitionData.map((data) => this.#admit(origin, request, topic, data))
+    })
+    const pending = { origin, request, entries, deadlineMs }
+    this.#pending.push(pending)
+    this.#release()
+  }
+
+  #topicOf(origin: RequestOrigin, named: { name: string; topicId: string }): TopicRoute | null {
+    const { routes } = this.#context
+    const byId = origin.apiVersion >= TOPIC_ID_VERSION
+    return (byId ? routes.byId(named.topicId) : routes.byName(named.name)) ?? null
+  }
+
+  /** Everything that can be said without the partition. */
+  #admit(
+    origin: RequestOrigin,
+    request: ProduceRequest,
+    topic: TopicRoute | null,
+    data: { index: number; records: Uint8Array | null },
+  ): Entry {
+    const entry = newEntry(data.index, topic)
+    if (topic === null) {
+      const byId = origin.apiVersion >= TOPIC_ID_VERSION
+      return end(entry, byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    }
+    if (topic.partitions[data.index] === undefined) {
+      return end(entry, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    }
+    entry.batch = data.records
+    this.#judge(entry, origin, request)
+    return entry
+  }
+
+  /** Asks for the verdict, then checks what does not depend on the partition's state. */
+  #judge(entry: Entry, origin: RequestOrigin, request: ProduceRequest): void {
+    const { principal } = origin
+    const handle = entry.topic!.handle
+    const verdict = this.#context.routes.verdict(principal, handle, TopicOperation.write)
+    entry.state = 'parked'
+    if (verdict === 'ask') {
+      this.#context.verdictNeeded(principal, handle, TopicOperation.write)
+      return
+    }
+    if (verdict === 'denied') {
+      end(entry, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+      return
+    }
+    const checked = onlyBatch(entry.batch, origin.apiVersion)
+    if ('refusal' in checked) {
+      end(entry, checked.refusal.errorCode)
+    } else if (isTransactional(checked.ok) || request.transactionalId !== null) {
+      end(entry, ErrorCode.INVALID_TXN_STATE)
+    } else if (!ALL_ACKS.includes(request.acks)) {
+      end(entry, ErrorCode.INVALID_REQUIRED_ACKS)
+    }
+  }
+
+  /** A verdict was pushed: parked batches go on, oldest first. */
+  released(principal: number, handle: number): void {
+    for (const pending of this.#pending) {
+      if (pending.origin.principal !== principal) continue
+      for (const entry of pending.entries.flat()) {
+        if (entry.state === 'parked' && entry.topic?.handle === handle) {
+          this.#judge(entry, pending.origin, pending.request)
+        }
+      }
+    }
+    this.#release()
+  }
+
+  /** Appends what may be appended, in order of arrival, then looks who is done. */
+  #release(): void {
+    const behind = new Set<string>()
+    for (const pending of this.#pending) {
+      for (const entry of pending.entries.flat()) {
+        if (entry.state !== 'parked') continue
+        const key = producerKey(entry)
+        const { verdict } = this.#verdictOf(pending, entry)
+        const isHeld = verdict === 'ask' || (key !== null && behind.has(key))
+        if (!isHeld) this.#append(pending, entry)
+        else if (key !== null) behind.add(key)
+      }
+    }
+    this.settle()
+  }
+
+  #verdictOf(pending: Pending, entry: Entry): { verdict: string } {
+    const { routes } = this.#context
+    const handle = entry.topic!.handle
+    return { verdict: routes.verdict(pending.origin.principal, handle, TopicOperation.write) }
+  }
+
+  #append(pending: Pending, entry: Entry): void {
+    const { acks } = pending.request
+    const checked = onlyBatch(entry.batch, pending.origin.apiVersion)
+    const found = findPartition(this.#context, entry.topic!, entry.index)
+    if ('refusal' in checked || !('partition' in found)) {
+      const missing = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      end(entry, 'errorCode' in found ? found.errorCode : missing)
+      return
+    }
+    const { partition } = found
+    const result = partition.produce(checked.ok, acks)
+    entry.batch = null
+    if ('refusal' in result) {
+      refuse(entry, result.refusal, partition)
+      return
+    }
+    const { appended } = result
+    entry.partition = partition
+    entry.baseOffset = appended.baseOffset
+    entry.logAppendTimeMs = appended.logAppendTimeMs
+    entry.logStartOffset = partition.log.logStartOffset
+    entry.requiredOffset = appended.lastOffset + 1
+    entry.state = acks === -1 ? 'waiting' : 'done'
+    this.#context.count(counterColumn.produceBytes, appended.bytes)
+    this.#context.count(counterColumn.produceRecords, appended.records)
+  }
+
+  /** Looks at everyone who waits; answers those with nothing left to wait for. */
+  settle(): void {
+    for (const pending of this.#pending) {
+      for (const entry of pending.entries.flat()) {
+        if (entry.state !== 'waiting') continue
+        const outcome = entry.partition!.produceOutcome(entry.requiredOffset)
+        if (outcome === null) continue
+        entry.errorCode = outcome
+        entry.state = 'done'
+      }
+    }
+    this.#answerDone()
+  }
+
+  /** Deadlines that have passed. */
+  expire(nowMs: number): void {
+    for (const pending of this.#pending) {
+      if (pending.deadlineMs > nowMs) continue
+      for (const entry of pending.entries.flat()) {
+        if (entry.state === 'done') continue
+        entry.errorCode = ErrorCode.REQUEST_TIMED_OUT
+        entry.state = 'done'
+      }
+    }
+    this.#answerDone()
+  }
+
+  nextDeadlineMs(): number {
+    return Math.min(...this.#pending.map((pending) => pending.deadlineMs))
+  }
+
+  #answerDone(): void {
+    const isDone = (pending: Pending): boolean =>
+      pending.origin.isGone() || pending.entries.flat().every((entry) => entry.state === 'done')
+    const done = this.#pending.filter(isDone)
+    if (done.length === 0) return
+    this.#pending = this.#pending.filter((pending) => !done.includes(pending))
+    for (const pending of done) if (!pending.origin.isGone()) this.#answer(pending)
+  }
+
+  #answer(pending: Pending): void {
+    const { origin, request } = pending
+    const failed = pending.entries.flat().filter((entry) => entry.errorCode !== ErrorCode.NONE)
+    this.#context.count(counterColumn.produceRejected, failed.length)
+    if (request.acks !== 0) {
+      const { apiVersion, correlationId } = origin
+      origin.respond(
+        encodeResponseFrame(Produce, apiVersion, correlationId, this.#response(pending)),
+      )
+    } else if (failed.length > 0) {
+      origin.fail()
+    } else {
+      origin.finish()
+    }
+  }
+
+  #response(pending: Pending): ProduceResponse {
+    const { origin, request } = pending
+    const endpoints = new LeaderEndpoints(this.#context, origin.listener)
+    const responses = request.topicData.map((topicData, i) => ({
+      name: topicData.name,
+      topicId: topicData.topicId,
+      partitionResponses: pending.entries[i]!.map((entry) => {
+        const common = {
+          index: entry.index,
+          errorCode: entry.errorCode,
+          baseOffset: entry.baseOffset,
+          logAppendTimeMs: entry.logAppendTimeMs,
+          logStartOffset: entry.logStartOffset,
+          recordErrors: entry.recordErrors,
+          errorMessage: entry.errorMessage,
+        }
+        const asksElsewhere = entry.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER
+        if (!asksElsewhere || origin.apiVersion < LEADER_VERSION) return common
+        const leader = currentLeader(this.#context, entry.topic!, entry.index)
+        endpoints.add(leader.leaderId)
+        return { ...common, currentLeader: leader }
+      }),
+    }))
+    return origin.apiVersion < LEADER_VERSION
+      ? { responses }
+      : { responses, nodeEndpoints: endpoints.list() }
+  }
+}
+
+function newEntry(index: number, topic: TopicRoute | null): Entry {
+  return {
+    index,
+    topic,
+    batch: null,
+    state: 'done',
+    partition: null,
+    requiredOffset: 0,
+    errorCode: ErrorCode.NONE,
+    baseOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: -1,
+    recordErrors: [],
+    errorMessage: null,
+  }
+}
+
+function end(entry: Entry, errorCode: number): Entry {
+  entry.errorCode = errorCode
+  entry.state = 'done'
+  entry.batch = null
+  return entry
+}
+
+function refuse(entry: Entry, refusal: Refusal, partition: ModelPartition): void {
+  end(entry, refusal.errorCode)
+  if (refusal.hasLogStart) entry.logStartOffset = partition.log.logStartOffset
+  entry.recordErrors = refusal.recordErrors ?? []
+  entry.errorMessage = refusal.errorMessage ?? null
+}
+
+/** Who must keep their order: one producer's batches for one partition. Null: nobody knows. */
+function producerKey(entry: Entry): string | null {
+  const batch = entry.batch
+  if (batch === null || batch.length < 61) return null
+  const id = new DataView(batch.buffer, batch.byteOffset, batch.length).getBigInt64(43)
+  return id < 0n ? null : `${entry.topic!.topicId}/${entry.index}/${id}`
+}
