@@ -5,6 +5,7 @@
 // that family below it. Invariant: an instance never changes; a dynamic change makes a new one.
 // Kafka: KafkaConfig, AbstractConfig, DynamicBrokerConfig.overrideProps and removeInvalidConfigs.
 
+import { ratesTable } from './broker/rates.ts'
 import type { BrokerValues } from './broker.ts'
 import { brokerTable } from './broker.ts'
 import type { OttlaValues } from './ottla.ts'
@@ -38,7 +39,8 @@ const NO_LAYERS: DynamicLayers = { clusterDefault: new Map(), thisBroker: new Ma
 /** The row of a key, seen through its listener prefix; undefined when nobody knows it. */
 export function nodeRow(key: string): Row | undefined {
   const base = baseKey(key)
-  return Object.hasOwn(nodeTable, base) ? nodeTable[base] : undefined
+  if (Object.hasOwn(nodeTable, base)) return nodeTable[base]
+  return Object.hasOwn(ratesTable, base) ? (ratesTable as Table)[base] : undefined
 }
 
 /** The configuration of one node. */

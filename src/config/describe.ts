@@ -11,7 +11,7 @@ import { nodeRow, nodeTable } from './config.ts'
 import { groupTable } from './group.ts'
 import type { ConfigType, Row, Table } from './rows.ts'
 import { isSensitive } from './rows.ts'
-import { brokerSynonyms, groupSynonym, topicSynonyms } from './synonyms.ts'
+import { brokerSynonyms, groupSynonym, LISTENER_KEY, topicSynonyms } from './synonyms.ts'
 import { readValue } from './text/values.ts'
 import { topicTable } from './topic.ts'
 import type { TopicKey } from './topic_config.ts'
@@ -82,7 +82,7 @@ export function describeBroker(config: BrokerConfig, options: DescribeOptions): 
     const value = isPlain ? config.text(key as ConfigKey) : setText(config, key)
     return entry(key, row, value, brokerChain(config, key, row), {
       options,
-      readOnly: row === undefined || row.update === 'read-only' || !isPlain,
+      readOnly: row === undefined || row.update === 'read-only' || LISTENER_KEY.test(key),
     })
   })
 }
@@ -153,8 +153,7 @@ export function describeClientMetrics(
     const row = ownRow(clientMetricsTable, key)
     const value = overrides.get(key) ?? row?.fallback ?? null
     const own = { name: key, value: shown(row, value), source: CONFIG_SOURCE.CLIENT_METRICS }
-    const below = ownDefault(key, row)
-    const chain = overrides.has(key) ? [own, ...below] : below
+    const chain = overrides.has(key) ? [own] : []
     return entry(key, row, value, chain, { options, readOnly: false })
   })
 }

@@ -261,13 +261,6 @@ function judgeTopic(stored: Stored, next: Stored, broker: BrokerConfig): ConfigR
 /** Keys that Kafka changes while running and that change only at a restart here. */
 const RESTART_KEYS: readonly string[] = ['listeners', 'listener.security.protocol.map']
 
-/** Keys that Kafka keeps for brokers but not in its broker table: replication quotas. */
-const RATE_KEYS: readonly string[] = [
-  'leader.replication.throttled.rate',
-  'follower.replication.throttled.rate',
-  'replica.alter.log.dirs.io.max.bytes.per.second',
-]
-
 function judgeBroker(
   resource: ConfigResource,
   next: Stored,
@@ -289,11 +282,8 @@ function judgeBroker(
 
 function brokerProblem(key: string, value: string, isCluster: boolean): string | null {
   const row = nodeRow(key)
-  if (row === undefined) {
-    const isRate = RATE_KEYS.includes(key) && !/^\+?\d{1,18}$/.test(value.trim())
-    return isRate ? `Invalid value ${value} for configuration ${key}` : null
-  }
-  const isPlain = Object.hasOwn(nodeTable, key)
+  if (row === undefined) return null
+  const isPlain = !LISTENER_KEY.test(key)
   if (isPlain && row.update === 'read-only')
     return `Cannot update these configs dynamically: ${key}`
   if (isPlain && RESTART_KEYS.includes(key)) return `${key} changes only at a restart of the broker`

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { BrokerConfig } from '../../../src/config/config.ts'
+import { BrokerConfig } from '../../../src/config/config.ts'
 import type { DescribedConfig } from '../../../src/config/describe.ts'
 import {
   CONFIG_SOURCE,
@@ -195,6 +195,67 @@ describe('config: describe', () => {
       { name: 'metrics', value: '*', source: CONFIG_SOURCE.CLIENT_METRICS },
     ])
   })
+})
+
+// kafka_describe.tsv: settings of the file, of the cluster and of the broker, the kind of resource and its own
+// settings, then what Kafka 4.3.1 described: value, source, read-only, sensitive, type, synonyms.
+const scenarios = readFileSync(new URL('./kafka_describe.tsv', import.meta.url), 'utf8')
+  .replace(/\n$/, '')
+  .split(/^#\t/m)
+  .filter((text) => text !== '')
+  .map((text) => {
+    const [head, ...answers] = text.replace(/\n$/, '').split('\n')
+    const [file, cluster, own, kind, overrides] = head!.split('\t')
+    return { file, cluster, own, kind, overrides, answers }
+  })
+
+function pairs(text = ''): Record<string, string> {
+  const elements = text === '' ? [] : text.split('; ')
+  return Object.fromEntries(
+    elements.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)]),
+  )
+}
+
+// The judge starts with what our start refuses (secrets, flushing), so nothing is judged before describing.
+function unjudged(file = '') {
+  const given = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.bootstrap.servers': 'localhost:9093',
+    listeners: 'PLAINTEXT://:9092,CONTROLLER://:9093',
+    'controller.listener.names': 'CONTROLLER',
+    ...pairs(file),
+  }
+  return new BrokerConfig(
+    new Map(Object.entries(given).map(([key, value]) => [key, { key, value, source: 'file' }])),
+  )
+}
+
+describe('config: describe: as Kafka', () => {
+  test.each(scenarios)('config: describe: as Kafka: $kind: $file; $cluster; $own', (one) => {
+    const config = layered(unjudged(one.file), pairs(one.cluster), pairs(one.own))
+    const overrides = new Map(Object.entries(pairs(one.overrides)))
+    const described = {
+      broker: () => describeBroker(config, all),
+      cluster: () => describeClusterDefault(config, all),
+      topic: () => describeTopic(overrides, config, all),
+      group: () => describeGroup(overrides, config, all),
+      'client-metrics': () => describeClientMetrics(overrides, all),
+    }[one.kind!]!()
+    const ours = new Map(
+      described.map((entry) => {
+        const { name, value, source, readOnly, isSensitive, type, synonyms } = entry
+        const chain = synonyms.map((each) => `${each.name}=${each.value}@${each.source}`).join(' ')
+        return [name, [name, value, source, readOnly, isSensitive, type, chain].join('\t')]
+      }),
+    )
+    const theirs = one.answers.map((line) => line.split('\t').map(plain).join('\t'))
+    expect(theirs.map((line) => ours.get(line.split('\t')[0]!))).toEqual(theirs)
+  })
+
+  function plain(field: string, index: number): string {
+    return index === 1 && field === 'null' ? '' : field
+  }
 })
 
 describe('config: topic config', () => {
