@@ -2,9 +2,16 @@
 // `--check` writes nothing and fails, naming the files that differ. To add one, add a row.
 // test/unit/cli/gen.test.ts holds the committed files against this list.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import {
+  apisReferencePath,
+  emitApisReference,
+  emitErrorsReference,
+  errorsReferencePath,
+} from './gen_apis.ts'
+import { emitConfigReference } from './gen_configs.ts'
 import { emitErrorsHeader, errorsHeaderPath } from './gen_errors.ts'
 import { emitLayoutHeader, layoutHeaderPath } from './gen_layout.ts'
 import { emitMessagesHeader, messagesHeaderPath } from './gen_messages.ts'
@@ -21,6 +28,9 @@ export const outputs: readonly Output[] = [
   { path: errorsHeaderPath, emit: emitErrorsHeader },
   { path: layoutHeaderPath, emit: emitLayoutHeader },
   { path: messagesHeaderPath, emit: emitMessagesHeader },
+  { path: apisReferencePath, emit: emitApisReference },
+  { path: 'docs/reference/configs.md', emit: emitConfigReference },
+  { path: errorsReferencePath, emit: emitErrorsReference },
 ]
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
@@ -31,11 +41,8 @@ export function staleOutputs(): string[] {
 }
 
 function isWritten(path: string, text: string): boolean {
-  try {
-    return readFileSync(join(root, path), 'utf8') === text
-  } catch {
-    return false
-  }
+  const file = join(root, path)
+  return existsSync(file) && readFileSync(file, 'utf8') === text
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
