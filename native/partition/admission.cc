@@ -10,8 +10,8 @@ namespace {
 // Uncompressed size of one batch's records that we are willing to make: as much as Kafka's array
 // limit.
 constexpr size_t kOpenedBytesMax = size_t{1} << 31;
-constexpr const char* kNotOneBatch =
-    "A produce request must have exactly one record batch per partition";
+// The least a message of any format has behind its length.
+constexpr int32_t kLegacyLengthMin = 14;
 
 ErrorCode error_of(Verdict verdict) {
   switch (verdict) {
@@ -19,45 +19,63 @@ ErrorCode error_of(Verdict verdict) {
       return ErrorCode::kNone;
     case Verdict::kCorruptMessage:
       return ErrorCode::kCorruptMessage;
-    case Verdict::kInvalidRecord:
-      return ErrorCode::kInvalidRecord;
     case Verdict::kInvalidTimestamp:
       return ErrorCode::kInvalidTimestamp;
-    case Verdict::kUnsupportedForMessageFormat:
-      return ErrorCode::kUnsupportedForMessageFormat;
-    case Verdict::kUnsupportedCompressionType:
-      return ErrorCode::kUnsupportedCompressionType;
     case Verdict::kMessageTooLarge:
       return ErrorCode::kMessageTooLarge;
+    // Formats and known codecs were judged before the batch came here.
+    case Verdict::kUnsupportedForMessageFormat:
+    case Verdict::kUnsupportedCompressionType:
+    case Verdict::kInvalidRecord:
+      break;
   }
-  return ErrorCode::kUnknownServerError;
+  return ErrorCode::kInvalidRecord;
 }
 
-bool refuse(Refusal* refusal, ErrorCode error, const char* message) {
+bool refuse(Refusal* refusal, ErrorCode error) {
   refusal->error = error;
-  refusal->message = message;
+  refusal->has_log_start =
+      error == ErrorCode::kInvalidRecord || error == ErrorCode::kInvalidTimestamp;
   return false;
 }
 
 bool refuse(Refusal* refusal, BatchVerdict&& verdict) {
-  refusal->error = error_of(verdict.verdict);
-  refusal->message = verdict.why;
+  if (!verdict.records.empty()) refusal->message = "One or more records were refused";
   refusal->records = std::move(verdict.records);
-  return false;
+  return refuse(refusal, error_of(verdict.verdict));
 }
 
-// The header's word on time is out of bounds, or keys are asked for: the records must be seen.
+// Kafka's ByteBufferLogInputStream: the size of the whole batch in front, 0 when none is whole.
+int64_t next_size(Bytes bytes, ErrorCode* error) {
+  if (bytes.size() < static_cast<size_t>(kBatchOverheadBytes)) return 0;
+  const int64_t length = load_i32(bytes.data() + batch_layout::kLength);
+  if (length < kLegacyLengthMin) {
+    *error = ErrorCode::kCorruptMessage;
+    return 0;
+  }
+  if (bytes.size() <= static_cast<size_t>(batch_layout::kMagic)) return 0;
+  const int8_t magic = static_cast<int8_t>(bytes[batch_layout::kMagic]);
+  if (magic < 0 || magic > kBatchMagic) {
+    *error = ErrorCode::kCorruptMessage;
+    return 0;
+  }
+  const int64_t size = length + kBatchOverheadBytes;
+  return size <= static_cast<int64_t>(bytes.size()) ? size : 0;
+}
+
+bool is_in_bounds(int64_t timestamp, const BatchRules& rules) {
+  if (timestamp == kNoTimestamp) return true;
+  int64_t age = 0;
+  if (__builtin_sub_overflow(rules.now_ms, timestamp, &age)) return false;
+  return age <= rules.timestamp_before_max_ms && -age <= rules.timestamp_after_max_ms;
+}
+
+// May a compressed batch be taken at its header's word?
 bool needs_records(const RecordBatch& batch, const AdmissionRules& rules) {
   if (rules.open_compressed || rules.batch.key_required) return true;
-  if (rules.batch.log_append_time) return false;
-  for (const int64_t at : {batch.base_timestamp(), batch.max_timestamp()}) {
-    if (at == kNoTimestamp) continue;
-    const int64_t age = rules.batch.now_ms - at;
-    if (age > rules.batch.timestamp_before_max_ms || -age > rules.batch.timestamp_after_max_ms) {
-      return true;
-    }
-  }
-  return false;
+  if (rules.batch.log_append_time) return batch.is_log_append_time();
+  return !is_in_bounds(batch.base_timestamp(), rules.batch) ||
+         !is_in_bounds(batch.max_timestamp(), rules.batch);
 }
 
 bool walk(const RecordBatch& batch, const AdmissionRules& rules, Refusal* refusal,
@@ -72,80 +90,73 @@ bool walk(const RecordBatch& batch, const AdmissionRules& rules, Refusal* refusa
         rules.codecs != nullptr
             ? rules.codecs->decompress(codec, batch.records(), kOpenedBytesMax, &opened)
             : decompress(codec, batch.records(), kOpenedBytesMax, &opened);
-    if (!status.ok()) {
-      return refuse(refusal, ErrorCode::kCorruptMessage, "The compressed records cannot be opened");
-    }
+    if (!status.ok()) return refuse(refusal, ErrorCode::kInvalidRecord);
     verdict = validate_records(batch, {opened.data(), opened.size()}, rules.batch, walked);
   }
   return verdict.valid() ? true : refuse(refusal, std::move(verdict));
 }
 
-// Kafka's ByteBufferLogInputStream, then ProduceRequest.validateRecords: the order decides the
-// error.
-bool take_batch(const uint8_t* records, int32_t bytes, RecordBatch* batch, Refusal* refusal) {
-  constexpr int32_t kLegacyBytesMin =
-      14;  // the least a message of any format has behind its length
-  if (records == nullptr || bytes <= batch_layout::kMagic) {
-    return refuse(refusal, ErrorCode::kInvalidRecord, kNotOneBatch);
-  }
-  const int32_t length = load_i32(records + batch_layout::kLength);
-  const int8_t magic = static_cast<int8_t>(records[batch_layout::kMagic]);
-  if (length < kLegacyBytesMin || magic < 0 || magic > kBatchMagic) {
-    return refuse(refusal, ErrorCode::kCorruptMessage, "The record batch cannot be read");
-  }
-  if (int64_t{length} + kBatchOverheadBytes > bytes) {
-    return refuse(refusal, ErrorCode::kInvalidRecord, kNotOneBatch);
-  }
-  if (magic != kBatchMagic) {
-    return refuse(refusal, ErrorCode::kInvalidRecord,
-                  "Only record batches of format 2 may be produced");
-  }
-  const Verdict first = first_batch({records, static_cast<size_t>(bytes)}, batch);
-  if (first == Verdict::kValid) return true;
-  return refuse(refusal, error_of(first), "The record batch cannot be read");
-}
-
 }  // namespace
 
-bool admit_client_batch(uint8_t* records, int32_t bytes, const AdmissionRules& rules,
-                        RecordBatch* batch, Refusal* refusal) {
-  if (!take_batch(records, bytes, batch, refusal)) return false;
-  const Bytes buffer{records, static_cast<size_t>(bytes)};
-  Bytes rest = buffer.subspan(static_cast<size_t>(batch->bytes()));
-  RecordBatch second;
-  if (next_batch(&rest, &second)) {
-    return refuse(refusal, ErrorCode::kInvalidRecord, kNotOneBatch);
+int32_t only_batch(const uint8_t* records, int32_t bytes, bool zstd_allowed, ErrorCode* error) {
+  *error = ErrorCode::kInvalidRecord;
+  if (records == nullptr || bytes <= 0) return 0;
+  const Bytes all{records, static_cast<size_t>(bytes)};
+  const int64_t size = next_size(all, error);
+  if (size == 0) return 0;
+  if (records[batch_layout::kMagic] != kBatchMagic) return 0;
+  const RecordBatch batch(records, all.size());
+  if (batch.compression() == 4 && !zstd_allowed) {
+    *error = ErrorCode::kUnsupportedCompressionType;
+    return 0;
   }
-  if (batch->base_offset() != 0) {
-    return refuse(refusal, ErrorCode::kInvalidRecord,
-                  "The base offset of a produced batch must be 0");
+  ErrorCode behind = ErrorCode::kNone;
+  if (next_size(all.subspan(static_cast<size_t>(size)), &behind) > 0) return 0;
+  if (behind != ErrorCode::kNone) {
+    *error = behind;
+    return 0;
   }
-  BatchVerdict verdict = validate_batch(*batch, rules.batch);
-  const bool is_compressed = batch->compression() != 0;
-  const bool must_walk = !is_compressed || needs_records(*batch, rules);
-  // A compressed batch whose header is out of bounds is judged by its records, which can be named.
-  if (!verdict.valid() && !(verdict.verdict == Verdict::kInvalidTimestamp && must_walk)) {
+  if (batch.is_transactional()) {
+    *error = ErrorCode::kInvalidTxnState;  // until transactions are built
+    return 0;
+  }
+  *error = ErrorCode::kNone;
+  return static_cast<int32_t>(size);
+}
+
+bool admit_client_batch(uint8_t* bytes, int32_t size, const AdmissionRules& rules,
+                        Refusal* refusal) {
+  const RecordBatch batch(bytes, static_cast<size_t>(size));
+  if (batch.base_offset() != 0) return refuse(refusal, ErrorCode::kInvalidRecord);
+  if (size > rules.batch.bytes_max) return refuse(refusal, ErrorCode::kMessageTooLarge);
+  if (size < kBatchHeaderBytes) return refuse(refusal, ErrorCode::kCorruptMessage);
+  BatchVerdict verdict = validate_batch(batch, rules.batch);
+  // What the header says of time only decides whether the records are looked at: they can be named.
+  if (!verdict.valid() && verdict.verdict != Verdict::kInvalidTimestamp) {
     return refuse(refusal, std::move(verdict));
   }
-  RecordsWalk walked;
-  if (must_walk) {
-    if (!walk(*batch, rules, refusal, &walked)) return false;
-  } else {
-    walked.max_timestamp = batch->max_timestamp();
+  int64_t max_timestamp = batch.max_timestamp();
+  if (batch.compression() == 0 || needs_records(batch, rules)) {
+    RecordsWalk walked;
+    if (!walk(batch, rules, refusal, &walked)) return false;
+    max_timestamp = walked.max_timestamp;
   }
-  if (!verdict.valid() && !is_compressed) return refuse(refusal, std::move(verdict));
-
-  if (rules.batch.log_append_time) {
-    set_max_timestamp(records, true, rules.batch.now_ms);
-  } else if (walked.max_timestamp != batch->max_timestamp()) {
-    set_max_timestamp(records, false, walked.max_timestamp);
-  }
+  if (size > rules.segment_bytes_max) return refuse(refusal, ErrorCode::kRecordListTooLarge);
+  const bool is_stamped = rules.batch.log_append_time;
+  set_max_timestamp(bytes, is_stamped, is_stamped ? rules.batch.now_ms : max_timestamp);
   return true;
 }
 
-bool admit_own_batch(const RecordBatch& batch, const AdmissionRules& rules, Refusal* refusal) {
-  BatchVerdict verdict = validate_batch(batch, rules.batch);
-  return verdict.valid() ? true : refuse(refusal, std::move(verdict));
+bool are_own_batches(const uint8_t* bytes, int32_t size) {
+  if (size <= 0) return false;
+  BatchRules rules;
+  rules.origin = BatchOrigin::kCoordinator;
+  Bytes rest{bytes, static_cast<size_t>(size)};
+  RecordBatch batch;
+  while (!rest.empty()) {
+    if (!next_batch(&rest, &batch) || !validate_batch(batch, rules).valid()) return false;
+  }
+  return true;
 }
 
 }  // namespace ottla

@@ -15,26 +15,32 @@
 
 namespace ottla {
 
-// One refused record, as the response names it.
+// Why nothing was appended.
 struct Refusal {
   gen::ErrorCode error = gen::ErrorCode::kNone;
-  const char* message = nullptr;  // static; null: none
+  bool has_log_start = false;     // the answer names the log start offset
+  const char* message = nullptr;  // static; only where single records are to blame
   std::vector<RecordError> records;
 };
 
 struct AdmissionRules {
   BatchRules batch;
+  int64_t segment_bytes_max = INT64_MAX;
   bool open_compressed = false;  // ottla.produce.validate=full
   Codecs* codecs = nullptr;      // null: contexts are made for the call
 };
 
-// A client's records for one partition: exactly one valid batch, or a refusal. Its maximum
-// timestamp is set right (and stamped, where the broker stamps) in place; offsets and epoch are the
-// partition's to patch.
-bool admit_client_batch(uint8_t* records, int32_t bytes, const AdmissionRules& rules,
-                        RecordBatch* batch, Refusal* refusal);
+// What can be said of a client's records without their partition: exactly one whole batch of format
+// 2, outside of a transaction. Returns its size, or 0 with the error. Needs no more than the bytes
+// it was given.
+int32_t only_batch(const uint8_t* records, int32_t bytes, bool zstd_allowed, gen::ErrorCode* error);
 
-// A batch of our own making: CRC and header only.
-bool admit_own_batch(const RecordBatch& batch, const AdmissionRules& rules, Refusal* refusal);
+// That batch, held against its topic's rules. On success its maximum timestamp is right (and
+// stamped, where the broker stamps), in place; offsets and epoch are the partition's to patch.
+bool admit_client_batch(uint8_t* bytes, int32_t size, const AdmissionRules& rules,
+                        Refusal* refusal);
+
+// Bytes of our own making: whole batches of format 2 with a right CRC, one or more.
+bool are_own_batches(const uint8_t* bytes, int32_t size);
 
 }  // namespace ottla

@@ -65,7 +65,7 @@ void Partition::fail_all(ProduceOps* ops, ErrorCode error, PartitionHost& host) 
   }
 }
 
-// Nothing of it was appended, and the refusal says why.
+// Nothing of it was appended: the refusal says why.
 void Partition::refuse(ProduceOp* op, PartitionHost& host) {
   count(host, counter::kProduceRejected);
   switch (op->refusal.error) {
@@ -83,23 +83,22 @@ void Partition::refuse(ProduceOp* op, PartitionHost& host) {
       !op->refusal.records.empty()) {
     count(host, counter::kNoKeyCompacted, static_cast<double>(op->refusal.records.size()));
   }
-  op->log_start_offset = log_start_offset();
+  if (op->refusal.has_log_start) op->log_start_offset = log_start_offset();
   finish(op, host);
 }
 
 // --- admission
 
-AdmissionRules Partition::rules(BatchOrigin origin, bool zstd_allowed, PartitionHost& host) const {
+AdmissionRules Partition::rules(PartitionHost& host) const {
   const PartitionConfig& config = options_.config;
   AdmissionRules rules;
-  rules.batch.origin = origin;
   rules.batch.bytes_max = config.message_bytes_max;
   rules.batch.key_required = config.is_compacted;
   rules.batch.log_append_time = config.is_log_append_time;
   rules.batch.timestamp_before_max_ms = config.timestamp_before_max_ms;
   rules.batch.timestamp_after_max_ms = config.timestamp_after_max_ms;
   rules.batch.now_ms = host.wall_ms();
-  rules.batch.zstd_allowed = zstd_allowed;
+  rules.segment_bytes_max = config.log.segment_bytes_max;
   rules.open_compressed = options_.open_compressed;
   rules.codecs = options_.codecs;
   return rules;
@@ -110,20 +109,14 @@ void Partition::produce(ProduceOp* op, PartitionHost& host) {
   op->partition = this;
   if (is_offline()) return fail(op, ErrorCode::kKafkaStorageError, host);
   if (!is_leader()) return fail(op, ErrorCode::kNotLeaderOrFollower, host);
-  if (op->acks == -1 && isr_count() < effective_min_isr()) {
+  if (op->acks == -1 && is_under_min_isr()) {
+    op->log_start_offset = log_start_offset();
     return fail(op, ErrorCode::kNotEnoughReplicas, host);
   }
-  RecordBatch batch;
-  if (!admit_client_batch(op->records, op->records_bytes,
-                          rules(BatchOrigin::kClient, op->zstd_allowed, host), &batch,
-                          &op->refusal)) {
+  if (!admit_client_batch(op->records, op->records_bytes, rules(host), &op->refusal)) {
     return refuse(op, host);
   }
-  if (batch.is_transactional()) {
-    op->refusal.error = ErrorCode::kInvalidTxnState;
-    op->refusal.message = "Transactions are not built yet";
-    return refuse(op, host);
-  }
+  const RecordBatch batch(op->records, static_cast<size_t>(op->records_bytes));
   if (batch.has_producer_id() && !check_sequence(op, batch, host)) return;
   op->base_offset = next_offset_;
   stage_batch(op, op->records, false);
@@ -183,24 +176,21 @@ void Partition::stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets) {
 void Partition::append(ProduceOp* op, PartitionHost& host) {
   OTTLA_ASSERT(op->partition == nullptr, "an op is appended once");
   op->partition = this;
-  if (is_offline()) return fail(op, ErrorCode::kKafkaStorageError, host);
-  const bool keeps_offsets = options_.is_raft || !is_leader();
-  if (role() == Role::kNone && !options_.is_raft) {
-    return fail(op, ErrorCode::kNotLeaderOrFollower, host);
-  }
-  if (op->leader_epoch >= 0 && op->leader_epoch != leader_epoch() && !options_.is_raft) {
+  if (op->leader_epoch != leader_epoch()) {
     return fail(op,
                 op->leader_epoch < leader_epoch() ? ErrorCode::kFencedLeaderEpoch
                                                   : ErrorCode::kUnknownLeaderEpoch,
                 host);
   }
-  if (!keeps_offsets && op->acks == -1 && isr_count() < effective_min_isr()) {
-    return fail(op, ErrorCode::kNotEnoughReplicas, host);
+  if (is_offline()) return fail(op, ErrorCode::kKafkaStorageError, host);
+  // All of it or nothing: every batch is looked at before the first is staged.
+  if (!are_own_batches(op->records, op->records_bytes)) {
+    return fail(op, ErrorCode::kCorruptMessage, host);
   }
-  if (!admit_own(op, keeps_offsets, host)) return refuse(op, host);
+  const bool keeps_offsets = options_.is_raft || !is_leader();
+  if (keeps_offsets && !fits(*op)) return fail(op, ErrorCode::kOffsetOutOfRange, host);
+  op->base_offset = keeps_offsets ? load_i64(op->records) : next_offset_;
   Bytes rest{op->records, static_cast<size_t>(op->records_bytes)};
-  op->base_offset =
-      keeps_offsets ? RecordBatch(op->records, rest.size()).base_offset() : next_offset_;
   RecordBatch batch;
   while (!rest.empty()) {
     uint8_t* bytes = const_cast<uint8_t*>(rest.data());
@@ -212,27 +202,15 @@ void Partition::append(ProduceOp* op, PartitionHost& host) {
   host.touch(this);
 }
 
-// All of it or nothing: every batch is looked at before the first is staged.
-bool Partition::admit_own(ProduceOp* op, bool keeps_offsets, PartitionHost& host) {
-  AdmissionRules own = rules(BatchOrigin::kCoordinator, true, host);
-  own.batch.bytes_max = keeps_offsets ? INT64_MAX : own.batch.bytes_max;
-  Bytes rest{op->records, static_cast<size_t>(std::max(op->records_bytes, 0))};
+// Batches that keep their offsets lie behind everything that has one.
+bool Partition::fits(const ProduceOp& op) const {
+  Bytes rest{op.records, static_cast<size_t>(op.records_bytes)};
   RecordBatch batch;
   int64_t expected = next_offset_;
-  do {
-    if (!next_batch(&rest, &batch)) {
-      op->refusal.error = ErrorCode::kCorruptMessage;
-      op->refusal.message = "Not a sequence of whole record batches";
-      return false;
-    }
-    if (!admit_own_batch(batch, own, &op->refusal)) return false;
-    if (keeps_offsets && batch.base_offset() < expected) {
-      op->refusal.error = ErrorCode::kOffsetOutOfRange;
-      op->refusal.message = "The batch lies below the log end offset";
-      return false;
-    }
+  while (next_batch(&rest, &batch)) {
+    if (batch.base_offset() < expected) return false;
     expected = batch.next_offset();
-  } while (!rest.empty());
+  }
   return true;
 }
 
@@ -289,7 +267,7 @@ void Partition::on_written(Status status, PartitionHost& host) {
       return;
     }
   }
-  maybe_increment_high_watermark(host.now_us() / 1000);
+  maybe_increment_high_watermark();
   update_last_stable_offset();
   settle(&written, host);
   complete_waiting(host);
@@ -307,7 +285,7 @@ void Partition::settle(ProduceOps* ops, PartitionHost& host) {
       fail(op, ErrorCode::kNotLeaderOrFollower, host);
     } else if (op->last_offset < high_watermark()) {
       complete(op, host);
-    } else if (isr_count() < effective_min_isr()) {
+    } else if (is_under_min_isr()) {
       fail(op, ErrorCode::kNotEnoughReplicasAfterAppend, host);
     } else {
       join_waiting(op, host);
@@ -368,7 +346,7 @@ void Partition::complete_waiting(PartitionHost& host) {
 
 // The high watermark has passed it.
 void Partition::complete(ProduceOp* op, PartitionHost& host) {
-  if (isr_count() < effective_min_isr()) {
+  if (is_under_min_isr()) {
     fail(op, ErrorCode::kNotEnoughReplicasAfterAppend, host);
   } else {
     finish(op, host);

@@ -201,6 +201,12 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
   if (wake_timer_ != 0) host.cancel_timer(std::exchange(wake_timer_, 0));
   changed(host, true);
+  if (options_.row != nullptr) {
+    row_.begin();
+    for (size_t c = 1; c < kPartitionColumns; c += 1) row_.set(c, 0);
+    row_.end();
+    options_.row = nullptr;  // the slot may be given to another now
+  }
   if (is_deleted) return log_->remove(host.io());
   if (is_clean && !is_offline()) OTTLA_TRY(save_producers(host.io(), log_end_offset()));
   return log_->close(host.io(), is_clean && !is_offline());

@@ -16,9 +16,6 @@ namespace ottla {
 
 namespace {
 
-// How long TypeScript has to act on a caught-up follower before it is told again.
-constexpr int64_t kTellAgainMs = 1000;
-
 void count_stale(PartitionHost& host) {
   CounterRow(host.counters(), kCounterColumns).add(counter::kStaleCommands, 1);
 }
@@ -26,8 +23,6 @@ void count_stale(PartitionHost& host) {
 bool contains(const int32_t* ids, int count, int32_t id) {
   return std::find(ids, ids + count, id) != ids + count;
 }
-
-int64_t now_ms(PartitionHost& host) { return host.now_us() / 1000; }
 
 }  // namespace
 
@@ -56,14 +51,26 @@ Partition::Replica* Partition::find_replica(int32_t id) {
 bool Partition::lead(PartitionHost& host, int32_t leader_epoch, int32_t partition_epoch,
                      const int32_t* replicas, int replica_count, const int32_t* isr,
                      int isr_count) {
-  const bool is_new = leader_epoch > this->leader_epoch() || !is_leader();
+  const bool is_new = leader_epoch > this->leader_epoch();
   if (is_retired_ || leader_epoch < this->leader_epoch() ||
       (!is_new && partition_epoch < partition_epoch_)) {
     count_stale(host);
     return false;
   }
+  std::vector<Replica> known;
+  known.swap(replicas_);
+  if (is_new && !is_leader()) known.clear();
+  for (int i = 0; i < replica_count; i += 1) {
+    if (replicas[i] == options_.node_id) continue;
+    Replica replica;
+    replica.id = replicas[i];
+    for (const Replica& old : known) {
+      if (old.id == replica.id) replica = old;
+    }
+    replicas_.push_back(replica);
+  }
+  if (!is_leader()) drop_staged(ErrorCode::kNotLeaderOrFollower, host);
   if (is_new) {
-    if (!is_leader()) drop_staged(ErrorCode::kNotLeaderOrFollower, host);
     // What is staged but not being written yet gets the new epoch; it starts with the first of
     // them.
     epoch_start_offset_ = next_offset_;
@@ -73,23 +80,11 @@ bool Partition::lead(PartitionHost& host, int32_t leader_epoch, int32_t partitio
       set_leader_epoch(const_cast<uint8_t*>(batch.bytes), leader_epoch);
     }
     if (!options_.is_raft) assign_epoch(host.io(), leader_epoch, epoch_start_offset_);
-    set_leadership(Role::kLeader, leader_epoch);
   }
-  leader_id_ = options_.node_id;
+  leader_id_.store(options_.node_id, std::memory_order_release);
+  set_leadership(Role::kLeader, leader_epoch);
   partition_epoch_ = partition_epoch;
-
-  std::vector<Replica> known;
-  known.swap(replicas_);
-  for (int i = 0; i < replica_count; i += 1) {
-    if (replicas[i] == options_.node_id) continue;
-    Replica replica;
-    replica.id = replicas[i];
-    for (const Replica& old : known) {
-      if (old.id == replica.id && !is_new) replica = old;
-    }
-    replicas_.push_back(replica);
-  }
-  set_isr(now_ms(host), isr, isr_count, is_new);
+  set_isr(isr, isr_count);
   settle_watermark(host);
   return true;
 }
@@ -100,8 +95,10 @@ bool Partition::follow(PartitionHost& host, int32_t leader_epoch, int32_t leader
     return false;
   }
   set_leadership(Role::kFollower, leader_epoch);
-  leader_id_ = leader_id;
+  leader_id_.store(leader_id, std::memory_order_release);
+  partition_epoch_ = -1;
   replicas_.clear();
+  isr_count_ = 0;
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
   changed(host, true);
@@ -116,27 +113,26 @@ bool Partition::isr(PartitionHost& host, int32_t leader_epoch, int32_t partition
     return false;
   }
   partition_epoch_ = partition_epoch;
-  set_isr(now_ms(host), isr, isr_count, false);
+  set_isr(isr, isr_count);
   settle_watermark(host);
   return true;
 }
 
-void Partition::set_isr(int64_t now_ms, const int32_t* isr, int isr_count, bool is_new_leader) {
-  self_in_isr_ = contains(isr, isr_count, options_.node_id);
+void Partition::set_isr(const int32_t* isr, int isr_count) {
+  isr_count_ = 0;
+  for (int i = 0; i < isr_count; i += 1) isr_count_ += contains(isr, i, isr[i]) ? 0 : 1;
   for (Replica& replica : replicas_) {
-    const bool in_isr = contains(isr, isr_count, replica.id);
-    if (in_isr && (is_new_leader || !replica.in_isr)) replica.caught_up_at_ms = now_ms;
-    if (replica.in_isr != in_isr) replica.told_at_ms = kNever;
-    replica.in_isr = in_isr;
+    replica.in_isr = contains(isr, isr_count, replica.id);
+    replica.is_joining = false;
   }
 }
 
 // After the set of replicas or a limit changed.
 void Partition::settle_watermark(PartitionHost& host) {
-  maybe_increment_high_watermark(now_ms(host));
+  maybe_increment_high_watermark();
   complete_waiting(host);
   // Too few are left to ever confirm what waits: say so now instead of at its deadline.
-  if (is_leader() && isr_count() < effective_min_isr()) {
+  if (is_leader() && is_under_min_isr()) {
     fail_all(&waiting_, ErrorCode::kNotEnoughReplicasAfterAppend, host);
   }
   changed(host, true);
@@ -150,12 +146,6 @@ void Partition::configure(PartitionHost& host, const PartitionConfig& config) {
 
 int32_t Partition::effective_min_isr() const {
   return std::min(options_.config.min_insync_replicas, static_cast<int32_t>(replicas_.size()) + 1);
-}
-
-int Partition::isr_count() const {
-  int count = self_in_isr_ ? 1 : 0;
-  for (const Replica& replica : replicas_) count += replica.in_isr ? 1 : 0;
-  return count;
 }
 
 // --- watermarks
@@ -174,22 +164,18 @@ void Partition::update_last_stable_offset() {
                             std::memory_order_release);
 }
 
-bool Partition::maybe_increment_high_watermark(int64_t now_ms) {
-  if (options_.is_raft || !is_leader() || isr_count() < effective_min_isr()) return false;
-  const int64_t end = log_->log_end_offset();
-  int64_t to = end;
+bool Partition::maybe_increment_high_watermark() {
+  if (options_.is_raft || !is_leader() || is_under_min_isr()) return false;
+  int64_t to = log_->log_end_offset();
   for (const Replica& replica : replicas_) {
-    if (replica.log_end_offset >= to) continue;
-    const bool is_joining = replica.log_end_offset == end ||
-                            now_ms - replica.caught_up_at_ms <= options_.replica_lag_ms_max;
-    if (replica.in_isr || is_joining) to = replica.log_end_offset;
+    if (replica.in_isr || replica.is_joining) to = std::min(to, replica.log_end_offset);
   }
   return raise_high_watermark(to);
 }
 
 bool Partition::set_high_watermark(PartitionHost& host, int32_t leader_epoch,
                                    int64_t high_watermark) {
-  if (is_retired_ || leader_epoch < this->leader_epoch()) {
+  if (is_retired_ || leader_epoch != this->leader_epoch()) {
     count_stale(host);
     return false;
   }
@@ -199,7 +185,7 @@ bool Partition::set_high_watermark(PartitionHost& host, int32_t leader_epoch,
   return true;
 }
 
-ErrorCode Partition::follower_fetched(const FetchQuery& query, PartitionHost& host) {
+ErrorCode Partition::follower_fetched(const FetchQuery& query, bool counts, PartitionHost& host) {
   if (!is_leader()) return ErrorCode::kNotLeaderOrFollower;
   Replica* replica = find_replica(query.replica_id);
   if (replica == nullptr) {
@@ -207,26 +193,15 @@ ErrorCode Partition::follower_fetched(const FetchQuery& query, PartitionHost& ho
                                            : ErrorCode::kNotLeaderOrFollower;
   }
   // A fetch of the broker's previous life must not vouch for its present one (KIP-903).
-  if (query.replica_epoch >= 0 && query.replica_epoch < replica->broker_epoch) {
+  if (query.replica_epoch != -1 && query.replica_epoch < replica->broker_epoch) {
     return ErrorCode::kNotLeaderOrFollower;
   }
-  const int64_t now = now_ms(host);
-  const int64_t end = log_->log_end_offset();
-  const bool has_moved = replica->log_end_offset != query.offset;
-  if (query.offset >= end) {
-    replica->caught_up_at_ms = std::max(replica->caught_up_at_ms, now);
-  } else if (replica->fetched_at_leader_end >= 0 &&
-             query.offset >= replica->fetched_at_leader_end) {
-    replica->caught_up_at_ms = std::max(replica->caught_up_at_ms, replica->fetched_at_ms);
-  }
-  replica->broker_epoch = query.replica_epoch;
+  if (!counts) return ErrorCode::kNone;
+  replica->broker_epoch = std::max(replica->broker_epoch, query.replica_epoch);
   replica->log_end_offset = query.offset;
-  replica->fetched_at_leader_end = std::max(end, replica->fetched_at_leader_end);
-  replica->fetched_at_ms = now;
-
-  if (!replica->in_isr && query.offset >= high_watermark() && query.offset >= epoch_start_offset_ &&
-      now - replica->told_at_ms >= kTellAgainMs) {
-    replica->told_at_ms = now;
+  if (!replica->in_isr && !replica->is_joining && query.offset >= high_watermark() &&
+      query.offset >= epoch_start_offset_) {
+    replica->is_joining = true;
     Fact caught_up;
     caught_up.kind = fact::kCaughtUp;
     caught_up.slot = options_.slot;
@@ -234,7 +209,7 @@ ErrorCode Partition::follower_fetched(const FetchQuery& query, PartitionHost& ho
     caught_up.a = replica->id;
     host.fact(caught_up);
   }
-  if (has_moved && maybe_increment_high_watermark(now)) {
+  if (maybe_increment_high_watermark()) {
     complete_waiting(host);
     changed(host, true);
   }
@@ -248,56 +223,66 @@ void Partition::fetch(Io& io, const FetchQuery& query, FetchResult* result) cons
   const int32_t leader_epoch = static_cast<int32_t>(leadership >> 8);
   const bool is_leader = static_cast<Role>(leadership & 0xff) == Role::kLeader;
   const uint64_t generation = log_->generation();
+  ErrorCode error = ErrorCode::kNone;
   if (is_offline()) {
-    result->error = ErrorCode::kKafkaStorageError;
-    return;
+    error = ErrorCode::kKafkaStorageError;
+  } else if (query.current_leader_epoch >= 0 && query.current_leader_epoch != leader_epoch) {
+    error = query.current_leader_epoch < leader_epoch ? ErrorCode::kFencedLeaderEpoch
+                                                      : ErrorCode::kUnknownLeaderEpoch;
+  } else if (query.needs_leader && !is_leader) {
+    error = ErrorCode::kNotLeaderOrFollower;
+  } else {
+    error = read(io, query, result);
+    if (log_->generation() != generation) error = ErrorCode::kNotLeaderOrFollower;
   }
-  if (query.current_leader_epoch >= 0 && query.current_leader_epoch != leader_epoch) {
-    result->error = query.current_leader_epoch < leader_epoch ? ErrorCode::kFencedLeaderEpoch
-                                                              : ErrorCode::kUnknownLeaderEpoch;
-    return;
-  }
-  if (!is_leader) {
-    result->error = ErrorCode::kNotLeaderOrFollower;
-    return;
-  }
+  if (error == ErrorCode::kNone) return;
+  *result = FetchResult();
+  result->error = error;
+}
+
+ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) const {
   // The watermark before the end: whatever is shown lies below both.
   result->high_watermark = high_watermark();
   result->last_stable_offset = last_stable_offset();
   result->log_start_offset = log_->log_start_offset();
   const int64_t end = log_->log_end_offset();
-  result->log_end_offset = end;
 
   if (query.last_fetched_epoch >= 0) {
     int64_t end_offset = -1;
     const int32_t epoch = epochs_.end_offset(query.last_fetched_epoch, end, &end_offset);
-    if (epoch < 0 || end_offset < 0 || query.offset < result->log_start_offset) {
-      result->error = ErrorCode::kOffsetOutOfRange;
-      return;
-    }
+    if (epoch < 0 || query.offset < result->log_start_offset) return ErrorCode::kOffsetOutOfRange;
     if (epoch < query.last_fetched_epoch || end_offset < query.offset) {
       result->diverging_epoch = epoch;
       result->diverging_end_offset = end_offset;
-      return;
+      return ErrorCode::kNone;
     }
   }
   if (query.offset < result->log_start_offset || query.offset > end) {
-    result->error = ErrorCode::kOffsetOutOfRange;
-    return;
+    return ErrorCode::kOffsetOutOfRange;
   }
-  const int64_t limit = query.replica_id >= 0  ? end
+  const int64_t bound = query.replica_id >= 0  ? end
                         : query.read_committed ? result->last_stable_offset
                                                : result->high_watermark;
-  if (query.offset >= limit) return;
+  if (query.offset >= bound) return ErrorCode::kNone;
+  result->is_behind = is_in_older_segment(io, query.offset, bound);
   const Status status =
-      log_->read(io, query.offset, limit, query.bytes_max, query.at_least_one, &result->slice);
-  if (!status.ok()) {
-    result->error = status.code == Code::kOutOfRange ? ErrorCode::kOffsetOutOfRange
-                                                     : ErrorCode::kKafkaStorageError;
-  } else if (log_->generation() != generation) {
-    result->slice = ReadSlice();
-    result->error = ErrorCode::kNotLeaderOrFollower;
+      log_->read(io, query.offset, bound, query.bytes_max, query.at_least_one, &result->slice);
+  if (status.ok()) return ErrorCode::kNone;
+  return status.code == Code::kOutOfRange ? ErrorCode::kOffsetOutOfRange
+                                          : ErrorCode::kKafkaStorageError;
+}
+
+bool Partition::is_in_older_segment(Io& io, int64_t offset, int64_t bound) const {
+  const int64_t active = log_->active_base_offset();
+  if (offset >= active) return false;
+  if (bound >= active) return true;
+  // Both are in rolled segments: a watermark that lags far behind. Rare enough for the long way.
+  std::vector<SegmentFacts> segments;
+  log_->segments(io, &segments);
+  for (const SegmentFacts& segment : segments) {
+    if (offset < segment.base_offset && segment.base_offset <= bound) return true;
   }
+  return false;
 }
 
 void Partition::want_wake(int reactor) {

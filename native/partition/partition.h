@@ -70,7 +70,6 @@ struct PartitionOptions {
   bool is_raft = false;
   bool open_compressed = false;  // ottla.produce.validate=full
   int64_t producer_expiration_ms = 24LL * 3600 * 1000;
-  int64_t replica_lag_ms_max = 30000;
   Quiescence* quiescence = nullptr;
   FileCache* files = nullptr;
   std::atomic<int64_t>* preallocation_budget = nullptr;
@@ -81,12 +80,12 @@ struct PartitionOptions {
 // One partition's part of a Produce, or of the append verb. The caller's memory, until `done`.
 struct ProduceOp {
   // What is asked.
-  uint8_t* records = nullptr;  // patched in place; stays until done
-  int32_t records_bytes = -1;  // -1: null
-  int16_t acks = 1;            // 0, 1, -1
-  bool zstd_allowed = true;
+  uint8_t* records =
+      nullptr;  // produce: one batch, see only_batch(). Patched in place; stays until done
+  int32_t records_bytes = 0;
+  int16_t acks = 1;           // 0, 1, -1
+  int32_t leader_epoch = -1;  // append: refused when it is not ours
   int64_t deadline_us = 0;    // acks=-1: REQUEST_TIMED_OUT from then on
-  int32_t leader_epoch = -1;  // append verb: refused when it is not ours; -1: any
   void (*done)(ProduceOp* op, PartitionHost& host) = nullptr;
   void* context = nullptr;
   // What came of it.
@@ -110,18 +109,18 @@ struct FetchQuery {
   int64_t bytes_max = 0;
   bool at_least_one = false;
   bool read_committed = false;
+  bool needs_leader = true;    // followers, and consumers before KIP-392
   int32_t replica_id = -1;     // a follower: reads up to the log end
   int64_t replica_epoch = -1;  // its broker epoch
-  int64_t replica_log_start = -1;
 };
 struct FetchResult {
   ErrorCode error = ErrorCode::kNone;
   int64_t high_watermark = -1;
   int64_t last_stable_offset = -1;
   int64_t log_start_offset = -1;
-  int64_t log_end_offset = -1;
   int32_t diverging_epoch = -1;  // with diverging_end_offset; -1: does not diverge
   int64_t diverging_end_offset = -1;
+  bool is_behind = false;  // its offset lies in an older segment than its bound
   ReadSlice slice;
 };
 
@@ -168,13 +167,15 @@ class Partition {
   void maintain(PartitionHost& host);
 
   // --- reads, any thread
-  // Checks and reads. A follower's replica id only chooses the limit here: see follower_fetched().
+  // Checks the epoch and reads. What a follower's fetch means to its leader is
+  // follower_fetched()'s.
   void fetch(Io& io, const FetchQuery& query, FetchResult* result) const;
   // Asks for FetchPurgatory::wake(slot) on `reactor` after the next change; look again after
   // asking.
   void want_wake(int reactor);
-  // --- reads, owner: a follower has everything below query.offset. 0, or the error to answer.
-  ErrorCode follower_fetched(const FetchQuery& query, PartitionHost& host);
+  // --- reads, owner: may this replica fetch, and if `counts`: it has everything below
+  // query.offset. Comes after the read. kNone, or the error to answer instead.
+  ErrorCode follower_fetched(const FetchQuery& query, bool counts, PartitionHost& host);
 
   // --- any thread
   int32_t slot() const { return options_.slot; }
@@ -186,6 +187,7 @@ class Partition {
   int32_t leader_epoch() const {
     return static_cast<int32_t>(leadership_.load(std::memory_order_acquire) >> 8);
   }
+  int32_t leader_id() const { return leader_id_.load(std::memory_order_acquire); }
   int64_t high_watermark() const { return high_watermark_.load(std::memory_order_seq_cst); }
   int64_t last_stable_offset() const { return last_stable_offset_.load(std::memory_order_acquire); }
   int64_t log_end_offset() const { return log_->log_end_offset(); }
@@ -197,31 +199,29 @@ class Partition {
  private:
   enum class Role : uint8_t { kNone = 0, kLeader = 1, kFollower = 2 };
 
-  static constexpr int64_t kNever = INT64_MIN / 2;  // a time that is long ago however early it is
-
   // What the leader knows of one follower (Kafka: Replica, ReplicaState).
   struct Replica {
     int32_t id = -1;
     bool in_isr = false;
-    int64_t broker_epoch = -1;
+    bool is_joining =
+        false;  // caught up and reported: counts as if in the ISR until the next isr()
+    int64_t broker_epoch = -1;    // the newest seen from it here
     int64_t log_end_offset = -1;  // -1: has not fetched from this leader yet
-    int64_t fetched_at_leader_end = -1;
-    int64_t fetched_at_ms = 0;
-    int64_t caught_up_at_ms = kNever;
-    int64_t told_at_ms = kNever;  // when TypeScript heard that it caught up
   };
 
   explicit Partition(PartitionOptions options);
   Role role() const {
     return static_cast<Role>(leadership_.load(std::memory_order_acquire) & 0xff);
   }
+  ErrorCode read(Io& io, const FetchQuery& query, FetchResult* result) const;
+  bool is_in_older_segment(Io& io, int64_t offset, int64_t bound) const;
   void set_leadership(Role role, int32_t leader_epoch);
-  void set_isr(int64_t now_ms, const int32_t* isr, int isr_count, bool is_new_leader);
+  void set_isr(const int32_t* isr, int isr_count);
   void settle_watermark(PartitionHost& host);
   void assign_epoch(Io& io, int32_t leader_epoch, int64_t start_offset);
   Replica* find_replica(int32_t id);
   int32_t effective_min_isr() const;
-  int isr_count() const;
+  bool is_under_min_isr() const { return isr_count_ < effective_min_isr(); }
 
   // open.cc
   Status recover(Io& io, const Log::Recovery& recovery);
@@ -233,15 +233,19 @@ class Partition {
   static void replay_producer(void* self, const RecordBatch& batch);
   static void on_roll(void* self, int64_t base_offset);
 
+  // verbs.cc
+  ErrorCode restart(PartitionHost& host, int64_t offset);
+  ErrorCode rewind(PartitionHost& host, Status status, int64_t offset);
+
   // append.cc
-  AdmissionRules rules(BatchOrigin origin, bool zstd_allowed, PartitionHost& host) const;
+  AdmissionRules rules(PartitionHost& host) const;
   void finish(ProduceOp* op, PartitionHost& host);
   void fail(ProduceOp* op, ErrorCode error, PartitionHost& host);
   void refuse(ProduceOp* op, PartitionHost& host);
   void fail_all(ProduceOps* ops, ErrorCode error, PartitionHost& host);
   bool check_sequence(ProduceOp* op, const RecordBatch& batch, PartitionHost& host);
   void stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets);
-  bool admit_own(ProduceOp* op, bool keeps_offsets, PartitionHost& host);
+  bool fits(const ProduceOp& op) const;
   void join_waiting(ProduceOp* op, PartitionHost& host);
   void complete_waiting(PartitionHost& host);
   void submit(PartitionHost& host);
@@ -253,7 +257,7 @@ class Partition {
   static void append_done(AppendOp* op, Status status);
   static void timed_out(void* op, PartitionHost& host);
 
-  bool maybe_increment_high_watermark(int64_t now_ms);
+  bool maybe_increment_high_watermark();
   bool raise_high_watermark(int64_t to);
   void update_last_stable_offset();
   void changed(PartitionHost& host, bool wakes);
@@ -270,11 +274,11 @@ class Partition {
 
   // Leadership. Role in the low byte, epoch above: one load tells both.
   std::atomic<int64_t> leadership_{-256};
-  int32_t leader_id_ = -1;
+  std::atomic<int32_t> leader_id_{-1};
   int32_t partition_epoch_ = -1;
   int64_t epoch_start_offset_ = 0;
   std::vector<Replica> replicas_;  // without ourselves
-  bool self_in_isr_ = false;
+  int isr_count_ = 0;
 
   std::atomic<int64_t> high_watermark_{0};
   std::atomic<int64_t> last_stable_offset_{0};

@@ -9,6 +9,9 @@ namespace ottla {
 
 ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
   if (is_offline()) return ErrorCode::kKafkaStorageError;
+  // A snapshot took the place of a raft log's records.
+  if (options_.is_raft && log_start_offset > log_end_offset())
+    return restart(host, log_start_offset);
   if (log_start_offset > high_watermark()) return ErrorCode::kOffsetOutOfRange;
   if (log_start_offset <= this->log_start_offset()) return ErrorCode::kNone;
   const Status status = log_->set_log_start_offset(host.io(), log_start_offset);
@@ -23,16 +26,31 @@ ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
 }
 
 ErrorCode Partition::truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset) {
+  if (leader_epoch != this->leader_epoch()) {
+    CounterRow(host.counters(), kCounterColumns).add(counter::kStaleCommands, 1);
+    return leader_epoch < this->leader_epoch() ? ErrorCode::kFencedLeaderEpoch
+                                               : ErrorCode::kUnknownLeaderEpoch;
+  }
   if (is_offline()) return ErrorCode::kKafkaStorageError;
-  if (leader_epoch < this->leader_epoch()) return ErrorCode::kFencedLeaderEpoch;
-  if (is_leader() && !options_.is_raft) return ErrorCode::kNotLeaderOrFollower;
   if (is_writing_) return ErrorCode::kOperationNotAttempted;
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
   if (offset >= log_end_offset()) return ErrorCode::kNone;
+  if (offset < log_start_offset()) return restart(host, offset);
+  return rewind(host, log_->truncate_to(host.io(), offset), offset);
+}
 
+// The log begins again, empty, at `offset`.
+ErrorCode Partition::restart(PartitionHost& host, int64_t offset) {
+  if (is_writing_) return ErrorCode::kOperationNotAttempted;
+  const bool is_forward = offset > log_end_offset();
+  const Status status = log_->truncate_fully_and_start_at(host.io(), offset);
+  if (is_forward && status.ok()) high_watermark_.store(offset, std::memory_order_seq_cst);
+  return rewind(host, status, offset);
+}
+
+// Brings what is remembered beside the log in line with it, after it was cut at `offset`.
+ErrorCode Partition::rewind(PartitionHost& host, Status status, int64_t offset) {
   Io& io = host.io();
-  Status status = offset < log_start_offset() ? log_->truncate_fully_and_start_at(io, offset)
-                                              : log_->truncate_to(io, offset);
   if (status.ok()) status = epochs_.truncate_from_end(io, offset);
   producers_.clear();
   const BatchVisitor replay{&Partition::replay_producer, this};
@@ -70,7 +88,7 @@ ErrorCode Partition::look_up(PartitionHost& host, int32_t kind, int64_t argument
   Status status;
   switch (kind) {
     case lookup::kTimestamp:
-      status = log_->find_by_timestamp(host.io(), argument, high_watermark(), &found);
+      status = log_->find_by_timestamp(host.io(), argument, log_end_offset(), &found);
       break;
     case lookup::kMaxTimestamp:
       status = log_->find_max_timestamp(host.io(), &found);
