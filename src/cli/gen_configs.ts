@@ -1,5 +1,5 @@
-// Emits docs/reference/configs.md from the configuration tables: every key, its values, and what is true
-// of it here. Called by gen.ts; a test keeps the committed file equal to what is emitted.
+// Emits docs/reference/configs.md from the configuration tables: every key, its values, and what is
+// true of it here. Called by gen.ts; a test keeps the committed file equal to what is emitted.
 
 import { brokerTable } from '../config/broker.ts'
 import { clientIdTable, clientMetricsTable, ipTable, userTable } from '../config/client.ts'

@@ -1,8 +1,9 @@
 // The configuration of a running node: what was set, by whom, and the typed value of every key.
 //
-// Three layers, later ones stronger: settings made at start, dynamic defaults of the cluster, dynamic settings
-// of this broker. A stronger layer that sets one name of a family (ms, minutes, hours) hides every name of
-// that family below it. Invariant: an instance never changes; a dynamic change makes a new one.
+// Three layers, later ones stronger: settings made at start, dynamic defaults of the cluster,
+// dynamic settings of this broker. A stronger layer that sets one name of a family (ms, minutes,
+// hours) hides every name of that family below it. Invariant: an instance never changes; a dynamic
+// change makes a new one.
 // Kafka: KafkaConfig, AbstractConfig, DynamicBrokerConfig.overrideProps and removeInvalidConfigs.
 
 import { ratesTable } from './broker/rates.ts'
@@ -45,7 +46,7 @@ export function nodeRow(key: string): Row | undefined {
 
 /** The configuration of one node. */
 export class BrokerConfig {
-  /** What was set at start, unknown keys included; `node.id` and `broker.id` stand for each other. */
+  /** What was set at start, unknown keys included; `node.id` and `broker.id` are one. */
   readonly settings: ReadonlyMap<string, Setting>
   readonly layers: DynamicLayers
   private readonly values = new Map<string, TypedValue>()

@@ -1,10 +1,12 @@
-// What follows from the configuration as a whole: roles, listeners, quorum, directories, and whether the
-// values agree with each other.
+// What follows from the configuration as a whole: roles, listeners, quorum, directories, and
+// whether the values agree with each other.
 //
-// A rule names the keys it reads and is passed over when one of them is already mistaken, so that one error
-// is reported once. Invariant: the rules are those of Kafka 4.3.1 (judged in derive.test.ts), made stricter
-// where Kafka fails later or where security would be promised and not given.
-// Kafka: KafkaConfig.validateValues, AbstractKafkaConfig, QuorumConfig, GroupCoordinatorConfig, ShareGroupConfig.
+// A rule names the keys it reads and is passed over when one of them is already mistaken, so that
+// one error is reported once. Invariant: the rules are those of Kafka 4.3.1 (judged in
+// derive.test.ts), made stricter where Kafka fails later or where security would be promised and
+// not given.
+// Kafka: KafkaConfig.validateValues, AbstractKafkaConfig, QuorumConfig, GroupCoordinatorConfig,
+// ShareGroupConfig.
 
 import type { BrokerConfig, ConfigKey } from './config.ts'
 import type { ConfigWarning, Mistake } from './mistakes.ts'
@@ -270,7 +272,8 @@ function judgeAdvertised(config: BrokerConfig, derived: Derived, judge: Judge): 
   const key = config.isSet('advertised.listeners') ? 'advertised.listeners' : 'listeners'
   const advertised = derived.advertisedBrokerListeners
   const everyone = [...advertised, ...derived.advertisedControllerListeners]
-  // Bound to 0.0.0.0 and not advertised is how Kafka's controllers are often set up, so only what is told.
+  // Bound to 0.0.0.0 and not advertised is how Kafka's controllers are often set up, so only what
+  // is told.
   const told = key === 'listeners' ? advertised : everyone
   if (told.some(({ host }) => host === '0.0.0.0')) {
     judge.refuse(

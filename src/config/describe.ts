@@ -1,9 +1,11 @@
 // What DescribeConfigs answers, as pure functions of the configuration: value, source, synonyms and
-// documentation of every key of a broker, the cluster's default, a topic, a group or a metrics subscription.
+// documentation of every key of a broker, the cluster's default, a topic, a group or a metrics
+// subscription.
 //
-// Synonyms are listed strongest first: this broker's dynamic setting, the cluster's, the file's, the default;
-// what stands before the first entry of the key's own name is dropped, as Kafka does. The first is the source.
-// A sensitive or unknown key shows no value. Kafka: ConfigHelper, ConfigHelperUtils, DescribeConfigsResponse.
+// Synonyms are listed strongest first: this broker's dynamic setting, the cluster's, the file's,
+// the default; what stands before the first entry of the key's own name is dropped, as Kafka does.
+// The first is the source. A sensitive or unknown key shows no value. Kafka: ConfigHelper,
+// ConfigHelperUtils, DescribeConfigsResponse.
 
 import { clientMetricsTable } from './client.ts'
 import type { BrokerConfig, ConfigKey } from './config.ts'

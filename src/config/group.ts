@@ -1,5 +1,5 @@
-// Configuration of one group; a key that is not set falls back to the broker's key of the same meaning
-// (synonyms.ts). One row per key, judged against Kafka's own definitions.
+// Configuration of one group; a key that is not set falls back to the broker's key of the same
+// meaning (synonyms.ts). One row per key, judged against Kafka's own definitions.
 // Kafka: GroupConfig.
 
 import { boolean, int, string } from './rows.ts'
@@ -37,7 +37,7 @@ export const groupTable = {
     'medium resource',
     {
       state: noShare,
-      doc: 'Where this share group starts: `latest`, `earliest`, or `by_duration:` and an ISO-8601 duration.',
+      doc: 'Where this share group starts: `latest`, `earliest`, or `by_duration:` and how long ago.',
     },
   ),
   'share.delivery.count.limit': int(5, '[2,...]', 'medium resource', {

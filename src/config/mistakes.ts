@@ -1,7 +1,7 @@
 // Mistakes and warnings about configuration, and the one exception that carries them.
 //
-// Every mistake names the key, what was given and where, what is wrong, and what may be given instead, and
-// all of them are reported at once: nobody should need five starts to fix five lines.
+// Every mistake names the key, what was given and where, what is wrong, and what may be given
+// instead, and all of them are reported at once: nobody should need five starts to fix five lines.
 
 /** One thing that stops the start. `value` is null when nothing was given. */
 export interface Mistake {
@@ -33,7 +33,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** The text people read: one line for what was given and where, one for what is wrong and what is allowed. */
+/** The text people read: what was given and where, then what is wrong and what is allowed. */
 export function describeMistakes(mistakes: readonly Mistake[]): string {
   const count = mistakes.length === 1 ? 'one mistake' : `${mistakes.length} mistakes`
   const lines = mistakes.flatMap(({ key, value, problem, allowed, source }) => [

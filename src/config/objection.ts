@@ -1,13 +1,13 @@
 // What stands against a valid value: that it has no effect here, and whether that must be refused.
 //
-// The one place where a row's state meets a value: start, alteration and the loading of a foreign log ask
-// the same question. Setting a key to its default is always welcome.
+// The one place where a row's state meets a value: start, alteration and the loading of a foreign
+// log ask the same question. Setting a key to its default is always welcome.
 
 import type { Row } from './rows.ts'
 import { LISTENER_KEY } from './synonyms.ts'
 import { readValue } from './text/values.ts'
 
-/** Why a valid value has no effect, and whether it must be refused; null when it works or is harmless. */
+/** Why a valid value has no effect, and whether it must be refused. */
 export interface Objection {
   readonly refused: boolean
   readonly problem: string

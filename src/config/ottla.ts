@@ -1,6 +1,6 @@
-// Our own keys: what this broker has and Kafka's does not. All of them begin with `ottla.`, all are read
-// at start only, and none changes what a client sees, so a file that sets them still starts Kafka, which
-// warns of unknown keys.
+// Our own keys: what this broker has and Kafka's does not. All of them begin with `ottla.`, all are
+// read at start only, and none changes what a client sees, so a file that sets them still starts
+// Kafka, which warns of unknown keys.
 
 import type { ValuesOf } from './rows.ts'
 import { boolean, effective, int, long, string } from './rows.ts'
@@ -17,7 +17,7 @@ export const ottlaTable = {
   }),
   'ottla.produce.validate': string('header', '[header, full]', 'medium read-only', {
     state: effective('integration: config: produce validation'),
-    doc: 'How much of a batch is read before it is stored: its header and checksum, or every record.',
+    doc: 'How much of a batch is checked before it is stored: its header, or every record.',
   }),
   'ottla.socket.congestion.control': string('', '', 'low read-only', {
     state: effective('integration: config: congestion control'),
@@ -29,7 +29,7 @@ export const ottlaTable = {
   }),
   'ottla.allow.unenforced': boolean(false, 'medium read-only', {
     state: effective('integration: config: unenforced records are refused unless allowed'),
-    doc: 'Starts although the metadata holds ACLs, credentials, tokens or quotas that nothing enforces.',
+    doc: 'Starts although the metadata holds ACLs, credentials or quotas that nothing enforces.',
   }),
 }
 

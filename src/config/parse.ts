@@ -1,8 +1,8 @@
 // From files, environment and arguments to one typed configuration, or to every mistake at once.
 //
-// Stronger sources come later: files in order, then the environment (KAFKA_, then OTTLA_), then options given
-// by a program, then `--set`. Nothing fails open: a key that is not built warns, and is refused when it
-// concerns security, durability or placement, unless it is set to its default.
+// Stronger sources come later: files in order, then the environment (KAFKA_, then OTTLA_), then
+// options given by a program, then `--set`. Nothing fails open: a key that is not built warns, and
+// is refused when it concerns security, durability or placement, unless it is set to its default.
 // Kafka: ConfigDef.parse, KafkaConfig.
 
 import type { Setting } from './config.ts'

@@ -1,7 +1,7 @@
 // Which security protocol each listener name stands for.
 //
-// When nobody gave a map, controller listeners are PLAINTEXT too, unless some listener name shows that
-// security is meant. Kafka: AbstractKafkaConfig.effectiveListenerSecurityProtocolMap.
+// When nobody gave a map, controller listeners are PLAINTEXT too, unless some listener name shows
+// that security is meant. Kafka: AbstractKafkaConfig.effectiveListenerSecurityProtocolMap.
 
 import type { BrokerConfig } from './config.ts'
 import type { SecurityProtocol } from './text/endpoints.ts'

@@ -1,6 +1,7 @@
-// Relations between values of different keys, as a table: each row names the key that is reported, the keys
-// it is compared with, and what must hold. Kafka: KafkaConfig.validateValues, GroupCoordinatorConfig,
-// ShareGroupConfig. Units are converted by the reader; -1 means "no limit" where it is allowed.
+// Relations between values of different keys, as a table: each row names the key that is reported,
+// the keys it is compared with, and what must hold. Kafka: KafkaConfig.validateValues,
+// GroupCoordinatorConfig, ShareGroupConfig. Units are converted by the reader; -1 means "no limit"
+// where it is allowed.
 
 import type { BrokerConfig, ConfigKey, ConfigValues } from './config.ts'
 

@@ -1,8 +1,8 @@
 // The vocabulary of the configuration tables: one row per key, its type inferred from the builder.
 //
-// A row says what Kafka says of the key (type, default, valid values, importance, update mode) and what
-// is true here: its state. Invariant: the text of a default is exactly what Kafka would print, so that
-// DescribeConfigs, the reference docs and the judge in test/unit/config read one source.
+// A row says what Kafka says of the key (type, default, valid values, importance, update mode) and
+// what is true here: its state. Invariant: the text of a default is exactly what Kafka would print,
+// so that DescribeConfigs, the reference docs and the judge in test/unit/config read one source.
 // Kafka: ConfigDef.ConfigKey, ConfigDef.Type, DynamicBrokerConfig (update modes).
 
 import type { Validator } from './text/valid.ts'
@@ -28,7 +28,7 @@ export type UpdateMode = 'read-only' | 'per-broker' | 'cluster-wide' | 'resource
 /** What a key that is not built would protect; setting such a key is refused. */
 export type Concern = 'security' | 'durability' | 'placement'
 
-/** What is true of a key here. `built` narrows an effective row to the values that have an effect. */
+/** What is true of a key here. `built` narrows an effective row to values that have effect. */
 export type RowState =
   | { readonly kind: 'effective'; readonly test: string; readonly built?: readonly string[] }
   | { readonly kind: 'inert'; readonly why: string }

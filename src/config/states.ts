@@ -1,5 +1,5 @@
-// The states that many rows share: what is not built yet, what has no meaning here, and why.
-// Each is written once, so that building a thing changes one line here and the rows it makes effective.
+// The states that many rows share: what is not built yet, what has no meaning here, and why. Each
+// is written once, so that building a thing changes one line here and the rows it makes effective.
 
 import { inert, notBuilt } from './rows.ts'
 

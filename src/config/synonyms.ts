@@ -1,9 +1,11 @@
 // Keys that mean the same thing under other names or in other units, in order of precedence.
 //
-// A topic that does not set `retention.ms` takes the broker's `log.retention.ms`, else minutes, else hours;
-// a broker that sets none of them takes the default of the last. Invariant: the unit conversion belongs to
-// the pair, so that a value can be carried as text and described as it was written.
-// Kafka: ServerTopicConfigSynonyms, DynamicBrokerConfig.brokerConfigSynonyms, GroupConfig.ALL_GROUP_CONFIG_SYNONYMS.
+// A topic that does not set `retention.ms` takes the broker's `log.retention.ms`, else minutes,
+// else hours; a broker that sets none of them takes the default of the last. Invariant: the unit
+// conversion belongs to the pair, so that a value can be carried as text and described as it was
+// written.
+// Kafka: ServerTopicConfigSynonyms, DynamicBrokerConfig.brokerConfigSynonyms,
+// GroupConfig.ALL_GROUP_CONFIG_SYNONYMS.
 
 /** A broker key and the factor that turns its value into the unit of the key it stands for. */
 export interface Synonym {
@@ -61,7 +63,7 @@ const BROKER_FAMILIES: readonly (readonly string[])[] = [
   ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours'],
 ]
 
-/** A listener's own key: `listener.name.<listener>.<key>`, perhaps with a mechanism before the key. */
+/** A listener's own key: `listener.name.<listener>.<key>`, perhaps `.<mechanism>.<key>`. */
 export const LISTENER_KEY = /^listener\.name\.([^.]*)\.(.*)$/
 
 const MECHANISM_KEYS = [

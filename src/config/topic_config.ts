@@ -1,8 +1,9 @@
-// The configuration of one topic as its partitions see it: the topic's own settings, else the broker's.
+// The configuration of one topic as its partitions see it: the topic's own settings, else the
+// broker's.
 //
-// The broker's value may have another name and another unit (synonyms.ts); it is the value in force now, so a
-// dynamic change of the broker moves every topic that does not say otherwise. A stored setting that cannot
-// be read, which only a foreign log can hold, counts as not set.
+// The broker's value may have another name and another unit (synonyms.ts); it is the value in force
+// now, so a dynamic change of the broker moves every topic that does not say otherwise. A stored
+// setting that cannot be read, which only a foreign log can hold, counts as not set.
 // Kafka: LogConfig.fromProps, KafkaConfig.extractLogConfigMap.
 
 import type { BrokerConfig, ConfigKey } from './config.ts'

@@ -1,9 +1,10 @@
-// Keys that no table holds: a suggestion for a slip of the pen, and a refusal where ignoring it would
-// promise security that is not there.
+// Keys that no table holds: a suggestion for a slip of the pen, and a refusal where ignoring it
+// would promise security that is not there.
 
 import { nodeTable } from './config.ts'
 
-// Read by Kafka's authorizer and login modules, not by its broker, so they are in no table of its own.
+// Read by Kafka's authorizer and login modules, not by its broker, so they are in no table of its
+// own.
 const SECURITY_KEYS = new Set(['super.users', 'allow.everyone.if.no.acl.found'])
 const SECURITY_PREFIXES = ['sasl.', 'ssl.', 'authorizer.', 'delegation.token.', 'config.providers.']
 

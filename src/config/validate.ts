@@ -1,10 +1,13 @@
-// Judging changes of configuration: what CreateTopics, IncrementalAlterConfigs and AlterConfigs may store.
+// Judging changes of configuration: what CreateTopics, IncrementalAlterConfigs and AlterConfigs may
+// store.
 //
-// A change is judged by the whole that it leaves behind, and either all of it is taken or none. What is not
-// built and concerns security, durability or placement is refused when it is set, never when it is
-// removed. Error names are rows of the protocol's errors; the messages mean what Kafka's mean.
+// A change is judged by the whole that it leaves behind, and either all of it is taken or none.
+// What is not built and concerns security, durability or placement is refused when it is set, never
+// when it is removed. Error names are rows of the protocol's errors; the messages mean what Kafka's
+// mean.
 // Kafka: ConfigurationControlManager, ConfigAdminManager, ControllerConfigurationValidator,
-// DynamicBrokerConfig.validateConfigs, LogConfig.validate, GroupConfig.validate, ClientMetricsConfigs.validate.
+// DynamicBrokerConfig.validateConfigs, LogConfig.validate, GroupConfig.validate,
+// ClientMetricsConfigs.validate.
 
 import { clientMetricsTable } from './client.ts'
 import type { BrokerConfig, ConfigKey, DynamicLayers } from './config.ts'
@@ -324,7 +327,7 @@ function judgeGroup(next: Stored, broker: BrokerConfig): ConfigRefusal | null {
   return null
 }
 
-/** The bound of `num.standby.replicas` is called `max.standby.replicas`; the others keep their names. */
+/** The bound of `num.standby.replicas` is `max.standby.replicas`; the others keep their names. */
 function limitName(name: string): string {
   return name.replace(/^num\./, '')
 }

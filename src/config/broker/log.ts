@@ -1,5 +1,6 @@
-// Broker configuration: logs on disk: directories, segments, indexes, timestamps, flushing, retention and the cleaner.
-// One row per key, judged against Kafka's own definitions in test/unit/config/tables.test.ts.
+// Broker configuration: logs on disk: directories, segments, indexes, timestamps, flushing,
+// retention and the cleaner. One row per key, judged against Kafka's own definitions in
+// test/unit/config/tables.test.ts.
 // Kafka: ServerLogConfigs, CleanerConfig.
 
 import {

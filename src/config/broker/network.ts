@@ -1,5 +1,6 @@
-// Broker configuration: listeners, connections and sockets: where clients connect and what one connection may ask.
-// One row per key, judged against Kafka's own definitions in test/unit/config/tables.test.ts.
+// Broker configuration: listeners, connections and sockets: where clients connect and what one
+// connection may ask. One row per key, judged against Kafka's own definitions in
+// test/unit/config/tables.test.ts.
 // Kafka: SocketServerConfigs, ServerConfigs.
 
 import { boolean, effective, inert, int, list, long, string } from '../rows.ts'

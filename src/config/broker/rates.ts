@@ -1,5 +1,5 @@
-// Replication quotas: broker keys that exist only as dynamic settings, so Kafka has them in no file and in no
-// listing until somebody sets them. Kafka: DynamicConfig.Broker, QuotaConfig.
+// Replication quotas: broker keys that exist only as dynamic settings, so Kafka has them in no file
+// and in no listing until somebody sets them. Kafka: DynamicConfig.Broker, QuotaConfig.
 
 import { LONG_MAX, long } from '../rows.ts'
 import { noQuotaWindow } from '../states.ts'

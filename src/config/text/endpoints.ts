@@ -1,9 +1,10 @@
-// Listeners and endpoints as text: `NAME://host:port`, `id@host:port`, `host:port`, and name-to-value maps.
+// Listeners and endpoints as text: `NAME://host:port`, `id@host:port`, `host:port`, and
+// name-to-value maps.
 //
-// Hosts may be names, IPv4, or IPv6 with or without brackets; an empty host means every interface when
-// binding, and "find out" when advertising. Names are upper-cased, ports are 0 (any) to 65535.
-// Kafka: SocketServerConfigs.listenerListToEndPoints, AbstractKafkaConfig.listenerListToEndPoints, Csv,
-// Utils.getHost.
+// Hosts may be names, IPv4, or IPv6 with or without brackets; an empty host means every interface
+// when binding, and "find out" when advertising. Names are upper-cased, ports are 0 (any) to 65535.
+// Kafka: SocketServerConfigs.listenerListToEndPoints, AbstractKafkaConfig.listenerListToEndPoints,
+// Csv, Utils.getHost.
 
 /** Security protocols of Kafka; only PLAINTEXT is built. */
 export const SECURITY_PROTOCOLS = ['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'] as const
@@ -70,9 +71,7 @@ export function listenerClashes(listeners: readonly Listener[], distinctPorts: b
   for (const port of new Set(listeners.map((listener) => listener.port))) {
     const sharing = listeners.filter((listener) => listener.port === port)
     if (port !== 0 && sharing.length > 1 && !isDualStack(sharing.map(({ host }) => host))) {
-      clashes.push(
-        `port ${port} is used by more than one listener, which only an IPv4 and an IPv6 address may do`,
-      )
+      clashes.push(`port ${port} is shared, which only one IPv4 and one IPv6 address may do`)
     }
   }
   return clashes

@@ -1,8 +1,8 @@
 // Configuration from environment variables, under our prefix and under that of Kafka's image.
 //
-// After the prefix, lower-cased: `_` is a dot, `__` an underscore, `___` a dash. So OTTLA_LOG_DIRS and KAFKA_LOG_DIRS
-// both set log.dirs, and ours wins when both are there. A name that is one of our own keys without its
-// prefix sets that key: OTTLA_REACTOR_THREADS is ottla.reactor.threads.
+// After the prefix, lower-cased: `_` is a dot, `__` an underscore, `___` a dash. So OTTLA_LOG_DIRS
+// and KAFKA_LOG_DIRS both set log.dirs, and ours wins when both are there. A name that is one of
+// our own keys without its prefix sets that key: OTTLA_REACTOR_THREADS is ottla.reactor.threads.
 // Kafka: the docker wrapper of the apache/kafka image.
 
 import type { Setting } from '../config.ts'

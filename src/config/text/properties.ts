@@ -1,8 +1,10 @@
-// Java's .properties syntax, all of it, so that a server.properties of Apache Kafka reads the same here.
+// Java's .properties syntax, all of it, so that a server.properties of Apache Kafka reads the same
+// here.
 //
-// Comments begin with # or ! where a line begins; a line that ends in an odd number of backslashes goes on;
-// a key ends at the first unescaped '=', ':' or white space; \t \n \r \f and \uXXXX are escapes and any
-// other escaped character stands for itself. Line numbers are kept so that a mistake can be pointed at.
+// Comments begin with # or ! where a line begins; a line that ends in an odd number of backslashes
+// goes on; a key ends at the first unescaped '=', ':' or white space; \t \n \r \f and \uXXXX are
+// escapes and any other escaped character stands for itself. Line numbers are kept so that a
+// mistake can be pointed at.
 // Java: java.util.Properties.load(Reader).
 
 /** One entry of a file: the last of equal keys wins, so entries are kept in order. */

@@ -1,10 +1,12 @@
-// Valid values, read from the text Kafka prints for them: `[1,...]`, `[0,...,1]`, `[a, b]` and a few
-// that are spelt out. The text is what people see; the check is made from it, so they cannot differ.
+// Valid values, read from the text Kafka prints for them: `[1,...]`, `[0,...,1]`, `[a, b]` and a
+// few that are spelt out. The text is what people see; the check is made from it, so they cannot
+// differ.
 //
-// Lists follow Kafka 4.3: no empty element, and an empty list only where allowed. Elements that are named
-// twice are dropped before the check (values.ts).
-// Kafka: ConfigDef.Range, ValidString, CaseInsensitiveValidString, ValidList; ThrottledReplicaListValidator;
-// QuorumConfig.ControllerQuorumVotersValidator; ShareGroupAutoOffsetResetStrategy.
+// Lists follow Kafka 4.3: no empty element, and an empty list only where allowed. Elements that are
+// named twice are dropped before the check (values.ts).
+// Kafka: ConfigDef.Range, ValidString, CaseInsensitiveValidString, ValidList;
+// ThrottledReplicaListValidator; QuorumConfig.ControllerQuorumVotersValidator;
+// ShareGroupAutoOffsetResetStrategy.
 
 import { assert } from '../../lib/assert.ts'
 import type { ConfigType } from '../rows.ts'

@@ -1,8 +1,8 @@
 // Texts to values and back, exactly as Kafka reads and prints them.
 //
-// LONG is read as a number that saturates at ±(2^53 - 1): Kafka's "no limit" is Long.MAX_VALUE, which a
-// number cannot hold, and no limit is what 9 quadrillion of anything means. What people wrote is kept
-// as text beside it, and ranges are judged on the exact value.
+// LONG is read as a number that saturates at ±(2^53 - 1): Kafka's "no limit" is Long.MAX_VALUE,
+// which a number cannot hold, and no limit is what 9 quadrillion of anything means. What people
+// wrote is kept as text beside it, and ranges are judged on the exact value.
 // Kafka: ConfigDef.parseType, ConfigDef.convertToString; java.lang.Double.toString.
 
 import type { Row } from '../rows.ts'

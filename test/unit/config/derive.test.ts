@@ -1,5 +1,5 @@
-// Judged by Kafka 4.3.1: kafka_startup.tsv holds settings and whether KafkaConfig took them, with the
-// advertised broker listeners and the inter-broker listener it derived.
+// Judged by Kafka 4.3.1: kafka_startup.tsv holds settings and whether KafkaConfig took them, with
+// the advertised broker listeners and the inter-broker listener it derived.
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'

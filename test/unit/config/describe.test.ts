@@ -1,4 +1,5 @@
-// DescribeConfigs: sources and synonyms, judged by what a running Kafka 4.3.1 answered (configs.tsv).
+// DescribeConfigs: sources and synonyms, judged by what a running Kafka 4.3.1 answered
+// (configs.tsv).
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -197,8 +198,9 @@ describe('config: describe', () => {
   })
 })
 
-// kafka_describe.tsv: settings of the file, of the cluster and of the broker, the kind of resource and its own
-// settings, then what Kafka 4.3.1 described: value, source, read-only, sensitive, type, synonyms.
+// kafka_describe.tsv: settings of the file, of the cluster and of the broker, the kind of resource
+// and its own settings, then what Kafka 4.3.1 described: value, source, read-only, sensitive, type,
+// synonyms.
 const scenarios = readFileSync(new URL('./kafka_describe.tsv', import.meta.url), 'utf8')
   .replace(/\n$/, '')
   .split(/^#\t/m)
@@ -216,7 +218,8 @@ function pairs(text = ''): Record<string, string> {
   )
 }
 
-// The judge starts with what our start refuses (secrets, flushing), so nothing is judged before describing.
+// The judge starts with what our start refuses (secrets, flushing), so nothing is judged before
+// describing.
 function unjudged(file = '') {
   const given = {
     'process.roles': 'broker,controller',

@@ -1,4 +1,5 @@
-// Reading a configuration: sources and their order, mistakes all at once, and what is refused or warned of.
+// Reading a configuration: sources and their order, mistakes all at once, and what is refused or
+// warned of.
 
 import { describe, expect, test } from 'vitest'
 import type { ConfigInput } from '../../../src/config/parse.ts'

@@ -1,7 +1,9 @@
-// Nothing fails open: every key says what is true of it, and an effective key names a test that exists.
+// Nothing fails open: every key says what is true of it, and an effective key names a test that
+// exists.
 //
-// PENDING_EFFECT names tests that are still to be written, under test/ but outside this folder: a key whose test
-// is pending is not proven, and the count is printed. Delete a name here when its test is written.
+// PENDING_EFFECT names tests that are still to be written, under test/ but outside this folder: a
+// key whose test is pending is not proven, and the count is printed. Delete a name here when its
+// test is written.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'

@@ -1,5 +1,6 @@
-// The judges of the tables: Kafka's own definitions (configs.tsv), and what Kafka 4.3.1 made of forty
-// texts given to each key (kafka_values.tsv, where '!' is a refusal). A missing judge fails, never skips.
+// The judges of the tables: Kafka's own definitions (configs.tsv), and what Kafka 4.3.1 made of
+// forty texts given to each key (kafka_values.tsv, where '!' is a refusal). A missing judge fails,
+// never skips.
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -32,7 +33,8 @@ const judge = readFileSync(new URL('../../../../shared/kafka/configs.tsv', impor
   .filter((line) => line !== '' && !line.startsWith('#'))
   .map((line) => line.split('\t'))
 
-// Kafka prints "non-empty list" for these two, whose default is empty and whose elements have a form.
+// Kafka prints "non-empty list" for these two, whose default is empty and whose elements have a
+// form.
 const FORMS: Readonly<Record<string, string>> = {
   '{id}@{host}:{port},...': 'non-empty list',
   '{host}:{port},...': 'non-empty list',

@@ -1,5 +1,5 @@
-// Judged by java.util.Properties itself: java_properties.json holds texts and what Java 17 loaded from
-// them (null where it refused). Written once by a small Java program; no Java is needed here.
+// Judged by java.util.Properties itself: java_properties.json holds texts and what Java 17 loaded
+// from them (null where it refused). Written once by a small Java program; no Java is needed here.
 
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
