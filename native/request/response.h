@@ -19,17 +19,19 @@ class Response {
     ReadSlice slice;
   };
 
-  // The header and body bytes so far; the 4-byte length prefix is written by finish().
+  // The header and body bytes so far, without the length.
   std::vector<uint8_t>& memory() { return memory_; }
   // Ends the current memory run (if any) and adds a file run behind it.
   void add_slice(ReadSlice slice);
-  void finish();  // closes the last run and writes the frame length at the front
+  void finish();  // closes the last run and puts the frame length in front
   const std::vector<Fragment>& fragments() const { return fragments_; }
   std::vector<Fragment>& fragments() { return fragments_; }
   int64_t bytes() const { return bytes_; }  // of the whole frame
   void clear();
 
  private:
+  void close_run();
+
   std::vector<uint8_t> memory_;
   std::vector<Fragment> fragments_;
   uint32_t run_begin_ = 0;
