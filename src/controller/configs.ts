@@ -1,7 +1,14 @@
 // Dynamic configuration: AlterConfigs (replace all) and IncrementalAlterConfigs (set, delete, append,
-// subtract). Each resource is judged as a whole: all of its changes are written, or none.
+// subtract). Each resource is judged as a whole by config/validate.ts: all of its changes are written, or none.
 // Kafka: ConfigurationControlManager; KIP-339 for the incremental form.
 
+import {
+  type ConfigChange,
+  type ConfigOp,
+  type ConfigResource,
+  alterConfigs as judgeOps,
+  replaceConfigs,
+} from '../config/validate.ts'
 import { CONFIG_RESOURCE } from '../metadata/configs.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
@@ -14,10 +21,17 @@ import { configRecord, duplicates } from './topics.ts'
 type IncrementalRequest = RequestOf<typeof IncrementalAlterConfigs>
 type IncrementalResource = IncrementalRequest['resources'][number]
 type LegacyRequest = RequestOf<typeof AlterConfigs>
+type LegacyResource = LegacyRequest['resources'][number]
 type AlterResponse = EncodableOf<(typeof IncrementalAlterConfigs)['response']>
 type ResourceName = { resourceType: number; resourceName: string }
 
-const OPERATION = Object.freeze({ set: 0, delete: 1, append: 2, subtract: 3 })
+const OPERATIONS: readonly ConfigOp['op'][] = ['set', 'delete', 'append', 'subtract']
+const TYPES: ReadonlyMap<number, ConfigResource['type']> = new Map([
+  [CONFIG_RESOURCE.topic, 'topic'],
+  [CONFIG_RESOURCE.broker, 'broker'],
+  [CONFIG_RESOURCE.clientMetrics, 'client-metrics'],
+  [CONFIG_RESOURCE.group, 'group'],
+])
 
 /** IncrementalAlterConfigs. */
 export function incrementalAlterConfigs(
@@ -25,7 +39,15 @@ export function incrementalAlterConfigs(
   request: IncrementalRequest,
   records: MetadataRecord[],
 ): AlterResponse {
-  return alter(state, request, records, (resource, current) => applyAll(state, resource, current))
+  return alterEach(state, request, records, (target, resource: IncrementalResource) => {
+    const ops: ConfigOp[] = []
+    for (const { name, configOperation, value } of resource.configs) {
+      const op = OPERATIONS[configOperation]
+      if (op === undefined) return unknownOperation(configOperation)
+      ops.push({ key: name, op, value })
+    }
+    return judgeOps(target, storedOf(state, resource), ops, state.brokerConfig)
+  })
 }
 
 /** AlterConfigs: what is not named goes back to its default. */
@@ -34,24 +56,26 @@ export function alterConfigs(
   request: LegacyRequest,
   records: MetadataRecord[],
 ): AlterResponse {
-  return alter(state, request, records, (resource) => {
-    const missing = resource.configs.filter(({ value }) => value === null)
-    if (missing.length > 0) {
-      const names = missing.map(({ name }) => name).join(',')
-      return refuse(ErrorCode.INVALID_REQUEST, `Null value not supported for : ${names}`)
-    }
-    return { value: new Map(resource.configs.map(({ name, value }) => [name, value!])) }
+  return alterEach(state, request, records, (target, resource: LegacyResource) => {
+    const next = new Map(resource.configs.map(({ name, value }) => [name, value]))
+    return replaceConfigs(target, storedOf(state, resource), next, state.brokerConfig)
   })
 }
 
-function alter<Resource extends ResourceName & { configs: readonly { name: string }[] }>(
+function storedOf(state: ControllerState, { resourceType, resourceName }: ResourceName) {
+  return state.image.configs.of(resourceType, resourceName)
+}
+
+function unknownOperation(operation: number): ConfigChange {
+  const message = `Unknown operation type id ${operation}`
+  return { ok: false, refusal: { error: 'INVALID_REQUEST', message } }
+}
+
+function alterEach<Resource extends ResourceName>(
   state: ControllerState,
   request: { resources: readonly Resource[]; validateOnly: boolean },
   records: MetadataRecord[],
-  change: (
-    resource: Resource,
-    current: ReadonlyMap<string, string>,
-  ) => Answer<ReadonlyMap<string, string>>,
+  judge: (target: ConfigResource, resource: Resource) => ConfigChange,
 ): AlterResponse {
   const keyOf = (resource: ResourceName) => `${resource.resourceType}:${resource.resourceName}`
   const repeated = duplicates(request.resources.map(keyOf))
@@ -59,54 +83,28 @@ function alter<Resource extends ResourceName & { configs: readonly { name: strin
     const { resourceType, resourceName } = resource
     const answer = repeated.has(keyOf(resource))
       ? refuse(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
-      : alterResource(state, resource, change)
-    const outcome: Refusal = isRefusal(answer)
-      ? answer
-      : { errorCode: ErrorCode.NONE, errorMessage: '' }
-    if (!isRefusal(answer) && !request.validateOnly) records.push(...answer.value)
-    return {
-      errorCode: outcome.errorCode,
-      errorMessage: outcome.errorCode === ErrorCode.NONE ? null : outcome.errorMessage,
-      resourceType,
-      resourceName,
-    }
+      : alterOne(state, resource, judge)
+    if (isRefusal(answer)) return { ...answer, resourceType, resourceName }
+    if (!request.validateOnly) records.push(...answer.value)
+    return { errorCode: ErrorCode.NONE, errorMessage: null, resourceType, resourceName }
   })
   return { responses }
 }
 
-function alterResource<Resource extends ResourceName & { configs: readonly { name: string }[] }>(
+function alterOne<Resource extends ResourceName>(
   state: ControllerState,
   resource: Resource,
-  change: (
-    resource: Resource,
-    current: ReadonlyMap<string, string>,
-  ) => Answer<ReadonlyMap<string, string>>,
+  judge: (target: ConfigResource, resource: Resource) => ConfigChange,
 ): Answer<MetadataRecord[]> {
   const { resourceType, resourceName } = resource
   const unknown = refuseResource(state, resource)
   if (unknown !== null) return unknown
-  const repeated = duplicates(resource.configs.map(({ name }) => name))
-  if (repeated.size > 0) {
-    const names = [...repeated].join(', ')
-    return refuse(ErrorCode.INVALID_REQUEST, `Duplicate config keys: ${names}`)
-  }
-  const current = state.image.configs.of(resourceType, resourceName)
-  const next = change(resource, current)
-  if (isRefusal(next)) return next
-  const changed = [...new Set([...current.keys(), ...next.value.keys()])].filter(
-    (name) => current.get(name) !== next.value.get(name),
+  const change = judge({ type: TYPES.get(resourceType)!, name: resourceName }, resource)
+  if (!change.ok) return refuse(ErrorCode[change.refusal.error], change.refusal.message)
+  const records = [...change.changes].map(([name, value]) =>
+    configRecord(resourceType, resourceName, name, value),
   )
-  // What was asked for is judged even where it changes nothing: a mistake is a mistake.
-  const asked = resource.configs.map(({ name }) => name).filter((name) => next.value.has(name))
-  const problem = state.rules.validate(resourceType, resourceName, next.value, [
-    ...new Set([...changed, ...asked]),
-  ])
-  if (problem !== null) return refuse(ErrorCode.INVALID_CONFIG, problem)
-  return {
-    value: changed.map((name) =>
-      configRecord(resourceType, resourceName, name, next.value.get(name) ?? null),
-    ),
-  }
+  return { value: records }
 }
 
 function refuseResource(state: ControllerState, resource: ResourceName): Refusal | null {
@@ -120,13 +118,13 @@ function refuseResource(state: ControllerState, resource: ResourceName): Refusal
       )
     case CONFIG_RESOURCE.broker: {
       if (resourceName === '') return null
-      const id = Number(resourceName)
       if (!/^\d+$/.test(resourceName)) {
         return refuse(
           ErrorCode.INVALID_REQUEST,
           `Unable to parse broker name as a base 10 number: ${resourceName}`,
         )
       }
+      const id = Number(resourceName)
       if (state.image.brokers.get(id) !== undefined) return null
       return refuse(ErrorCode.BROKER_NOT_AVAILABLE, `No broker with id ${id} found.`)
     }
@@ -140,64 +138,4 @@ function refuseResource(state: ControllerState, resource: ResourceName): Refusal
         `Unsupported resource type ${resourceType} with name ${resourceName}`,
       )
   }
-}
-
-function applyAll(
-  state: ControllerState,
-  resource: IncrementalResource,
-  current: ReadonlyMap<string, string>,
-): Answer<ReadonlyMap<string, string>> {
-  const next = new Map(current)
-  for (const { name, configOperation, value } of resource.configs) {
-    const refusal = applyOne(state, resource, next, name, configOperation, value)
-    if (refusal !== null) return refusal
-  }
-  return { value: next }
-}
-
-function applyOne(
-  state: ControllerState,
-  resource: IncrementalResource,
-  next: Map<string, string>,
-  name: string,
-  operation: number,
-  value: string | null,
-): Refusal | null {
-  if (operation === OPERATION.delete) {
-    next.delete(name)
-    return null
-  }
-  if (value === null) {
-    return refuse(ErrorCode.INVALID_REQUEST, `Null value not supported for : ${name}`)
-  }
-  if (operation === OPERATION.set) {
-    next.set(name, value)
-    return null
-  }
-  if (operation !== OPERATION.append && operation !== OPERATION.subtract) {
-    return refuse(ErrorCode.INVALID_REQUEST, `Unknown operation type id ${operation}`)
-  }
-  if (!state.rules.isList(resource.resourceType, name)) {
-    const verb = operation === OPERATION.append ? 'APPEND' : 'SUBTRACT'
-    return refuse(
-      ErrorCode.INVALID_CONFIG,
-      `Can't ${verb} to key ${name} because its type is not LIST.`,
-    )
-  }
-  const start = next.get(name) ?? state.rules.defaultValue(resource.resourceType, name) ?? ''
-  const parts = listOf(start)
-  for (const part of listOf(value)) {
-    const at = parts.indexOf(part)
-    if (operation === OPERATION.append && at < 0) parts.push(part)
-    if (operation === OPERATION.subtract && at >= 0) parts.splice(at, 1)
-  }
-  next.set(name, parts.join(','))
-  return null
-}
-
-function listOf(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
 }

@@ -8,6 +8,7 @@
 import type { Decision, Shard, Ticket, TimerKey } from '../coordinator/shard.ts'
 import type { Random } from '../lib/random.ts'
 import { CONFIG_RESOURCE } from '../metadata/configs.ts'
+import type { Provenance } from '../metadata/image.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
 import type {
@@ -29,7 +30,7 @@ import { alterConfigs, incrementalAlterConfigs } from './configs.ts'
 import { electLeaders } from './elections.ts'
 import { updateFeatures } from './features.ts'
 import { allocateProducerIds } from './producer_ids.ts'
-import { type ConfigRules, type ControllerSettings, ControllerState } from './state.ts'
+import { type ControllerSettings, ControllerState } from './state.ts'
 import { configRecord, createPartitions, createTopics, deleteTopics } from './topics.ts'
 
 interface Conversations {
@@ -71,8 +72,8 @@ const SESSIONS: TimerKey = 'sessions'
 export class ControllerShard implements Shard<ControllerRequest, MetadataRecord, ControllerReply> {
   private readonly state: ControllerState
 
-  constructor(settings: ControllerSettings, rules: ConfigRules, random: Random) {
-    this.state = new ControllerState(settings, rules, random)
+  constructor(settings: ControllerSettings, random: Random) {
+    this.state = new ControllerState(settings, random)
   }
 
   /** The truth at the end of the log; read-only to everyone else. */
@@ -97,6 +98,18 @@ export class ControllerShard implements Shard<ControllerRequest, MetadataRecord,
   replay(record: MetadataRecord, offset: number): void {
     this.state.image.apply(record, offset, this.state.epoch)
     this.state.nextOffset = offset + 1
+  }
+
+  /** Starts from what is committed: the records of an image, and whether a transaction is open above them. */
+  load(records: readonly MetadataRecord[], at: Provenance, isInTransaction: boolean): void {
+    const { image } = this.state
+    image.load(records, isInTransaction ? { ...at, offset: at.offset - 1 } : at)
+    if (isInTransaction) {
+      const value = { name: null }
+      image.apply({ name: 'BeginTransactionRecord', version: 0, value }, at.offset, at.epoch)
+    }
+    this.state.epoch = at.epoch
+    this.state.nextOffset = at.offset + 1
   }
 
   /** Moves over control records, and learns the epoch of what follows. */
@@ -168,7 +181,7 @@ export class ControllerShard implements Shard<ControllerRequest, MetadataRecord,
 
   /** Kafka wraps the bootstrap in a metadata transaction from 3.6-IV1 on. */
   private bootstrap(records: MetadataRecord[]): void {
-    const { bootstrap, minInsyncReplicas } = this.state.settings
+    const { bootstrap, config } = this.state.settings
     const level = (name: string) => {
       for (const record of bootstrap) {
         if (record.name === 'FeatureLevelRecord' && record.value.name === name) {
@@ -184,7 +197,7 @@ export class ControllerShard implements Shard<ControllerRequest, MetadataRecord,
     }
     records.push(...bootstrap)
     if (level('eligible.leader.replicas.version') >= 1) {
-      const value = String(minInsyncReplicas)
+      const value = String(config.get('min.insync.replicas'))
       records.push(configRecord(CONFIG_RESOURCE.broker, '', 'min.insync.replicas', value))
     }
     if (isTransaction) records.push({ name: 'EndTransactionRecord', version: 0, value: {} })

@@ -5,46 +5,18 @@
 // for one request, so a request's records are judged against a state that other requests already reached.
 // Kafka: QuorumController and its ControlManagers share the same state the same way.
 
+import type { BrokerConfig, DynamicLayers } from '../config/config.ts'
 import type { Random } from '../lib/random.ts'
+import { CONFIG_RESOURCE } from '../metadata/configs.ts'
 import { MetadataImage } from '../metadata/image.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import { BrokerLiveness } from './liveness.ts'
 
-/** Answers what a topic's, broker's or group's configuration may be; src/config stands behind it. */
-export interface ConfigRules {
-  /** Null when the resource may end up with these entries, else why not. */
-  validate(
-    resourceType: number,
-    resourceName: string,
-    entries: ReadonlyMap<string, string>,
-    changed: readonly string[],
-  ): string | null
-  isList(resourceType: number, name: string): boolean
-  /** The value in force where a resource has no entry of its own: what APPEND starts from. */
-  defaultValue(resourceType: number, name: string): string | null
-  /** Rows of a CreateTopics response. */
-  describeTopic(entries: ReadonlyMap<string, string>): {
-    name: string
-    value: string | null
-    readOnly: boolean
-    configSource: number
-    isSensitive: boolean
-  }[]
-}
-
 export interface ControllerSettings {
   nodeId: number
   clusterId: string
-  /** num.partitions */
-  defaultPartitions: number
-  /** default.replication.factor */
-  defaultReplicationFactor: number
-  /** broker.session.timeout.ms */
-  brokerSessionTimeoutMs: number
-  isTopicDeletionEnabled: boolean
-  /** min.insync.replicas of the static configuration; written as the cluster's when ELR is on. */
-  minInsyncReplicas: number
-  isUncleanElectionEnabled: boolean
+  /** As the node was started; the image's dynamic settings come on top. */
+  config: BrokerConfig
   /** The records of bootstrap.checkpoint, for a log that is still empty. */
   bootstrap: readonly MetadataRecord[]
   /** Features this node supports, metadata.version among them: name → [min, max]. */
@@ -56,22 +28,36 @@ export class ControllerState {
   readonly image = new MetadataImage()
   readonly liveness: BrokerLiveness
   readonly settings: ControllerSettings
-  readonly rules: ConfigRules
   readonly random: Random
+  private layered: BrokerConfig
+  private layersSeen: DynamicLayers
   /** The offset that the next record will get. */
   nextOffset = 0
   /** The raft epoch this controller is active in. */
   epoch = 0
 
-  constructor(settings: ControllerSettings, rules: ConfigRules, random: Random) {
+  constructor(settings: ControllerSettings, random: Random) {
     this.settings = settings
-    this.rules = rules
+    this.layered = settings.config
+    this.layersSeen = settings.config.layers
     this.random = random
-    this.liveness = new BrokerLiveness(settings.brokerSessionTimeoutMs)
+    this.liveness = new BrokerLiveness(settings.config.get('broker.session.timeout.ms'))
   }
 
   get metadataVersion(): number {
     return this.image.features.metadataVersion ?? 0
+  }
+
+  /** The configuration in force, the cluster's dynamic defaults included. */
+  get brokerConfig(): BrokerConfig {
+    const clusterDefault = this.image.configs.of(CONFIG_RESOURCE.broker, '')
+    const thisBroker = this.image.configs.of(CONFIG_RESOURCE.broker, String(this.settings.nodeId))
+    const seen = this.layersSeen
+    if (seen.clusterDefault !== clusterDefault || seen.thisBroker !== thisBroker) {
+      this.layered = this.settings.config.withLayers({ clusterDefault, thisBroker })
+      this.layersSeen = { clusterDefault, thisBroker }
+    }
+    return this.layered
   }
 
   get isElrEnabled(): boolean {

@@ -3,6 +3,8 @@
 // Kafka: ReplicationControlManager.{createTopics,deleteTopics,createPartitions}, Topic.validate,
 // ControllerApis for duplicates within a request.
 
+import { describeTopic } from '../config/describe.ts'
+import { refuseTopicConfigs } from '../config/validate.ts'
 import { ZERO_UUID } from '../lib/uuid.ts'
 import { CONFIG_RESOURCE } from '../metadata/configs.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
@@ -98,13 +100,10 @@ function createTopic(
     const reason = `Topic '${topic.name}' collides with existing topic: ${other}`
     return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
   }
-  const configs = new Map<string, string>()
-  for (const { name, value } of topic.configs) if (value !== null) configs.set(name, value)
-  const problem = topic.configs.some(({ value }) => value === null)
-    ? 'Null value not supported for topic configs: ' +
-      topic.configs.filter(({ value }) => value === null).map(({ name }) => name)
-    : state.rules.validate(CONFIG_RESOURCE.topic, topic.name, configs, [...configs.keys()])
-  if (problem !== null) return refuse(ErrorCode.INVALID_CONFIG, problem)
+  const wanted = new Map(topic.configs.map(({ name, value }) => [name, value]))
+  const refusal = refuseTopicConfigs(wanted, state.brokerConfig)
+  if (refusal !== null) return refuse(ErrorCode[refusal.error], refusal.message)
+  const configs = new Map([...wanted].map(([name, value]) => [name, value!]))
   const assignments = assign(state, topic)
   if (isRefusal(assignments)) return assignments
   if (assignments.value.length > partitionsLeft) {
@@ -198,10 +197,11 @@ function assign(state: ControllerState, topic: CreatableTopic): Answer<readonly 
       'Number of partitions was set to an invalid non-positive value.',
     )
   }
-  const { settings, image, random } = state
-  const count = topic.numPartitions === -1 ? settings.defaultPartitions : topic.numPartitions
+  const { brokerConfig, image, random } = state
+  const { numPartitions, replicationFactor } = topic
+  const count = numPartitions === -1 ? brokerConfig.get('num.partitions') : numPartitions
   const factor =
-    topic.replicationFactor === -1 ? settings.defaultReplicationFactor : topic.replicationFactor
+    replicationFactor === -1 ? brokerConfig.get('default.replication.factor') : replicationFactor
   if (count > PARTITIONS_PER_REQUEST_MAX) {
     return refuse(ErrorCode.POLICY_VIOLATION, 'Excessively large number of partitions per request.')
   }
@@ -291,7 +291,15 @@ function createdTopic(
     errorMessage: null,
     numPartitions: made.assignments.length,
     replicationFactor: made.assignments[0]!.length,
-    configs: state.rules.describeTopic(made.configs),
+    configs: describeTopic(made.configs, state.brokerConfig, {}).map(
+      ({ name, value, readOnly, source, isSensitive }) => ({
+        name,
+        value,
+        readOnly,
+        configSource: source,
+        isSensitive,
+      }),
+    ),
   }
 }
 
@@ -362,7 +370,7 @@ function findForDeletion(
   repeatedNames: ReadonlySet<string>,
   repeatedIds: ReadonlySet<string>,
 ): Answer<{ name: string; id: string }> {
-  if (!state.settings.isTopicDeletionEnabled) {
+  if (!state.brokerConfig.get('delete.topic.enable')) {
     return refuse(
       ErrorCode.TOPIC_DELETION_DISABLED,
       'This version does not support topic deletion.',

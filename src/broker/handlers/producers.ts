@@ -1,0 +1,64 @@
+// InitProducerId without transactions, and DescribeProducers. KIP-98, KIP-360, KIP-664.
+
+import { ErrorCode } from '../../protocol/errors.ts'
+import { DescribeProducers, InitProducerId } from '../../protocol/messages/transaction.ts'
+import type { Handler, ServedApis } from '../dispatch.ts'
+import { type BrokerNode, findLeader } from '../node.ts'
+
+const ROW_BYTES = 48
+
+export function serveProducers(served: ServedApis, node: BrokerNode): void {
+  served.serve(InitProducerId, '0-5', initProducerId(node))
+  served.serve(DescribeProducers, '0', describeProducers(node))
+}
+
+function initProducerId(node: BrokerNode): Handler<typeof InitProducerId> {
+  return async ({ transactionalId, producerId, producerEpoch }) => {
+    // Transactions are not built: an error that no client retries.
+    if (transactionalId !== null) return { errorCode: ErrorCode.INVALID_TXN_STATE }
+    if ((producerId === -1) !== (producerEpoch === -1)) {
+      return { errorCode: ErrorCode.INVALID_REQUEST }
+    }
+    const taken = await node.producerIds.take()
+    if ('errorCode' in taken) return taken
+    return { errorCode: ErrorCode.NONE, producerId: taken.producerId, producerEpoch: 0 }
+  }
+}
+
+function describeProducers(node: BrokerNode): Handler<typeof DescribeProducers> {
+  return async (request) => {
+    const topics = request.topics.map(async ({ name, partitionIndexes }) => ({
+      name,
+      partitions: await Promise.all(
+        partitionIndexes.map((index) => describePartition(node, name, index)),
+      ),
+    }))
+    return { topics: await Promise.all(topics) }
+  }
+}
+
+async function describePartition(node: BrokerNode, name: string, partitionIndex: number) {
+  const found = findLeader(node, node.image.topics.byName(name), partitionIndex)
+  if ('errorCode' in found) return { partitionIndex, errorCode: found.errorCode }
+  const { errorCode, bytes } = await node.tickets.read((plane, ticket) =>
+    plane.producers(found.local.slot, ticket),
+  )
+  return { partitionIndex, errorCode, activeProducers: rowsOf(bytes) }
+}
+
+/** Rows as plane.ts describes them. */
+function rowsOf(bytes: Uint8Array) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const out = []
+  for (let at = 0; at + ROW_BYTES <= bytes.length; at += ROW_BYTES) {
+    out.push({
+      producerId: view.getFloat64(at, true),
+      lastTimestamp: BigInt(view.getFloat64(at + 8, true)),
+      currentTxnStartOffset: view.getFloat64(at + 16, true),
+      producerEpoch: view.getInt32(at + 24, true),
+      lastSequence: view.getInt32(at + 28, true),
+      coordinatorEpoch: view.getInt32(at + 32, true),
+    })
+  }
+  return out
+}

@@ -1,0 +1,164 @@
+// A broker's life as the controller sees it: register, catch up, be unfenced, beat, and leave in order.
+//
+//   starting --registered--> recovering --caught up, partitions open--> running --stop()--> leaving --> gone
+//
+// Invariants: only one heartbeat is in flight; a stale epoch means somebody else has our id, or we were forgotten, and
+// is answered by registering anew; stop() never waits longer than its bound, whatever the controller does.
+// Kafka: BrokerLifecycleManager; KIP-631.
+
+import type { BrokerConfig } from '../config/config.ts'
+import type { ControllerHost } from '../host/controller_host.ts'
+import type { Cancel, World } from '../host/world.ts'
+import type { MetadataImage } from '../metadata/image.ts'
+import { ErrorCode, errorName } from '../protocol/errors.ts'
+
+export interface Registration {
+  readonly brokerId: number
+  readonly clusterId: string
+  readonly incarnationId: string
+  readonly listeners: {
+    name: string
+    host: string
+    port: number
+    securityProtocol: number
+  }[]
+  readonly features: { name: string; minSupportedVersion: number; maxSupportedVersion: number }[]
+  readonly rack: string | null
+  readonly logDirs: string[]
+  readonly previousBrokerEpoch: number
+}
+
+/** Registration, heartbeats and departure of one broker. */
+export class Lifecycle {
+  private readonly world: World
+  private readonly controller: ControllerHost
+  private readonly registration: Registration
+  private readonly heartbeatMs: number
+  private readonly image: MetadataImage
+  private epoch = -1
+  private isReady = false
+  private isLeaving = false
+  private isGone = false
+  private isBeating = false
+  private cancel: Cancel | null = null
+  private readonly unfenced: (() => void)[] = []
+  private readonly departed: (() => void)[] = []
+
+  constructor(
+    world: World,
+    controller: ControllerHost,
+    registration: Registration,
+    config: BrokerConfig,
+    image: MetadataImage,
+  ) {
+    this.world = world
+    this.controller = controller
+    this.registration = registration
+    this.heartbeatMs = config.get('broker.heartbeat.interval.ms')
+    this.image = image
+  }
+
+  get brokerEpoch(): number {
+    return this.epoch
+  }
+
+  /** Registers; throws where the controller refuses this broker for good. */
+  async register(): Promise<void> {
+    const { response } = await this.controller.submit<'registerBroker'>({
+      kind: 'registerBroker',
+      version: 4,
+      request: { ...this.registration, isMigratingZkBroker: false },
+    })
+    const errorCode = response.errorCode ?? ErrorCode.NONE
+    if (errorCode !== ErrorCode.NONE) {
+      throw new Error(`the controller refuses to register this broker: ${errorName(errorCode)}`)
+    }
+    this.epoch = response.brokerEpoch ?? -1
+    this.beat()
+  }
+
+  /** The partitions are open: from now on the broker may be unfenced. Resolves when it is. */
+  ready(): Promise<void> {
+    this.isReady = true
+    this.beat()
+    return new Promise((resolve) => this.unfenced.push(resolve))
+  }
+
+  /** Asks to leave, so that leaders move away first; resolves when the controller agrees or time is up. */
+  leave(boundMs: number): Promise<void> {
+    this.isLeaving = true
+    return new Promise((resolve) => {
+      const giveUp = this.world.schedule(boundMs, () => this.depart())
+      this.departed.push(() => {
+        giveUp()
+        resolve()
+      })
+      this.beat()
+    })
+  }
+
+  /** No more heartbeats. */
+  stop(): void {
+    this.isGone = true
+    this.cancel?.()
+  }
+
+  private beat(): void {
+    if (this.isGone || this.isBeating || this.epoch < 0) return
+    this.cancel?.()
+    this.isBeating = true
+    this.controller
+      .submit<'heartbeat'>({
+        kind: 'heartbeat',
+        version: 2,
+        request: {
+          brokerId: this.registration.brokerId,
+          brokerEpoch: this.epoch,
+          currentMetadataOffset: this.image.provenance.offset,
+          wantFence: !this.isReady,
+          wantShutDown: this.isLeaving,
+          offlineLogDirs: [],
+          cordonedLogDirs: null,
+        },
+      })
+      .then(({ response }) => this.beaten(response))
+      .catch((problem: Error) => this.world.log.debug(`heartbeat: ${problem.message}`))
+      .finally(() => {
+        this.isBeating = false
+        this.beatLater()
+      })
+  }
+
+  private beaten(response: {
+    errorCode?: number
+    isFenced?: boolean
+    shouldShutDown?: boolean
+  }): void {
+    const errorCode = response.errorCode ?? ErrorCode.NONE
+    if (
+      errorCode === ErrorCode.STALE_BROKER_EPOCH ||
+      errorCode === ErrorCode.BROKER_ID_NOT_REGISTERED
+    ) {
+      this.world.log.warn('registering anew', { reason: errorName(errorCode) })
+      this.epoch = -1
+      this.register().catch((problem: Error) => this.world.log.error(problem.message))
+      return
+    }
+    if (response.shouldShutDown === true) return this.depart()
+    if (response.isFenced === false) for (const resolve of this.unfenced.splice(0)) resolve()
+  }
+
+  /** While something is awaited the next beat follows soon; a running broker beats at its interval. */
+  private beatLater(): void {
+    if (this.isGone) return
+    this.cancel?.()
+    const isHurried = this.isLeaving || this.unfenced.length > 0
+    const delay = isHurried ? Math.min(10, this.heartbeatMs) : this.heartbeatMs
+    this.cancel = this.world.schedule(delay, () => this.beat())
+  }
+
+  private depart(): void {
+    this.stop()
+    for (const resolve of this.departed.splice(0)) resolve()
+  }
+}

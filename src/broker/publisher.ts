@@ -1,0 +1,269 @@
+// Publisher: a new metadata image becomes commands to the data plane. It alone knows slots.
+//
+// Invariants: a partition is led or followed only once it is open; a topic's route is pushed when all of its local
+// partitions are open, so a client that learns of a topic can use it; a slot is reused only after its partition
+// was retired, under a new incarnation.
+// Kafka: BrokerMetadataPublisher, ReplicaManager.applyDelta, LogManager.getOrCreateLog.
+
+import type { LogDirectories } from '../host/log_directories.ts'
+import type { Tickets } from '../host/tickets.ts'
+import type { Log } from '../lib/log.ts'
+import { CONFIG_RESOURCE } from '../metadata/configs.ts'
+import type { MetadataDelta, MetadataImage } from '../metadata/image.ts'
+import type { Partition, Topic, TopicChange } from '../metadata/topics.ts'
+import { RetireMode } from '../plane/layout.ts'
+import type { DataPlane, PartitionConfig, Slot } from '../plane/plane.ts'
+import type { Listener } from './session.ts'
+
+/** A partition that this node holds. */
+export interface LocalPartition {
+  readonly slot: Slot
+  readonly incarnation: number
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  readonly directory: string
+  state: 'opening' | 'open' | 'failed' | 'retiring'
+  /** The last PartitionRecord's epochs that were told to the plane. */
+  leaderEpoch: number
+  partitionEpoch: number
+}
+
+interface LocalTopic {
+  readonly handle: number
+  readonly partitions: Map<number, LocalPartition>
+  opening: number
+}
+
+/** The slots before this one are the metadata log's. */
+const FIRST_SLOT = 1
+
+export interface PublisherOptions {
+  plane: DataPlane
+  tickets: Tickets
+  directories: LogDirectories
+  nodeId: number
+  listeners: readonly Listener[]
+  partitionConfig: (topic: string, image: MetadataImage) => PartitionConfig
+  log: Log
+}
+
+/** Keeps the plane as the image says. */
+export class Publisher {
+  private readonly options: PublisherOptions
+  private readonly topics = new Map<string, LocalTopic>()
+  private readonly freeSlots: Slot[] = []
+  private nextSlot = FIRST_SLOT
+  private nextHandle = 1
+  private incarnations = 0
+  private image: MetadataImage | null = null
+  private opening = 0
+  private waiters: (() => void)[] = []
+
+  constructor(options: PublisherOptions) {
+    this.options = options
+  }
+
+  /** Every partition that this node holds, whatever its state. */
+  *partitions(): Generator<LocalPartition> {
+    for (const topic of this.topics.values()) yield* topic.partitions.values()
+  }
+
+  /** An open partition of ours, or undefined. */
+  find(topicId: string, partition: number): LocalPartition | undefined {
+    const local = this.topics.get(topicId)?.partitions.get(partition)
+    return local?.state === 'open' ? local : undefined
+  }
+
+  /** Resolves when every partition that is being opened is open or has failed. */
+  settled(): Promise<void> {
+    if (this.opening === 0) return Promise.resolve()
+    return new Promise((resolve) => this.waiters.push(resolve))
+  }
+
+  publish(delta: MetadataDelta, image: MetadataImage): void {
+    this.image = image
+    if (delta.brokers.size > 0) this.publishBrokers(image)
+    for (const change of delta.topics) this.publishTopic(change, image)
+    this.publishConfigs(delta, image)
+  }
+
+  private publishBrokers(image: MetadataImage): void {
+    for (const listener of this.options.listeners) {
+      if (listener.isController) continue
+      const endpoints = []
+      for (const broker of image.brokers.values()) {
+        const endpoint = broker.endPoints.find(({ name }) => name === listener.name)
+        if (broker.fenced || endpoint === undefined) continue
+        const { host, port } = endpoint
+        endpoints.push({ id: broker.brokerId, host, port, rack: broker.rack })
+      }
+      this.options.plane.brokers(listener.number, endpoints)
+    }
+  }
+
+  private publishTopic(change: TopicChange, image: MetadataImage): void {
+    const { after } = change
+    if (after === undefined) return this.removeTopic(change.id)
+    const topic = this.localTopic(change.id)
+    for (const index of change.partitions) {
+      const partition = after.partitions[index]
+      if (partition !== undefined) this.publishPartition(topic, after, partition, image)
+    }
+    if (topic.opening === 0) this.route(change.id)
+  }
+
+  private publishPartition(
+    topic: LocalTopic,
+    { name }: Topic,
+    partition: Partition,
+    image: MetadataImage,
+  ): void {
+    const local = topic.partitions.get(partition.partitionId)
+    const isReplica = partition.replicas.includes(this.options.nodeId)
+    if (!isReplica) {
+      if (local !== undefined) this.retire(topic, local)
+    } else if (local === undefined) this.open(topic, name, partition, image)
+    else if (local.state === 'open') this.apply(local, partition)
+  }
+
+  private open(
+    topic: LocalTopic,
+    name: string,
+    { partitionId, topicId, directories, replicas }: Partition,
+    image: MetadataImage,
+  ): void {
+    const { plane, tickets, nodeId, partitionConfig } = this.options
+    const assigned = directories[replicas.indexOf(nodeId)]
+    const place = this.options.directories.place(name, partitionId, assigned)
+    const local: LocalPartition = {
+      slot: this.freeSlots.pop() ?? this.nextSlot++,
+      incarnation: ++this.incarnations,
+      topic: name,
+      topicId,
+      partition: partitionId,
+      directory: place.directory,
+      state: 'opening',
+      leaderEpoch: -1,
+      partitionEpoch: -1,
+    }
+    topic.partitions.set(partitionId, local)
+    topic.opening++
+    this.opening++
+    const options = {
+      slot: local.slot,
+      incarnation: local.incarnation,
+      directory: place.directory,
+      topic: name,
+      topicId,
+      partition: partitionId,
+      config: partitionConfig(name, image),
+      isCleanShutdown: place.isCleanShutdown,
+      recoveryPoint: place.recoveryPoint,
+      logStartOffset: place.logStartOffset,
+      highWatermark: place.highWatermark,
+      isWatched: name.startsWith('__'),
+      isRaft: false,
+    }
+    tickets.call(
+      (_, ticket) => plane.create(options, ticket),
+      ({ errorCode, c }) => this.opened(topic, local, errorCode, c),
+    )
+  }
+
+  private opened(topic: LocalTopic, local: LocalPartition, errorCode: number, cut: number): void {
+    const what = { topic: local.topic, partition: local.partition }
+    if (cut > 0) this.options.log.warn('recovery cut a torn tail', { ...what, bytes: cut })
+    topic.opening--
+    this.opening--
+    if (local.state === 'opening') {
+      local.state = errorCode === 0 ? 'open' : 'failed'
+      if (errorCode !== 0) this.options.log.error('cannot open a partition', { ...what, errorCode })
+      const partition = this.image?.topics.partition(local.topicId, local.partition)
+      if (local.state === 'open' && partition !== undefined) this.apply(local, partition)
+      if (topic.opening === 0) this.route(local.topicId)
+    } else this.release(local)
+    if (this.opening === 0) for (const resolve of this.waiters.splice(0)) resolve()
+  }
+
+  /** Tells the plane who leads, when that is news. */
+  private apply(local: LocalPartition, partition: Partition): void {
+    const { plane, nodeId } = this.options
+    const { leaderEpoch, partitionEpoch, leader, replicas, isr } = partition
+    const isNewEpoch = leaderEpoch !== local.leaderEpoch
+    if (!isNewEpoch && partitionEpoch === local.partitionEpoch) return
+    local.leaderEpoch = leaderEpoch
+    local.partitionEpoch = partitionEpoch
+    if (leader !== nodeId) plane.follow(local.slot, leaderEpoch, leader)
+    else if (isNewEpoch) {
+      plane.lead({ slot: local.slot, leaderEpoch, partitionEpoch, replicas, isr })
+    } else plane.isr(local.slot, leaderEpoch, partitionEpoch, isr)
+  }
+
+  private route(topicId: string): void {
+    const topic = this.image?.topics.byId(topicId)
+    const local = this.topics.get(topicId)
+    if (topic === undefined || local === undefined) return
+    const partitions = []
+    for (const partition of topic.partitions) {
+      const held = partition && local.partitions.get(partition.partitionId)
+      partitions.push({
+        slot: held?.state === 'open' ? held.slot : -1,
+        leaderId: partition?.leader ?? -1,
+        leaderEpoch: partition?.leaderEpoch ?? -1,
+      })
+    }
+    this.options.plane.route({ handle: local.handle, name: topic.name, topicId, partitions })
+  }
+
+  private removeTopic(topicId: string): void {
+    const topic = this.topics.get(topicId)
+    if (topic === undefined) return
+    this.options.plane.forget(topic.handle)
+    for (const local of [...topic.partitions.values()]) this.retire(topic, local)
+    this.topics.delete(topicId)
+  }
+
+  private retire(topic: LocalTopic, local: LocalPartition): void {
+    topic.partitions.delete(local.partition)
+    const wasOpening = local.state === 'opening'
+    local.state = 'retiring'
+    // One that is still opening is released when that is over.
+    if (!wasOpening) this.release(local)
+  }
+
+  private release(local: LocalPartition): void {
+    const { plane, tickets, directories } = this.options
+    tickets.call(
+      (_, ticket) => plane.retire(local.slot, RetireMode.delete, ticket),
+      () => {
+        directories.forget(local.topic, local.partition, local.directory)
+        this.freeSlots.push(local.slot)
+      },
+    )
+  }
+
+  private publishConfigs(delta: MetadataDelta, image: MetadataImage): void {
+    const topics = new Set<string>()
+    let isEvery = false
+    for (const { before, after } of delta.configs) {
+      const resource = after ?? before!
+      if (resource.type === CONFIG_RESOURCE.topic) topics.add(resource.name)
+      if (resource.type === CONFIG_RESOURCE.broker) isEvery = true
+    }
+    if (topics.size === 0 && !isEvery) return
+    const { plane, partitionConfig } = this.options
+    for (const local of this.partitions()) {
+      if (local.state !== 'open' || !(isEvery || topics.has(local.topic))) continue
+      plane.configure(local.slot, partitionConfig(local.topic, image))
+    }
+  }
+
+  private localTopic(topicId: string): LocalTopic {
+    const known = this.topics.get(topicId)
+    if (known !== undefined) return known
+    const topic = { handle: this.nextHandle++, partitions: new Map(), opening: 0 }
+    this.topics.set(topicId, topic)
+    return topic
+  }
+}

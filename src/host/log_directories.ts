@@ -1,0 +1,184 @@
+// Log directories: which are ours, what their checkpoints say, where a new partition goes, and the marks that tell
+// the next start how this one ended.
+//
+// Files at the top of each directory, all Kafka's: meta.properties, recovery-point-offset-checkpoint,
+// log-start-offset-checkpoint, replication-offset-checkpoint, .kafka_cleanshutdown, .lock. (docs/STORAGE.md)
+// Invariant: a checkpoint is replaced whole or not at all, and never claims more than the plane has published.
+// Kafka: LogManager, OffsetCheckpointFile, CleanShutdownFileHandler.
+
+import type { DataPlane } from '../plane/plane.ts'
+import type { Files } from './world.ts'
+
+/** What a partition should be opened with. */
+export interface Place {
+  directory: string
+  isCleanShutdown: boolean
+  recoveryPoint: number
+  logStartOffset: number
+  highWatermark: number
+}
+
+/** A partition as checkpoints need it. */
+export interface Checkpointed {
+  slot: number
+  topic: string
+  partition: number
+  directory: string
+}
+
+const RECOVERY_POINT = 'recovery-point-offset-checkpoint'
+const LOG_START = 'log-start-offset-checkpoint'
+const HIGH_WATERMARK = 'replication-offset-checkpoint'
+const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
+
+type Offsets = Map<string, number>
+
+interface Directory {
+  readonly path: string
+  readonly id: string
+  readonly isCleanShutdown: boolean
+  readonly recoveryPoints: Offsets
+  readonly logStarts: Offsets
+  readonly highWatermarks: Offsets
+  /** Partition directories found at start, by name. */
+  readonly existing: Set<string>
+  partitions: number
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** The text of an offset checkpoint: version 0, a count, then `topic partition offset` lines. */
+export function encodeCheckpoint(offsets: Iterable<readonly [string, number]>): Uint8Array {
+  const lines = [...offsets].map(([name, offset]) => {
+    const dash = name.lastIndexOf('-')
+    return `${name.slice(0, dash)} ${name.slice(dash + 1)} ${offset}`
+  })
+  return encoder.encode(['0', String(lines.length), ...lines, ''].join('\n'))
+}
+
+/** Reads a checkpoint; null when it is not one (the caller then trusts nothing). */
+export function decodeCheckpoint(bytes: Uint8Array): Offsets | null {
+  const lines = decoder.decode(bytes).split('\n')
+  const count = Number(lines[1])
+  if (lines[0]?.trim() !== '0' || !Number.isInteger(count) || lines.length < count + 2) return null
+  const out: Offsets = new Map()
+  for (const line of lines.slice(2, 2 + count)) {
+    const [topic, partition, offset] = line.trim().split(/\s+/)
+    const value = Number(offset)
+    if (topic === undefined || partition === undefined || !Number.isSafeInteger(value)) return null
+    out.set(`${topic}-${partition}`, value)
+  }
+  return out
+}
+
+/** The log directories of a node. */
+export class LogDirectories {
+  private readonly files: Files
+  private readonly directories: Directory[]
+  private readonly written = new Map<string, string>()
+
+  /** `paths` and their directory ids, as meta.properties has them. Consumes the clean-shutdown marks. */
+  constructor(files: Files, paths: readonly { path: string; id: string }[]) {
+    this.files = files
+    this.directories = paths.map(({ path, id }) => {
+      const mark = `${path}/${CLEAN_SHUTDOWN}`
+      const isCleanShutdown = files.read(mark) !== null
+      // Gone before anything is written, so that a crash is never taken for a clean end.
+      if (isCleanShutdown) files.remove(mark)
+      const names = files.list(path)
+      return {
+        path,
+        id,
+        isCleanShutdown,
+        recoveryPoints: this.load(path, RECOVERY_POINT),
+        logStarts: this.load(path, LOG_START),
+        highWatermarks: this.load(path, HIGH_WATERMARK),
+        existing: new Set(names.filter((name) => /-\d+$/.test(name))),
+        partitions: 0,
+      }
+    })
+  }
+
+  /** Paths and ids, in configuration order. */
+  list(): readonly { path: string; id: string }[] {
+    return this.directories
+  }
+
+  space(path: string): { totalBytes: number; usableBytes: number } {
+    return this.files.space(path)
+  }
+
+  /** Where a partition is, or should go: its assigned directory, else the emptiest. */
+  place(topic: string, partition: number, assignedId: string | undefined): Place {
+    const name = `${topic}-${partition}`
+    const directory =
+      this.directories.find(({ existing }) => existing.has(name)) ??
+      this.directories.find(({ id }) => id === assignedId) ??
+      this.directories.reduce((least, next) => (next.partitions < least.partitions ? next : least))
+    directory.partitions++
+    return {
+      directory: directory.path,
+      isCleanShutdown: directory.isCleanShutdown,
+      recoveryPoint: directory.recoveryPoints.get(name) ?? 0,
+      logStartOffset: directory.logStarts.get(name) ?? 0,
+      highWatermark: directory.highWatermarks.get(name) ?? 0,
+    }
+  }
+
+  /** A partition was deleted: a namesake starts from nothing. */
+  forget(topic: string, partition: number, path: string): void {
+    const name = `${topic}-${partition}`
+    const directory = this.directories.find((candidate) => candidate.path === path)
+    if (directory === undefined) return
+    directory.partitions--
+    directory.existing.delete(name)
+    directory.recoveryPoints.delete(name)
+    directory.logStarts.delete(name)
+    directory.highWatermarks.delete(name)
+  }
+
+  /** Writes what the plane has published; a file that would not change is left alone. */
+  checkpoint(plane: DataPlane, partitions: Iterable<Checkpointed>): void {
+    const rows = new Map<string, { name: string; slot: number }[]>()
+    for (const { slot, topic, partition, directory } of partitions) {
+      const list = rows.get(directory)
+      const row = { name: `${topic}-${partition}`, slot }
+      if (list === undefined) rows.set(directory, [row])
+      else list.push(row)
+    }
+    for (const { path } of this.directories) {
+      const published = (rows.get(path) ?? [])
+        .map(({ name, slot }) => ({ name, row: plane.partition(slot) }))
+        .filter(({ row }) => !row.isOffline)
+      const write = (file: string, value: (row: (typeof published)[number]['row']) => number) =>
+        this.write(path, file, new Map(published.map(({ name, row }) => [name, value(row)])))
+      write(RECOVERY_POINT, (row) => row.recoveryPoint)
+      write(LOG_START, (row) => row.logStartOffset)
+      write(HIGH_WATERMARK, (row) => row.highWatermark)
+    }
+  }
+
+  /** After everything was flushed and closed: the next start may trust the tails. */
+  markClean(brokerEpoch: number): void {
+    const text = JSON.stringify({ version: 0, brokerEpoch })
+    for (const { path } of this.directories) {
+      this.files.replace(`${path}/${CLEAN_SHUTDOWN}`, encoder.encode(text))
+    }
+  }
+
+  private load(path: string, file: string): Offsets {
+    const bytes = this.files.read(`${path}/${file}`)
+    // An unreadable checkpoint costs a longer recovery, nothing else.
+    return (bytes && decodeCheckpoint(bytes)) ?? new Map()
+  }
+
+  private write(path: string, file: string, offsets: Offsets): void {
+    const at = `${path}/${file}`
+    const bytes = encodeCheckpoint(offsets)
+    const text = decoder.decode(bytes)
+    if (this.written.get(at) === text) return
+    this.files.replace(at, bytes)
+    this.written.set(at, text)
+  }
+}

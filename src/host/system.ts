@@ -1,0 +1,193 @@
+// The system: the one file that reads the clock, entropy and the environment, and touches small files.
+// A SystemWorld owns every timer it gave out: after close() none is left, so an embedded broker leaves no handle.
+
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import type { Clock } from '../lib/clock.ts'
+import { LOG_LEVELS, type Log, type LogFields, type LogLevel, type LogSink } from '../lib/log.ts'
+import { Random } from '../lib/random.ts'
+import type { Cancel, Files, World } from './world.ts'
+
+/** Wall and monotonic time of this machine. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicUs: () => performance.now() * 1000,
+}
+
+/** The name other machines may know this one by. */
+export function systemHostname(): string {
+  return hostname()
+}
+
+/** Locks a file for this process; the native core has the system call. */
+export type LockFile = (path: string) => { release(): void } | null
+
+/** Node's file system, with every replacement durable before it returns. */
+export class SystemFiles implements Files {
+  private readonly lockFile: LockFile
+
+  constructor(lockFile: LockFile) {
+    this.lockFile = lockFile
+  }
+
+  read(path: string): Uint8Array | null {
+    return orMissing(() => readFileSync(path), null)
+  }
+
+  replace(path: string, bytes: Uint8Array): void {
+    const temporary = `${path}.tmp`
+    const file = openSync(temporary, 'w', 0o644)
+    try {
+      let at = 0
+      while (at < bytes.length) at += writeSync(file, bytes, at)
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+    renameSync(temporary, path)
+    syncDirectory(dirname(path))
+  }
+
+  remove(path: string): void {
+    rmSync(path, { force: true })
+    syncDirectory(dirname(path))
+  }
+
+  list(directory: string): string[] {
+    return orMissing(() => readdirSync(directory).sort(), [])
+  }
+
+  isDirectory(path: string): boolean {
+    return orMissing(() => statSync(path).isDirectory(), false)
+  }
+
+  makeDirectory(path: string): void {
+    if (this.isDirectory(path)) return
+    const parent = dirname(path)
+    if (parent !== path) this.makeDirectory(parent)
+    mkdirSync(path, { recursive: true })
+    syncDirectory(parent)
+  }
+
+  rename(from: string, to: string): void {
+    renameSync(from, to)
+    syncDirectory(dirname(to))
+  }
+
+  lock(path: string): { release(): void } | null {
+    return this.lockFile(path)
+  }
+
+  space(directory: string): { totalBytes: number; usableBytes: number } {
+    const { bsize, blocks, bavail } = statfsSync(directory)
+    return { totalBytes: blocks * bsize, usableBytes: bavail * bsize }
+  }
+}
+
+function orMissing<Value>(look: () => Value, missing: Value): Value {
+  try {
+    return look()
+  } catch (problem) {
+    const { code } = problem as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return missing
+    throw problem
+  }
+}
+
+function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}
+
+/** Time, chance, files and the log of this process. */
+export class SystemWorld implements World {
+  readonly clock = systemClock
+  readonly random: Random
+  readonly files: Files
+  readonly log: Log
+  private readonly timers = new Set<NodeJS.Timeout>()
+  private readonly immediates = new Set<NodeJS.Immediate>()
+  private isClosed = false
+
+  constructor(log: Log, lockFile: LockFile) {
+    const seed = randomBytes(12)
+    this.random = new Random([seed.readUInt32LE(0), seed.readUInt32LE(4), seed.readUInt32LE(8)])
+    this.files = new SystemFiles(lockFile)
+    this.log = log
+  }
+
+  schedule(delayMs: number, run: () => void): Cancel {
+    if (this.isClosed) return () => {}
+    // setTimeout holds 31 bits; what is further away than that is looked at again then.
+    const delay = Math.min(Math.max(1, Math.ceil(delayMs)), 0x7fffffff)
+    const timer = setTimeout(() => {
+      this.timers.delete(timer)
+      run()
+    }, delay)
+    this.timers.add(timer)
+    return () => {
+      clearTimeout(timer)
+      this.timers.delete(timer)
+    }
+  }
+
+  defer(run: () => void): void {
+    if (this.isClosed) return
+    const immediate = setImmediate(() => {
+      this.immediates.delete(immediate)
+      run()
+    })
+    this.immediates.add(immediate)
+  }
+
+  close(): void {
+    this.isClosed = true
+    for (const timer of this.timers) clearTimeout(timer)
+    for (const immediate of this.immediates) clearImmediate(immediate)
+    this.timers.clear()
+    this.immediates.clear()
+  }
+}
+
+/** Lines for people on a terminal, JSON for machines; below `level` nothing is written. */
+export function stderrSink(level: LogLevel, isTerminal = process.stderr.isTTY === true): LogSink {
+  const least = LOG_LEVELS.indexOf(level)
+  return (lineLevel, scope, message, fields) => {
+    if (LOG_LEVELS.indexOf(lineLevel) < least) return
+    const time = new Date().toISOString()
+    const line = isTerminal
+      ? humanLine(time, lineLevel, scope, message, fields)
+      : JSON.stringify({ time, level: lineLevel, scope, message, ...fields })
+    process.stderr.write(`${line}\n`)
+  }
+}
+
+function humanLine(
+  time: string,
+  level: LogLevel,
+  scope: string,
+  message: string,
+  fields: LogFields,
+): string {
+  const rest = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`)
+  return [time.slice(11, 23), level.toUpperCase().padEnd(5), scope, message, ...rest].join(' ')
+}
