@@ -289,12 +289,12 @@ export class Writer {
   }
 
   bool(value: boolean): void {
-    this.bytes[this.reserve(1)] = value ? 1 : 0
+    this.#put8(value ? 1 : 0)
   }
 
   int8(value: number): void {
     assert((value << 24) >> 24 === value, `int8 out of range: ${value}`)
-    this.bytes[this.reserve(1)] = value
+    this.#put8(value)
   }
 
   int16(value: number): void {
@@ -348,10 +348,10 @@ export class Writer {
     assert(value >>> 0 === value, `uvarint out of range: ${value}`)
     let rest = value
     while (rest > 0x7f) {
-      this.bytes[this.reserve(1)] = (rest & 0x7f) | 0x80
+      this.#put8((rest & 0x7f) | 0x80)
       rest >>>= 7
     }
-    this.bytes[this.reserve(1)] = rest
+    this.#put8(rest)
   }
 
   varint(value: number): void {
@@ -369,14 +369,13 @@ export class Writer {
     assert(BigInt.asIntN(64, value) === value, `varlong out of range: ${value}`)
     let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n))
     while (rest > 0x7fn) {
-      this.bytes[this.reserve(1)] = Number(rest & 0x7fn) | 0x80
+      this.#put8(Number(rest & 0x7fn) | 0x80)
       rest >>= 7n
     }
-    this.bytes[this.reserve(1)] = Number(rest)
+    this.#put8(Number(rest))
   }
 
   raw(value: Uint8Array): void {
-    // reserve() may replace this.bytes: it runs before the receiver is evaluated
     const at = this.reserve(value.length)
     this.bytes.set(value, at)
   }
@@ -433,6 +432,12 @@ export class Writer {
     this.offset = start
     this.uvarint(prefix)
     this.offset = start + width + length
+  }
+
+  // reserve() may replace this.bytes, so the place must be known before the target is named.
+  #put8(value: number): void {
+    const at = this.reserve(1)
+    this.bytes[at] = value
   }
 
   #put32(at: number, value: number): void {
