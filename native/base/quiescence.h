@@ -33,7 +33,11 @@ class Quiescence {
   int register_reader() {
     for (int reader = 0; reader < kReadersMax; reader += 1) {
       bool expected = false;
-      if (slots_[reader].is_taken.compare_exchange_strong(expected, true)) return reader;
+      if (!slots_[reader].is_taken.compare_exchange_strong(expected, true)) continue;
+      int used = used_.load(std::memory_order_relaxed);
+      while (used <= reader && !used_.compare_exchange_weak(used, reader + 1)) {
+      }
+      return reader;
     }
     assertion_failed("reader < kReadersMax", __FILE__, __LINE__, "more threads than planned");
   }
@@ -67,14 +71,18 @@ class Quiescence {
   // The smallest epoch among online readers: what was retired at or before it is unreachable.
   uint64_t horizon() {
     uint64_t smallest = kOffline;
-    for (Slot& slot : slots_) {
-      const uint64_t epoch = slot.epoch.fetch_add(0, std::memory_order_acq_rel);
+    // As with a slot: this sees the new reader, or the new reader sees what was published before
+    // this.
+    const int used = used_.fetch_add(0, std::memory_order_acq_rel);
+    for (int reader = 0; reader < used; reader += 1) {
+      const uint64_t epoch = slots_[reader].epoch.fetch_add(0, std::memory_order_acq_rel);
       if (epoch < smallest) smallest = epoch;
     }
     return smallest;
   }
 
   alignas(kCacheLineBytes) std::atomic<uint64_t> epoch_{1};
+  std::atomic<int> used_{0};  // slots from here on were never taken
   Slot slots_[kReadersMax];
 };
 

@@ -171,4 +171,31 @@ TEST("base: compress: lz4: Kafka's frame descriptor, and nothing after the end m
   CHECK(out == text(1000));
 }
 
+// What Apache Kafka 4.3.1 writes at its default levels for one short text.
+TEST("base: compress: Kafka's own bytes are read") {
+  const std::string plain =
+      "first light, first light, first light: a batch of records, a batch of records";
+  const std::pair<Codec, const char*> golden[] = {
+      {Codec::kGzip,
+       "1f8b08000000000000ff4bcb2c2a2e51c8c94ccf28d15148c3c1b1524854484a2c49ce50c84f53284a4d"
+       "ce2f4a29d6c12206003ab9430a4d000000"},
+      {Codec::kSnappy,
+       "82534e415050590000000001000000010000002b4d306669727374206c696768742c205e0d00503a2061"
+       "206261746368206f66207265636f7264732c4a1400"},
+      {Codec::kLz4,
+       "04224d1860408230000000df6669727374206c696768742c200d0005fa063a2061206261746368206f66"
+       "207265636f7264732c140050636f72647300000000"},
+      {Codec::kZstd,
+       "28b52ffd005864010024026669727374206c696768742c203a2061206261746368206f66207265636f72"
+       "64732c02006f260c80f30b010000"}};
+  for (const auto& [codec, hex] : golden) {
+    std::vector<uint8_t> in, out;
+    for (const char* at = hex; *at != 0; at += 2) {
+      in.push_back(static_cast<uint8_t>(std::stoi(std::string(at, 2), nullptr, 16)));
+    }
+    CHECK_EQ(unpack(codec, Bytes(in), plain.size(), &out), Code::kOk);
+    CHECK_EQ(as_text(Bytes(out)), plain);
+  }
+}
+
 RUN_TESTS()
