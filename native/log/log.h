@@ -80,7 +80,7 @@ struct SegmentFacts {
 };
 
 // What a flush has to sync: collected by the writer, run on any thread, settled by the writer.
-struct FlushJob;
+struct FlushJob;  // log_state.h
 
 // A run of whole batches in one segment file. Move-only; the destructor releases the segment.
 class ReadSlice {
@@ -192,9 +192,10 @@ class Log {
                          std::vector<AbortedTransaction>* found) const;
   void segments(Io& io, std::vector<SegmentFacts>* facts) const;
 
+  struct State;  // log_state.h, native/log only
+
  private:
   Log();
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -1,0 +1,115 @@
+// Pins by compare-and-swap, a clock hand over the open files, orphans closed by whoever has an Io.
+#include "file_cache.h"
+
+#include "../base/assert.h"
+
+namespace ottla {
+
+CachedFile::CachedFile(FileCache* cache, std::string path)
+    : cache_(cache), path_(std::move(path)) {}
+
+CachedFile::~CachedFile() { cache_->forget(this); }
+
+bool CachedFile::try_pin(Handle* file) {
+  uint64_t state = state_.load(std::memory_order_acquire);
+  while (handle_of(state) != kNoHandle) {
+    if (state_.compare_exchange_weak(state, (state + 1) | kUsed, std::memory_order_acq_rel)) {
+      *file = handle_of(state);
+      return true;
+    }
+  }
+  return false;
+}
+
+Status CachedFile::pin(Io& io, Handle* file) {
+  while (!try_pin(file)) {
+    OTTLA_TRY(cache_->open(io, this));
+  }
+  return Status::good();
+}
+
+void CachedFile::unpin() {
+  const uint64_t before = state_.fetch_sub(1, std::memory_order_acq_rel);
+  OTTLA_ASSERT((before & kPins) > 0, "unpin matches a pin");
+}
+
+Status CachedFile::close(Io& io) {
+  std::lock_guard lock(cache_->mutex_);
+  uint64_t state = state_.load(std::memory_order_acquire);
+  do {
+    if (handle_of(state) == kNoHandle || (state & kPins) != 0) return Status::good();
+  } while (!state_.compare_exchange_weak(state, 0, std::memory_order_acq_rel));
+  std::vector<CachedFile*>& open = cache_->open_;
+  open[slot_] = open.back();
+  open[slot_]->slot_ = slot_;
+  open.pop_back();
+  return io.close(handle_of(state));
+}
+
+FileCache::~FileCache() { OTTLA_ASSERT(open_.empty(), "every file is gone before its cache"); }
+
+void FileCache::drain(Io& io) {
+  if (!has_orphans_.load(std::memory_order_acquire)) return;
+  std::vector<Handle> orphans;
+  {
+    std::lock_guard lock(mutex_);
+    orphans.swap(orphans_);
+    has_orphans_.store(false, std::memory_order_release);
+  }
+  for (const Handle handle : orphans) (void)io.close(handle);
+}
+
+size_t FileCache::open_count() const {
+  std::lock_guard lock(mutex_);
+  return open_.size();
+}
+
+Status FileCache::open(Io& io, CachedFile* file) {
+  drain(io);
+  std::lock_guard lock(mutex_);
+  if (CachedFile::handle_of(file->state_.load(std::memory_order_acquire)) != kNoHandle) {
+    return Status::good();  // another thread was first
+  }
+  if (open_.size() >= open_max_) sweep(io);
+  Handle handle = kNoHandle;
+  OTTLA_TRY(io.open(file->path_, OpenMode::kReadWrite, &handle));
+  file->slot_ = open_.size();
+  open_.push_back(file);
+  file->state_.store((static_cast<uint64_t>(handle + 1) << 32) | CachedFile::kUsed,
+                     std::memory_order_release);
+  return Status::good();
+}
+
+// Second chance: a used file loses its mark, an unmarked and unpinned one its descriptor. When all
+// are pinned the bound gives way: more work in flight than the limit foresaw must not fail reads.
+void FileCache::sweep(Io& io) {
+  size_t looks = 2 * open_.size();
+  for (; looks > 0 && open_.size() >= open_max_; looks -= 1) {
+    if (hand_ >= open_.size()) hand_ = 0;
+    CachedFile* file = open_[hand_];
+    uint64_t state = file->state_.load(std::memory_order_acquire);
+    if ((state & CachedFile::kPins) != 0 || (state & CachedFile::kUsed) != 0) {
+      file->state_.fetch_and(~CachedFile::kUsed, std::memory_order_acq_rel);
+      hand_ += 1;
+    } else if (file->state_.compare_exchange_strong(state, 0, std::memory_order_acq_rel)) {
+      open_[hand_] = open_.back();
+      open_[hand_]->slot_ = hand_;
+      open_.pop_back();
+      (void)io.close(CachedFile::handle_of(state));
+    }
+  }
+}
+
+void FileCache::forget(CachedFile* file) {
+  std::lock_guard lock(mutex_);
+  const uint64_t state = file->state_.exchange(0, std::memory_order_acq_rel);
+  if (CachedFile::handle_of(state) == kNoHandle) return;
+  OTTLA_ASSERT((state & CachedFile::kPins) == 0, "a pinned file outlives its pins");
+  open_[file->slot_] = open_.back();
+  open_[file->slot_]->slot_ = file->slot_;
+  open_.pop_back();
+  orphans_.push_back(CachedFile::handle_of(state));
+  has_orphans_.store(true, std::memory_order_release);
+}
+
+}  // namespace ottla

@@ -1,0 +1,117 @@
+// What a Log holds: shared by log.cc (life), append.cc (the writer's path), log_read.cc (any
+// thread) and recovery.cc (before anybody else sees it). Nothing outside native/log includes this.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../base/quiescence.h"
+#include "file_cache.h"
+#include "log.h"
+#include "segment.h"
+
+namespace ottla {
+
+// The segments of a moment, by base offset. Holds a reference to each; replaced as a whole.
+struct LogView {
+  std::vector<Segment*> segments;
+
+  LogView() = default;
+  explicit LogView(std::vector<Segment*> all) : segments(std::move(all)) {
+    for (Segment* segment : segments) segment->ref();
+  }
+  LogView(const LogView&) = delete;
+  LogView& operator=(const LogView&) = delete;
+  ~LogView() {
+    for (Segment* segment : segments) segment->unref();
+  }
+  // The index of the last segment whose base is at most `offset`; 0 when all are above.
+  size_t floor(int64_t offset) const {
+    auto above = std::upper_bound(
+        segments.begin(), segments.end(), offset,
+        [](int64_t wanted, const Segment* s) { return wanted < s->base_offset(); });
+    return above == segments.begin() ? 0 : static_cast<size_t>(above - segments.begin()) - 1;
+  }
+};
+
+struct FlushJob {
+  int64_t up_to = 0;
+  uint64_t generation = 0;
+  std::string directory;
+  bool sync_directory = false;
+  bool sync_parent = false;
+  std::vector<Segment*> segments;  // one reference each
+  size_t sealed = 0;               // the first so many are rolled: their indexes are synced too
+  ~FlushJob() {
+    for (Segment* segment : segments) segment->unref();
+  }
+};
+
+struct Log::State {
+  State(const Options& given, FileCache* cache, Quiescence* quiescence)
+      : options(given), config(given.config), files(cache), limbo(quiescence) {}
+
+  Options options;
+  LogConfig config;
+
+  // Made only when the options bring none.
+  std::unique_ptr<Quiescence> own_quiescence;
+  std::unique_ptr<FileCache> own_files;
+  FileCache* files;
+
+  // Published.
+  Published<LogView> view;
+  std::atomic<int64_t> log_start_offset{0};
+  std::atomic<int64_t> log_end_offset{0};
+  std::atomic<int64_t> recovery_point{0};
+  std::atomic<uint64_t> generation{0};
+
+  // The writer's own.
+  Limbo limbo;
+  AppendOp* queue_head = nullptr;  // the op at the head is being written
+  AppendOp* queue_tail = nullptr;
+  int next_batch = 0;           // of the head op
+  int run_batches = 0;          // in the write that is under way
+  int64_t op_start_offset = 0;  // log end when the head op began
+  Io* write_io = nullptr;       // of the write under way; null when none
+  bool pumping = false;
+  WriteOp write;
+  std::vector<iovec> iov;
+  Segment* write_segment = nullptr;
+  Status offline;  // first permanent failure
+  int failures_in_a_row = 0;
+  bool tail_dirty = false;       // bytes of a failed write may lie behind the end
+  bool directory_dirty = false;  // names made or removed since the last directory sync
+  bool parent_dirty = false;     // the log's own directory is new
+  bool touched = false;          // something on disk was changed since opening
+  bool closed = false;
+  void (*rolled)(void* context, int64_t base_offset) = nullptr;
+  void* rolled_context = nullptr;
+
+  const std::vector<Segment*>& segments() const { return view.read()->segments; }
+  Segment* active() const { return segments().back(); }
+  Segment::Options segment_options(int64_t base_offset) const {
+    return {files, options.directory, base_offset, options.preallocation_budget};
+  }
+  void publish_segments(std::vector<Segment*> segments) {
+    view.publish(std::make_unique<const LogView>(std::move(segments)), &limbo);
+  }
+
+  // append.cc
+  void pump(Io& io);
+  bool start_run(Io& io);
+  Status finish_run(Io& io, Status status);
+  void undo_op(Io& io);
+  void finish_op(Status status);
+  Status roll(Io& io, int64_t base_offset);
+  // log.cc
+  Status truncate_to(Io& io, int64_t offset);
+  Status start_at(Io& io, int64_t offset);
+  Status fail_forever(Status status);
+  // recovery.cc
+  Status recover(Io& io, Recovery* recovery);
+};
+
+}  // namespace ottla

@@ -1,0 +1,151 @@
+// Segment: one base offset, one .log and its indexes. Kafka: LogSegment, FileRecords.
+//
+// Append-only while it is the log's last, immutable once rolled. Reference counted: views and
+// slices hold it, so its file outlives every response that still sends from it, renamed and
+// unlinked or not. How far it reaches (bytes, next offset, largest timestamp) is published as one
+// consistent value; what lies below never changes but by truncation, which the log announces
+// through its generation.
+//
+// Blocks are allocated ahead of the appends without changing the file's length, so recovery and
+// Kafka's tools see only what was written: none before the first append, then 64 KiB, doubling to
+// 16 MiB while steps are used up within a second and halving when they last ten; given back by a
+// truncate at roll and close.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "../base/quiescence.h"
+#include "batch_scanner.h"
+#include "file_cache.h"
+#include "index.h"
+#include "log.h"
+#include "txn_index.h"
+
+namespace ottla {
+
+// How far a segment reaches.
+struct SegmentEnd {
+  int64_t bytes = 0;
+  int64_t next_offset = 0;
+  int64_t max_timestamp = kNoTimestamp;
+  int64_t max_timestamp_offset = -1;  // last offset of the first batch that has it
+};
+
+// A batch in a segment's file.
+struct BatchPlace {
+  int64_t position = -1;  // -1: there is none
+  int64_t bytes = 0;
+  int64_t base_offset = 0;
+  int64_t last_offset = 0;
+};
+
+class Segment {
+ public:
+  struct Options {
+    FileCache* files = nullptr;
+    std::string directory;
+    int64_t base_offset = 0;
+    std::atomic<int64_t>* preallocation_budget = nullptr;
+  };
+  // What rolling asks of the batches that would come next: simulates their append.
+  class Plan {
+   public:
+    bool fits(const AppendBatch& batch) const;
+    void add(const AppendBatch& batch);
+
+   private:
+    friend class Segment;
+    const LogConfig* config_ = nullptr;
+    int64_t base_offset_ = 0, now_ms_ = 0, created_ms_ = 0, jitter_ms_ = 0;
+    int64_t bytes_ = 0, bytes_since_index_ = 0, rolling_timestamp_ = kNoTimestamp;
+    int64_t offset_entries_ = 0, time_entries_ = 0, last_indexed_timestamp_ = kNoTimestamp;
+    int64_t max_timestamp_ = kNoTimestamp;
+  };
+
+  explicit Segment(const Options& options);  // one reference, the caller's
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  void ref() { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void unref();
+
+  // --- any thread
+  int64_t base_offset() const { return base_offset_; }
+  SegmentEnd end() const;
+  // Its name was given up: whoever opened the file by name looks again in a newer view.
+  bool is_gone() const { return gone_.load(std::memory_order_seq_cst); }
+  Status pin(Io& io, Handle* file);
+  void unpin() { file_.unpin(); }
+  // First batch below `end` whose last offset is at or above `offset`.
+  Status locate(Io& io, Handle file, int64_t offset, const SegmentEnd& end, BatchPlace* place);
+  // Where the last whole batch ends that lies within [from, limit]; `from` is a batch's position.
+  Status whole_batches(Io& io, Handle file, int64_t from, int64_t limit, const SegmentEnd& end,
+                       int64_t* position);
+  SparseIndex& offsets() { return offsets_; }
+  SparseIndex& times() { return times_; }
+  TransactionIndex& aborted() { return aborted_; }
+  const std::string& path() const { return file_.path(); }
+
+  // --- the writer
+  Status create(Io& io, const LogConfig& config);
+  // Takes over a trusted file. `rolling_timestamp`: of the first batch.
+  void adopt(const SegmentEnd& end, int64_t rolling_timestamp);
+  // When it was made, for segment.ms; a segment found at start counts from then, as in Kafka.
+  void start_clock(Io& io, const LogConfig& config);
+  Plan plan(const LogConfig& config, int64_t now_ms) const;
+  // Allocates ahead for `bytes` more; failure only switches it off.
+  void reserve(Io& io, const LogConfig& config, int64_t bytes);
+  // The batch's bytes are in the file at the end: indexes it. Not visible before publish().
+  void commit(Io& io, Limbo* limbo, const AppendBatch& batch, int64_t index_interval_bytes);
+  void publish();
+  int64_t bytes() const { return end_.bytes; }
+  // Last entry of the time index, both indexes into their files, blocks ahead given back.
+  Status seal(Io& io, Limbo* limbo);
+  // Drops whole batches from the one holding `offset` on. *log_end: where the log ends then.
+  Status truncate_to(Io& io, Limbo* limbo, int64_t offset, int64_t* log_end);
+  // Cuts what a failed write may have left behind the end.
+  Status cut_tail(Io& io);
+  Status sync(Io& io);      // the records
+  Status sync_all(Io& io);  // and the indexes
+  void mark_gone() { gone_.store(true, std::memory_order_seq_cst); }
+  Status remove(Io& io);  // .deleted, then gone
+  Status close_files(Io& io);
+
+ private:
+  ~Segment() = default;  // by unref
+  Status trim(Io& io);
+  Status largest_timestamp(Io& io, Handle file);
+  void release_budget();
+
+  const int64_t base_offset_;
+  std::atomic<int32_t> refs_{1};
+  std::atomic<bool> gone_{false};
+  CachedFile file_;
+  SparseIndex offsets_;
+  SparseIndex times_;
+  TransactionIndex aborted_;
+  std::atomic<int64_t>* const budget_;
+
+  // Published by sequence: odd while the four change.
+  std::atomic<uint32_t> sequence_{0};
+  std::atomic<int64_t> published_bytes_{0};
+  std::atomic<int64_t> published_next_offset_{0};
+  std::atomic<int64_t> published_max_timestamp_{kNoTimestamp};
+  std::atomic<int64_t> published_max_timestamp_offset_{-1};
+
+  // The writer's own.
+  SegmentEnd end_;
+  int64_t bytes_since_index_ = 0;
+  int64_t rolling_timestamp_ = kNoTimestamp;
+  int64_t created_ms_ = 0;
+  int64_t jitter_ms_ = 0;
+  int64_t allocated_ = 0;  // blocks are allocated up to here
+  int64_t reserved_ = 0;   // taken from the budget
+  int64_t step_bytes_ = 0;
+  int64_t step_us_ = 0;
+  bool allocation_off_ = false;
+};
+
+}  // namespace ottla

@@ -1,0 +1,180 @@
+// The list itself is a plain vector; readers have a copy in atomics.
+#include "epochs.h"
+
+#include <algorithm>
+
+#include "../base/assert.h"
+
+namespace ottla {
+
+namespace {
+// Where the first entry of an epoch above `epoch` lies.
+template <typename Entries>
+size_t above(const Entries& entries, int32_t epoch) {
+  size_t low = 0, high = entries.size();
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    (entries[middle].epoch <= epoch ? low : high) =
+        entries[middle].epoch <= epoch ? middle + 1 : middle;
+  }
+  return low;
+}
+}  // namespace
+
+Status Epochs::load(Io& io, const std::string& directory) {
+  path_ = directory + "/" + kLeaderEpochFile;
+  entries_.clear();
+  std::string text;
+  std::vector<EpochEntry> read;
+  Status status = read_file(io, path_, &text);
+  if (status.ok()) status = parse_epoch_checkpoint(text, &read);
+  if (!status.ok() && status.code != Code::kNotFound && status.code != Code::kCorrupt)
+    return status;
+  dirty_ = !status.ok();
+  for (const EpochEntry& entry : read) {
+    if (entry.epoch >= 0 && entry.start_offset >= 0) (void)insert(entry);
+  }
+  publish();
+  return Status::good();
+}
+
+bool Epochs::insert(EpochEntry entry) {
+  OTTLA_ASSERT(entry.epoch >= 0 && entry.start_offset >= 0, "epochs and offsets are not negative");
+  if (!entries_.empty()) {
+    const EpochEntry& last = entries_.back();
+    if (entry.epoch == last.epoch && entry.start_offset >= last.start_offset) return false;
+  }
+  while (!entries_.empty() && (entries_.back().epoch >= entry.epoch ||
+                               entries_.back().start_offset >= entry.start_offset)) {
+    entries_.pop_back();
+  }
+  entries_.push_back(entry);
+  dirty_ = true;
+  return true;
+}
+
+Status Epochs::assign(Io& io, int32_t epoch, int64_t start_offset) {
+  if (!insert({epoch, start_offset})) return Status::good();
+  publish();
+  return write(io, entries_.size() > 1 || start_offset > 0);
+}
+
+void Epochs::observe(int32_t epoch, int64_t start_offset) {
+  if (epoch < 0 || (!entries_.empty() && epoch <= entries_.back().epoch)) return;
+  if (insert({epoch, start_offset})) publish();
+}
+
+Status Epochs::truncate_from_end(Io& io, int64_t end_offset) {
+  const size_t before = entries_.size();
+  while (!entries_.empty() && entries_.back().start_offset >= end_offset) entries_.pop_back();
+  if (entries_.size() == before) return Status::good();
+  publish();
+  dirty_ = true;
+  return write(io, true);
+}
+
+Status Epochs::truncate_from_start(Io& io, int64_t start_offset) {
+  size_t covered = 0;  // entries that begin at or before it
+  while (covered < entries_.size() && entries_[covered].start_offset <= start_offset) covered += 1;
+  if (covered == 0 || (covered == 1 && entries_[0].start_offset == start_offset))
+    return Status::good();
+  entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(covered) - 1);
+  entries_[0].start_offset = start_offset;
+  publish();
+  dirty_ = true;
+  return write(io, true);
+}
+
+Status Epochs::clear(Io& io) {
+  entries_.clear();
+  publish();
+  dirty_ = true;
+  return write(io, true);
+}
+
+Status Epochs::flush(Io& io) { return dirty_ ? write(io, true) : Status::good(); }
+
+Status Epochs::write(Io& io, bool synced) {
+  const std::string text = format_epoch_checkpoint(entries_);
+  OTTLA_TRY(synced ? replace_file(io, path_, text) : write_file(io, path_, text));
+  dirty_ = false;
+  return Status::good();
+}
+
+std::vector<EpochEntry> Epochs::entries() const { return entries_; }
+
+void Epochs::publish() {
+  if (tables_.empty() || tables_.back()->capacity < entries_.size()) {
+    tables_.push_back(std::make_unique<Table>(std::max<size_t>(4, 2 * entries_.size())));
+  }
+  Table* table = tables_.back().get();
+  const uint32_t sequence = sequence_.load(std::memory_order_relaxed);
+  sequence_.exchange(sequence + 1, std::memory_order_acq_rel);  // later stores stay after it
+  for (size_t i = 0; i < entries_.size(); i += 1) {
+    table->slots[i].epoch.store(entries_[i].epoch, std::memory_order_release);
+    table->slots[i].start_offset.store(entries_[i].start_offset, std::memory_order_release);
+  }
+  count_.store(entries_.size(), std::memory_order_release);
+  table_.store(table, std::memory_order_release);
+  sequence_.store(sequence + 2, std::memory_order_release);
+}
+
+int32_t Epochs::end_offset(int32_t epoch, int64_t log_end_offset, int64_t* end_offset) const {
+  struct View {
+    const Slot* slots;
+    size_t count;
+    size_t size() const { return count; }
+    EpochEntry operator[](size_t i) const {
+      return {slots[i].epoch.load(std::memory_order_acquire),
+              slots[i].start_offset.load(std::memory_order_acquire)};
+    }
+  };
+  for (;;) {
+    const uint32_t before = sequence_.load(std::memory_order_acquire);
+    const Table* table = table_.load(std::memory_order_acquire);
+    const size_t count =
+        table == nullptr ? 0 : std::min(count_.load(std::memory_order_acquire), table->capacity);
+    const View view{table == nullptr ? nullptr : table->slots.get(), count};
+    const size_t next = epoch == kUndefinedEpoch ? count : above(view, epoch);
+    int32_t found = kUndefinedEpoch;
+    *end_offset = kUndefinedEpochOffset;
+    if (epoch != kUndefinedEpoch && next < count) {
+      found = next == 0 ? epoch : view[next - 1].epoch;
+      *end_offset = view[next].start_offset;
+    } else if (epoch != kUndefinedEpoch && count > 0 && view[count - 1].epoch == epoch) {
+      found = epoch;
+      *end_offset = log_end_offset;
+    }
+    if (before % 2 == 0 && sequence_.load(std::memory_order_acquire) == before) return found;
+  }
+}
+
+int32_t Epochs::latest() const {
+  for (;;) {
+    const uint32_t before = sequence_.load(std::memory_order_acquire);
+    const Table* table = table_.load(std::memory_order_acquire);
+    const size_t count =
+        table == nullptr ? 0 : std::min(count_.load(std::memory_order_acquire), table->capacity);
+    const int32_t epoch = count == 0
+                              ? kUndefinedEpoch
+                              : table->slots[count - 1].epoch.load(std::memory_order_acquire);
+    if (before % 2 == 0 && sequence_.load(std::memory_order_acquire) == before) return epoch;
+  }
+}
+
+int32_t Epochs::epoch_of(int64_t offset) const {
+  for (;;) {
+    const uint32_t before = sequence_.load(std::memory_order_acquire);
+    const Table* table = table_.load(std::memory_order_acquire);
+    const size_t count =
+        table == nullptr ? 0 : std::min(count_.load(std::memory_order_acquire), table->capacity);
+    int32_t epoch = kUndefinedEpoch;
+    for (size_t i = 0; i < count; i += 1) {
+      if (table->slots[i].start_offset.load(std::memory_order_acquire) > offset) break;
+      epoch = table->slots[i].epoch.load(std::memory_order_acquire);
+    }
+    if (before % 2 == 0 && sequence_.load(std::memory_order_acquire) == before) return epoch;
+  }
+}
+
+}  // namespace ottla
