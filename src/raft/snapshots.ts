@@ -103,8 +103,10 @@ function snapshotResponse(
   at: { name: string; index: number },
   fields: SnapshotFields,
 ): RaftReply<'FetchSnapshot'> {
+  // Never null on the wire, even where there is nothing to send.
+  const unalignedRecords = new Uint8Array(0)
   return {
-    topics: [{ name: at.name, partitions: [{ index: at.index, ...fields }] }],
+    topics: [{ name: at.name, partitions: [{ index: at.index, unalignedRecords, ...fields }] }],
     nodeEndpoints: nodeEndpoints(core, asked),
   }
 }

@@ -33,6 +33,9 @@ export interface Voter extends ReplicaKey {
   readonly kraftVersions: { readonly min: number; readonly max: number }
 }
 
+/** A voter set as its control record holds it. */
+export type VotersValue = DecodedOf<typeof VotersRecord>
+
 /** Makes a key from wire fields, where all zeroes mean that the directory is not known. */
 export function replicaKey(id: number, directoryId: Uuid = NO_DIRECTORY): ReplicaKey {
   return { id, directoryId: directoryId === NO_DIRECTORY ? null : directoryId }
@@ -102,7 +105,7 @@ export class VoterSet {
     return JSON.stringify(comparable(member)) !== JSON.stringify(comparable(voter))
   }
 
-  toRecord(): DecodedOf<typeof VotersRecord> {
+  toRecord(): VotersValue {
     return {
       version: 0,
       voters: this.voters().map((voter) => ({
@@ -117,7 +120,7 @@ export class VoterSet {
     }
   }
 
-  static fromRecord(record: DecodedOf<typeof VotersRecord>): VoterSet {
+  static fromRecord(record: VotersValue): VoterSet {
     return new VoterSet(
       record.voters.map((voter) => ({
         ...replicaKey(voter.voterId, voter.voterDirectoryId),
