@@ -35,8 +35,8 @@ export class DirectoryError extends Error {
 export function readMetaProperties(files: Files, directory: string): MetaProperties | null {
   const bytes = files.read(`${directory}/${META_PROPERTIES}`)
   if (bytes === null) return null
-  const { properties } = parseProperties(new TextDecoder().decode(bytes))
-  const values = new Map(properties.map(({ key, value }) => [key, value]))
+  const { entries } = parseProperties(new TextDecoder().decode(bytes))
+  const values = new Map(entries.map(({ key, value }) => [key, value]))
   const version = values.get('version')
   if (version !== '1') {
     throw new DirectoryError(

@@ -57,8 +57,6 @@ export interface RaftHostOptions {
   tickets: Tickets
   /** The directory that holds `__cluster_metadata-0`. */
   directory: string
-  isCleanShutdown: boolean
-  recoveryPoint: number
   /** metadata.log.segment.bytes */
   segmentBytesMax: number
   raft: RaftConfig
@@ -165,7 +163,7 @@ export class RaftHost {
   }
 
   private openLog(snapshot: Snapshot | null): Promise<Done> {
-    const { directory, isCleanShutdown, recoveryPoint, segmentBytesMax } = this.options
+    const { directory, segmentBytesMax } = this.options
     return this.options.tickets.run((plane, ticket) =>
       plane.create(
         {
@@ -176,8 +174,9 @@ export class RaftHost {
           topicId: METADATA_TOPIC_ID,
           partition: 0,
           config: metadataLogConfig(segmentBytesMax),
-          isCleanShutdown,
-          recoveryPoint,
+          // Read from its first batch at every start, as Apache Kafka does: nothing is taken on trust.
+          isCleanShutdown: false,
+          recoveryPoint: 0,
           logStartOffset: 0,
           highWatermark: snapshot?.endOffset ?? 0,
           isWatched: false,

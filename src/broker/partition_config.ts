@@ -1,0 +1,28 @@
+// A topic's configuration, resolved, as the data plane wants it.
+
+import type { BrokerConfig } from '../config/config.ts'
+import { segmentBytes, topicConfig } from '../config/topic_config.ts'
+import type { PartitionConfig } from '../plane/plane.ts'
+
+/** Resolves a topic's settings over the broker's; LONG.MAX values arrive as Number.MAX_SAFE_INTEGER. */
+export function partitionConfig(
+  overrides: ReadonlyMap<string, string>,
+  broker: BrokerConfig,
+): PartitionConfig {
+  const topic = topicConfig(overrides, broker)
+  return {
+    segmentBytesMax: segmentBytes(topic),
+    segmentMs: topic['segment.ms'],
+    segmentIndexBytesMax: topic['segment.index.bytes'],
+    indexIntervalBytes: topic['index.interval.bytes'],
+    messageBytesMax: topic['max.message.bytes'],
+    minInsyncReplicas: topic['min.insync.replicas'],
+    compacted: topic['cleanup.policy'].includes('compact'),
+    isLogAppendTime: topic['message.timestamp.type'] === 'LogAppendTime',
+    timestampBeforeMsMax: topic['message.timestamp.before.max.ms'],
+    timestampAfterMsMax: topic['message.timestamp.after.max.ms'],
+    preallocate: topic.preallocate,
+    flushMessages: topic['flush.messages'],
+    flushMs: topic['flush.ms'],
+  }
+}

@@ -1,0 +1,435 @@
+// A node: what `process.roles` asks for, built in order and taken down in the opposite one.
+//
+// Start: directories → plane → controller listener → metadata log → controller → register → partitions open → unfenced →
+// broker listeners. Whoever can connect can be served. Stop: listeners → leave the cluster → flush and checkpoint →
+// close the plane → mark the end as clean. Nothing here decides anything; it composes.
+// Kafka: KafkaRaftServer, SharedServer, BrokerServer, ControllerServer.
+
+import { Dispatch } from './broker/dispatch.ts'
+import { SUPPORTED_FEATURES } from './broker/handlers/api_versions.ts'
+import { Lifecycle } from './broker/lifecycle.ts'
+import type { BrokerNode } from './broker/node.ts'
+import { partitionConfig } from './broker/partition_config.ts'
+import { ProducerIdSource } from './broker/producer_ids.ts'
+import { type LocalPartition, Publisher } from './broker/publisher.ts'
+import { brokerApis, controllerApis } from './broker/served.ts'
+import type { Listener } from './broker/session.ts'
+import type { BrokerConfig } from './config/config.ts'
+import type { ParsedConfig } from './config/parse.ts'
+import { ControllerHost } from './host/controller_host.ts'
+import { bootstrapRecords, openDirectories } from './host/formatting.ts'
+import { LogDirectories } from './host/log_directories.ts'
+import { readBootstrap } from './host/metadata_log.ts'
+import { RaftHost } from './host/raft_host.ts'
+import { Tickets } from './host/tickets.ts'
+import type { Cancel, World } from './host/world.ts'
+import { CONFIG_RESOURCE } from './metadata/configs.ts'
+import { METADATA_VERSION_MAX } from './metadata/features.ts'
+import type { MetadataDelta, MetadataImage } from './metadata/image.ts'
+import type { DataPlane, FactSink, PlaneOptions } from './plane/plane.ts'
+import { readBatches } from './raft/batches.ts'
+import { RAFT_DEFAULTS } from './raft/contract.ts'
+import { NO_DIRECTORY } from './raft/voters.ts'
+
+const CHECKPOINT_MS = 5_000
+/** Clean-up gets this long before what is left is cut off. */
+const DRAIN_MS = 2_000
+const LEAVE_MS = 5_000
+
+/** What a node needs besides its configuration. */
+export interface NodeParts {
+  readonly world: World
+  readonly createPlane: (options: PlaneOptions) => DataPlane
+  /** The node cannot go on; it has begun to stop. */
+  readonly onFatal: (problem: Error) => void
+}
+
+/** Something that only an operator can decide stands against the start. */
+export class StartRefused extends Error {
+  override readonly name = 'StartRefused'
+  readonly code = 'START_REFUSED'
+}
+
+/** One broker and controller, running. */
+export class OttlaNode {
+  private readonly parsed: ParsedConfig
+  private readonly world: World
+  private readonly parts: NodeParts
+  private readonly locks: { release(): void }[] = []
+  private readonly listeners: Listener[] = []
+  private plane!: DataPlane
+  private tickets!: Tickets
+  private dispatch!: Dispatch
+  private controller!: ControllerHost
+  private raft!: RaftHost
+  private directories!: LogDirectories
+  private publisher!: Publisher
+  private lifecycle!: Lifecycle
+  private layered: BrokerConfig
+  private clusterIdText = ''
+  private cancelCheckpoint: Cancel = () => {}
+  private isPlaneOpen = false
+  private stopping: Promise<void> | null = null
+
+  private constructor(parsed: ParsedConfig, parts: NodeParts) {
+    this.parsed = parsed
+    this.parts = parts
+    this.world = parts.world
+    this.layered = parsed.config
+  }
+
+  /** Starts a node on formatted directories; resolves when clients can be served. */
+  static async start(parsed: ParsedConfig, parts: NodeParts): Promise<OttlaNode> {
+    const node = new OttlaNode(parsed, parts)
+    try {
+      await node.run()
+    } catch (problem) {
+      await node.abandon()
+      throw problem
+    }
+    return node
+  }
+
+  get clusterId(): string {
+    return this.clusterIdText
+  }
+
+  get nodeId(): number {
+    return this.parsed.derived.nodeId
+  }
+
+  /** Listeners as bound, port 0 resolved. */
+  get boundListeners(): readonly Listener[] {
+    return this.listeners
+  }
+
+  private async run(): Promise<void> {
+    const { derived } = this.parsed
+    const { files } = this.world
+    for (const path of new Set([derived.metadataLogDir, ...derived.logDirs])) this.lock(path)
+    const opened = openDirectories(files, derived)
+    this.clusterIdText = opened.clusterId
+    this.directories = new LogDirectories(files, opened.directories)
+    this.openPlane()
+    this.compose(opened.metadataDirectoryId)
+    for (const listener of derived.controllerListeners) this.listen(listener, true)
+    // A port that the system chooses must be known before it is told to the controller.
+    const early = derived.brokerListeners.filter(({ port }) => port === 0)
+    for (const listener of early) this.listen(listener, false)
+    await this.raft.start()
+    this.createLifecycle(opened)
+    await this.lifecycle.register()
+    await this.publisher.settled()
+    await this.lifecycle.ready()
+    await this.publisher.settled()
+    this.refuseUnenforced(this.raft.image)
+    for (const listener of derived.brokerListeners) {
+      if (listener.port !== 0) this.listen(listener, false)
+    }
+    this.checkpointLater()
+  }
+
+  private lock(path: string): void {
+    this.world.files.makeDirectory(path)
+    const lock = this.world.files.lock(`${path}/.lock`)
+    if (lock === null) {
+      throw new StartRefused(`${path} is in use by another process, which holds its .lock file`)
+    }
+    this.locks.push(lock)
+  }
+
+  private openPlane(): void {
+    const { config, derived } = this.parsed
+    this.plane = this.parts.createPlane({
+      reactors: config.get('ottla.reactor.threads'),
+      nodeId: derived.nodeId,
+      requestBytesMax: config.get('socket.request.max.bytes'),
+      connectionsMax: config.get('max.connections'),
+      connectionsPerIpMax: config.get('max.connections.per.ip'),
+      connectionsMaxIdleMs: config.get('connections.max.idle.ms'),
+      fetchBytesMax: config.get('fetch.max.bytes'),
+      fetchSessionsMax: config.get('max.incremental.fetch.session.cache.slots'),
+      congestionControl: config.get('ottla.socket.congestion.control') ?? '',
+      socketSendBytes: config.get('socket.send.buffer.bytes'),
+      socketReceiveBytes: config.get('socket.receive.buffer.bytes'),
+      produceValidation: config.get('ottla.produce.validate') as 'header' | 'full',
+      producerIdExpirationMs: config.get('producer.id.expiration.ms'),
+      recoveryThreads: config.get('num.recovery.threads.per.data.dir'),
+    })
+    this.isPlaneOpen = true
+    this.tickets = new Tickets(this.plane)
+    this.dispatch = new Dispatch(this.plane, this.world.log.child('requests'))
+  }
+
+  private compose(directoryId: string): void {
+    const { config, derived } = this.parsed
+    const { world, plane, tickets } = this
+    const bootstrap =
+      readBootstrap(world.files, derived.metadataLogDir) ?? bootstrapRecords(METADATA_VERSION_MAX)
+    this.controller = new ControllerHost({
+      world,
+      settings: () => ({
+        nodeId: derived.nodeId,
+        clusterId: this.clusterIdText,
+        config,
+        bootstrap,
+        features: SUPPORTED_FEATURES,
+      }),
+      propose: (epoch, baseOffset, records) => this.raft.propose(epoch, baseOffset, records),
+    })
+    this.publisher = new Publisher({
+      plane,
+      tickets,
+      directories: this.directories,
+      nodeId: derived.nodeId,
+      listeners: this.listeners,
+      partitionConfig: (topic, image) =>
+        partitionConfig(image.configs.of(CONFIG_RESOURCE.topic, topic), this.config(image)),
+      log: world.log.child('partitions'),
+    })
+    this.raft = new RaftHost({
+      world,
+      plane,
+      tickets,
+      directory: derived.metadataLogDir,
+      segmentBytesMax: config.get('metadata.log.segment.bytes'),
+      raft: {
+        ...RAFT_DEFAULTS,
+        clusterId: this.clusterIdText,
+        nodeId: derived.nodeId,
+        directoryId,
+        canVote: derived.isController,
+        listeners: derived.advertisedControllerListeners,
+        listenerName: derived.controllerListenerNames[0]!,
+        staticVoters: derived.voters.map(({ id, host, port }) => ({
+          id,
+          directoryId: NO_DIRECTORY,
+          endpoints: [{ name: derived.controllerListenerNames[0]!, host, port }],
+          kraftVersions: { min: 0, max: 1 },
+        })),
+        bootstrapServers: derived.bootstrapServers,
+        electionTimeoutMs: config.get('controller.quorum.election.timeout.ms'),
+        fetchTimeoutMs: config.get('controller.quorum.fetch.timeout.ms'),
+        electionBackoffMaxMs: config.get('controller.quorum.election.backoff.max.ms'),
+        requestTimeoutMs: config.get('controller.quorum.request.timeout.ms'),
+        retryBackoffMs: config.get('controller.quorum.retry.backoff.ms'),
+        readBatches,
+      },
+      snapshots: {
+        bytesBetween: config.get('metadata.log.max.record.bytes.between.snapshots'),
+        intervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
+        retentionBytes: config.get('metadata.max.retention.bytes'),
+      },
+      controller: this.controller,
+      onPublish: (delta, image) => this.publish(delta, image),
+      onFatal: (problem) => this.parts.onFatal(problem),
+    })
+    this.connectFacts()
+  }
+
+  private connectFacts(): void {
+    const { dispatch, tickets, world, plane } = this
+    const sink: FactSink = {
+      connected: (...fact) => dispatch.connected(...fact),
+      disconnected: (conn) => dispatch.disconnected(conn),
+      request: (...fact) => dispatch.request(...fact),
+      done: (...fact) => tickets.done(...fact),
+      data: (...fact) => tickets.data(...fact),
+      directoryFailed: (directory, errno) =>
+        world.log.error('a log directory failed; its partitions are offline', { directory, errno }),
+      stalled: (reactor, microseconds) =>
+        world.log.warn('a reactor stalled', { reactor, microseconds }),
+      overflow: (reactor, count) => world.log.warn('facts had to wait', { reactor, count }),
+      // Nobody dials, watches or asks for verdicts yet.
+      response: () => {},
+      dialled: () => {},
+      highWatermark: () => {},
+      caughtUp: () => {},
+      fenced: () => {},
+      verdictNeeded: () => {},
+    }
+    const drain = () => {
+      if (this.isPlaneOpen && plane.drain(sink) > 0) world.defer(drain)
+    }
+    plane.onDoorbell = drain
+  }
+
+  private listen(
+    { name, host, port }: ParsedConfig['derived']['brokerListeners'][number],
+    isController: boolean,
+  ): void {
+    const { derived } = this.parsed
+    const number = this.listeners.length
+    const bound = this.plane.listen({ listener: number, host, port, data: !isController })
+    const told = (
+      isController ? derived.advertisedControllerListeners : derived.advertisedBrokerListeners
+    ).find((candidate) => candidate.name === name)
+    const listener: Listener = {
+      number,
+      name,
+      isController,
+      host,
+      port: bound,
+      advertisedHost: told?.host || host || 'localhost',
+      advertisedPort: told === undefined || told.port === 0 ? bound : told.port,
+      securityProtocol: 0,
+    }
+    this.listeners.push(listener)
+    const node = this.brokerNode()
+    this.dispatch.addListener(listener, isController ? controllerApis(node) : brokerApis(node))
+  }
+
+  private brokerNode(): BrokerNode {
+    return {
+      nodeId: this.nodeId,
+      clusterId: this.clusterIdText,
+      world: this.world,
+      plane: this.plane,
+      tickets: this.tickets,
+      image: this.raft.image,
+      controller: this.controller,
+      raft: this.raft,
+      publisher: this.publisher,
+      directories: this.directories,
+      producerIds: this.producerIds(),
+      listeners: this.listeners,
+      config: () => this.layered,
+    }
+  }
+
+  private producerIdSource: ProducerIdSource | null = null
+  private producerIds(): ProducerIdSource {
+    this.producerIdSource ??= new ProducerIdSource(this.controller, () => ({
+      brokerId: this.nodeId,
+      brokerEpoch: this.lifecycle.brokerEpoch,
+    }))
+    return this.producerIdSource
+  }
+
+  private createLifecycle(opened: ReturnType<typeof openDirectories>): void {
+    const { config, derived } = this.parsed
+    const listeners = derived.advertisedBrokerListeners.map(({ name, host, port }) => {
+      const bound = this.listeners.find((listener) => listener.name === name)
+      return {
+        name,
+        host: host || bound?.host || 'localhost',
+        port: port === 0 ? (bound?.port ?? 0) : port,
+        securityProtocol: 0,
+      }
+    })
+    this.lifecycle = new Lifecycle(
+      this.world,
+      this.controller,
+      {
+        brokerId: derived.nodeId,
+        clusterId: this.clusterIdText,
+        incarnationId: this.world.random.uuid(),
+        listeners,
+        features: [...SUPPORTED_FEATURES].map(([name, [min, max]]) => ({
+          name,
+          minSupportedVersion: min,
+          maxSupportedVersion: max,
+        })),
+        rack: config.get('broker.rack'),
+        logDirs: opened.directories.map(({ id }) => id),
+        previousBrokerEpoch: -1,
+      },
+      config,
+      this.raft.image,
+    )
+  }
+
+  private publish(delta: MetadataDelta, image: MetadataImage): void {
+    const isConfigured = delta.configs.some(
+      ({ before, after }) => (after ?? before!).type === CONFIG_RESOURCE.broker,
+    )
+    if (isConfigured) this.layered = this.layer(image)
+    this.publisher.publish(delta, image)
+  }
+
+  private config(_image: MetadataImage): BrokerConfig {
+    return this.layered
+  }
+
+  private layer(image: MetadataImage): BrokerConfig {
+    return this.parsed.config.withLayers({
+      clusterDefault: image.configs.of(CONFIG_RESOURCE.broker, ''),
+      thisBroker: image.configs.of(CONFIG_RESOURCE.broker, String(this.nodeId)),
+    })
+  }
+
+  /** What nothing enforces must not look as if it were: an operator says so, or the node does not start. */
+  private refuseUnenforced(image: MetadataImage): void {
+    const found = [
+      image.acls.size > 0 ? `${image.acls.size} ACLs` : '',
+      image.quotas.size > 0 ? `${image.quotas.size} quotas` : '',
+      image.credentials.scramCount > 0 ? `${image.credentials.scramCount} SCRAM credentials` : '',
+      image.credentials.tokenCount > 0 ? `${image.credentials.tokenCount} delegation tokens` : '',
+    ].filter((text) => text !== '')
+    if (found.length === 0) return
+    const what = `the metadata holds ${found.join(', ')}, and this release enforces none of them`
+    if (this.parsed.config.get('ottla.allow.unenforced')) return this.world.log.warn(what)
+    throw new StartRefused(`${what}; start with --allow-unenforced to run without them`)
+  }
+
+  private checkpointLater(): void {
+    this.cancelCheckpoint = this.world.schedule(CHECKPOINT_MS, () => {
+      this.directories.checkpoint(this.plane, this.openPartitions())
+      this.checkpointLater()
+    })
+  }
+
+  private openPartitions(): LocalPartition[] {
+    return [...this.publisher.partitions()].filter(({ state }) => state === 'open')
+  }
+
+  /** Leaves in order; the second call waits for the first. */
+  stop(): Promise<void> {
+    this.stopping ??= this.shutDown()
+    return this.stopping
+  }
+
+  private async shutDown(): Promise<void> {
+    for (const { number } of this.listeners) this.plane.unlisten(number)
+    if (this.parsed.config.get('controlled.shutdown.enable')) await this.lifecycle.leave(LEAVE_MS)
+    this.lifecycle.stop()
+    this.cancelCheckpoint()
+    const { brokerEpoch } = this.lifecycle
+    await this.flushAll()
+    this.directories.checkpoint(this.plane, this.openPartitions())
+    await this.closeParts(true)
+    this.directories.markClean(brokerEpoch)
+    this.release()
+  }
+
+  private async flushAll(): Promise<void> {
+    const dirty = this.openPartitions().filter(({ slot }) => {
+      const { recoveryPoint, logEndOffset, isOffline } = this.plane.partition(slot)
+      return !isOffline && recoveryPoint < logEndOffset
+    })
+    const flushes = dirty.map(({ slot }) =>
+      this.tickets.run((plane, ticket) => plane.flush(slot, ticket)),
+    )
+    await Promise.all(flushes)
+  }
+
+  private async closeParts(isClean: boolean): Promise<void> {
+    this.controller.stop()
+    this.raft.stop()
+    await this.plane.close({ graceMs: DRAIN_MS, isClean })
+    this.isPlaneOpen = false
+    this.tickets.abandon()
+  }
+
+  /** A start that failed half-way: whatever was built is taken down, nothing is marked clean. */
+  private async abandon(): Promise<void> {
+    this.lifecycle?.stop()
+    this.cancelCheckpoint()
+    if (this.isPlaneOpen) await this.closeParts(false)
+    this.release()
+  }
+
+  private release(): void {
+    for (const lock of this.locks.splice(0)) lock.release()
+  }
+}
