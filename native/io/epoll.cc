@@ -22,6 +22,7 @@
 #include "../base/assert.h"
 #include "posix_files.h"
 #include "posix_sockets.h"
+#include "writers.h"
 
 namespace ottla {
 
@@ -31,11 +32,8 @@ constexpr int kEventsMax = 256;  // of one poll(); more are ready again at the n
 
 class EpollIo final : public Io {
  public:
-  EpollIo(int epoll, int wake) : epoll_(epoll), wake_(wake) {}
-  ~EpollIo() override {
-    ::close(wake_);
-    ::close(epoll_);
-  }
+  EpollIo(int epoll, int wake, const EpollOptions& options)
+      : epoll_(epoll), wake_(wake), writers_(this, writer_options(options)) {}
 
   int64_t now_us() override { return clock_us(CLOCK_MONOTONIC); }
   int64_t wall_ms() override { return clock_us(CLOCK_REALTIME) / 1000; }
@@ -61,9 +59,7 @@ class EpollIo final : public Io {
   Status write(Handle file, const void* from, size_t bytes, int64_t position) override {
     return posix::write(file, from, bytes, position);
   }
-  void submit(WriteOp* op) override {
-    op->done(op, posix::write_gathered(op->file, op->iov, op->iov_count, op->position));
-  }
+  void submit(WriteOp* op) override { writers_.submit(op); }
   Status sync(Handle file) override { return posix::sync(file); }
   Status truncate(Handle file, int64_t bytes) override { return posix::truncate(file, bytes); }
   Status allocate(Handle file, int64_t position, int64_t bytes) override {
@@ -118,11 +114,20 @@ class EpollIo final : public Io {
   void wake() override {
     const uint64_t one = 1;
     // It fails only when the counter is full, and then the reader is awake already.
-    (void)!::write(wake_, &one, sizeof one);
+    (void)!::write(wake_.number, &one, sizeof one);
   }
 
  private:
   static constexpr size_t kEntropyWords = 32;
+
+  static Writers::Options writer_options(const EpollOptions& options) {
+    Writers::Options writers;
+    writers.slow_us = options.slow_write_us;
+    writers.write = &posix::write_gathered;
+    writers.disk_of = &posix::disk_of;
+    writers.now_us = [] { return clock_us(CLOCK_MONOTONIC); };
+    return writers;
+  }
 
   static int64_t clock_us(clockid_t clock) {
     timespec now;
@@ -141,37 +146,48 @@ class EpollIo final : public Io {
 
   int wait(epoll_event* ready, int count_max, int64_t timeout_us);
 
-  const int epoll_;
-  const int wake_;
+  // Closed after the writers, which may still wake it, have ended.
+  struct Descriptor {
+    explicit Descriptor(int given) : number(given) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() { ::close(number); }
+    const int number;
+  };
+
+  const Descriptor epoll_;
+  const Descriptor wake_;
   bool is_sigpipe_masked_ = false;
   bool has_pwait2_ = true;
   size_t entropy_left_ = 0;
   uint64_t entropy_[kEntropyWords];
+  Writers writers_;
 };
 
 void EpollIo::watch(Handle socket, void* tag, bool readable, bool writable) {
   epoll_event interest = {};
   interest.events = (readable ? uint32_t{EPOLLIN} : 0u) | (writable ? uint32_t{EPOLLOUT} : 0u);
   interest.data.ptr = tag;
-  if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, socket, &interest) == 0) return;
+  if (::epoll_ctl(epoll_.number, EPOLL_CTL_MOD, socket, &interest) == 0) return;
   OTTLA_ASSERT(errno == ENOENT, "a socket that can be watched");
-  const int added = ::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &interest);
+  const int added = ::epoll_ctl(epoll_.number, EPOLL_CTL_ADD, socket, &interest);
   OTTLA_ASSERT(added == 0, "room in the epoll set (fs.epoll.max_user_watches)");
 }
 
 void EpollIo::unwatch(Handle socket) {
-  (void)::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr);  // was never watched: nothing to do
+  (void)::epoll_ctl(epoll_.number, EPOLL_CTL_DEL, socket,
+                    nullptr);  // was never watched: nothing to do
 }
 
 int EpollIo::wait(epoll_event* ready, int count_max, int64_t timeout_us) {
   if (has_pwait2_ && timeout_us > 0) {
     const timespec timeout = {timeout_us / 1000000, timeout_us % 1000000 * 1000};
-    const int count = ::epoll_pwait2(epoll_, ready, count_max, &timeout, nullptr);
+    const int count = ::epoll_pwait2(epoll_.number, ready, count_max, &timeout, nullptr);
     if (count >= 0 || errno == EINTR) return std::max(count, 0);
     has_pwait2_ = false;  // an older kernel, or a policy that has not heard of it
   }
   const int64_t timeout_ms = timeout_us <= 0 ? timeout_us : timeout_us / 1000 + 1;
-  const int count = ::epoll_wait(epoll_, ready, count_max,
+  const int count = ::epoll_wait(epoll_.number, ready, count_max,
                                  static_cast<int>(std::clamp<int64_t>(timeout_ms, -1, INT_MAX)));
   OTTLA_ASSERT(count >= 0 || errno == EINTR, "epoll waits");
   return std::max(count, 0);
@@ -185,7 +201,7 @@ int EpollIo::poll(Event* events, int count_max, int64_t timeout_us) {
   for (int i = 0; i < count; i += 1) {
     if (ready[i].data.ptr == this) {
       uint64_t wakes;
-      (void)!::read(wake_, &wakes, sizeof wakes);
+      (void)!::read(wake_.number, &wakes, sizeof wakes);
       continue;
     }
     if (written == count_max) break;  // still ready: level-triggered
@@ -194,12 +210,13 @@ int EpollIo::poll(Event* events, int count_max, int64_t timeout_us) {
                        (flags & (EPOLLERR | EPOLLHUP)) != 0};
     written += 1;
   }
+  if (writers_.has_slow_disk()) writers_.complete();
   return written;
 }
 
 }  // namespace
 
-std::unique_ptr<Io> make_epoll_io() {
+std::unique_ptr<Io> make_epoll_io(const EpollOptions& options) {
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll < 0) return nullptr;
   const int wake = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -207,7 +224,7 @@ std::unique_ptr<Io> make_epoll_io() {
     ::close(epoll);
     return nullptr;
   }
-  auto io = std::make_unique<EpollIo>(epoll, wake);
+  auto io = std::make_unique<EpollIo>(epoll, wake, options);
   epoll_event interest = {};
   interest.events = EPOLLIN;
   interest.data.ptr = io.get();

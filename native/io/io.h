@@ -38,7 +38,8 @@ struct FileInfo {
   bool is_directory = false;
 };
 
-// One gathered append. The memory behind `iov` stays valid until done(). The op is the caller's.
+// One gathered append. The op is the caller's; the memory behind `iov` stays valid, and the file
+// open, until done(), which is called within submit() or a later poll() of the same Io.
 struct WriteOp {
   Handle file = kNoHandle;
   int64_t position = 0;

@@ -191,6 +191,11 @@ Status file_bytes(Handle file, int64_t* bytes) {
   return Status::good();
 }
 
+uint64_t disk_of(Handle file) {
+  struct stat found;
+  return ::fstat(file, &found) == 0 ? static_cast<uint64_t>(found.st_dev) : 0;
+}
+
 Status stat(const std::string& path, FileInfo* info) {
   struct stat found;
   if (::stat(path.c_str(), &found) != 0) return failure("stat");

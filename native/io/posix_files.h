@@ -14,6 +14,9 @@ Code code_of(int error);
 // The failure that errno says; `where` is static.
 Status failure(const char* where);
 
+// The device that holds the file; 0 when that cannot be said.
+uint64_t disk_of(Handle file);
+
 // As the functions of Io with the same names.
 Status open(const std::string& path, OpenMode mode, Handle* file);
 Status close(Handle file);
