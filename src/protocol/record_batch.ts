@@ -77,7 +77,8 @@ export interface BatchInput {
   readonly partitionLeaderEpoch?: number
   /** For records that have none of their own. */
   readonly timestamp?: number | bigint
-  readonly logAppendTime?: boolean
+  /** Given by the log: the time of every record, whatever the records say. */
+  readonly logAppendTime?: number | bigint
   readonly isTransactional?: boolean
   readonly isControl?: boolean
   readonly producerId?: number
@@ -120,7 +121,7 @@ export function encodeBatch(input: BatchInput): Uint8Array {
   out.int16(attributesOf(input))
   out.int32(lastDelta)
   out.int64Wide(baseTimestamp)
-  out.int64Wide(latest)
+  out.int64Wide(input.logAppendTime === undefined ? latest : BigInt(input.logAppendTime))
   out.int64(input.producerId ?? -1)
   out.int16(input.producerEpoch ?? -1)
   out.int32(input.baseSequence ?? -1)
@@ -133,7 +134,7 @@ export function encodeBatch(input: BatchInput): Uint8Array {
 function attributesOf(input: BatchInput): number {
   return (
     COMPRESSION.indexOf(input.compression ?? 'none') |
-    (input.logAppendTime ? 8 : 0) |
+    (input.logAppendTime === undefined ? 0 : 8) |
     (input.isTransactional ? 16 : 0) |
     (input.isControl ? 32 : 0)
   )

@@ -15,6 +15,8 @@ import { arbitraryValue, TEMPERS, type Temper } from './values.ts'
 
 export const corpusFile = new URL('../../golden/protocol/corpus.tsv.gz', import.meta.url)
 export const nativeFramesFile = new URL('../../golden/protocol/native_frames.bin', import.meta.url)
+/** Batches, records and embedded bytes of Kafka's making: name, tab, base64. */
+export const framesFile = new URL('../../golden/protocol/frames.tsv', import.meta.url)
 export const CORPUS_SEED = 20261120
 
 /** A value of one message at one version. */

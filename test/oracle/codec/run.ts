@@ -13,6 +13,7 @@ import {
   bytesOf,
   CORPUS_SEED,
   corpusFile,
+  framesFile,
   jsonOf,
   nativeFramesFile,
   readCorpus,
@@ -21,11 +22,11 @@ import {
 } from './corpus.ts'
 
 const libs = fileURLToPath(new URL('../../../.cache/kafka-4.3.1/libs/', import.meta.url))
-const program = fileURLToPath(new URL('Codec.java', import.meta.url))
 
-function askKafka(mode: 'encode' | 'verify', lines: readonly string[]): string {
+function askKafka(program: string, mode: string, lines: readonly string[]): string {
   if (!existsSync(libs)) throw new Error(`the jars of Apache Kafka 4.3.1 are needed in ${libs}`)
-  const done = spawnSync('java', ['-Xmx512m', '-cp', `${libs}*`, program, mode], {
+  const source = fileURLToPath(new URL(program, import.meta.url))
+  const done = spawnSync('java', ['-Xmx512m', '-cp', `${libs}*`, source, mode], {
     input: lines.join('\n') + '\n',
     encoding: 'utf8',
     maxBuffer: 1 << 28,
@@ -40,10 +41,11 @@ function lineOf(sample: Sample): string {
 
 function writeCorpus(): void {
   const lines = [...samples(CORPUS_SEED)].map(lineOf)
-  const answer = askKafka('encode', lines)
+  const answer = askKafka('Codec.java', 'encode', lines)
   mkdirSync(new URL('.', corpusFile), { recursive: true })
   writeFileSync(corpusFile, gzipSync(answer, { level: 9 }))
   writeFileSync(nativeFramesFile, nativeFrames())
+  writeFileSync(framesFile, askKafka('Frames.java', '', []))
   console.log(`${lines.length} values written to ${fileURLToPath(corpusFile)}`)
 }
 
@@ -64,7 +66,7 @@ function verify(seed: number): void {
   const lines = [...samples(seed)].map(
     (sample) => `${lineOf(sample)}\t${Buffer.from(bytesOf(sample)).toString('base64')}`,
   )
-  const complaints = askKafka('verify', lines)
+  const complaints = askKafka('Codec.java', 'verify', lines)
   console.log(complaints === '' ? `Kafka agrees with ${lines.length} values` : complaints)
   if (complaints !== '') process.exitCode = 1
 }

@@ -12,9 +12,9 @@ import { bytesOf, CORPUS_SEED, jsonOf, readCorpus, samples } from '../../oracle/
 const corpus = readCorpus()
 
 describe.each([
-  { codec: 'compiled', interpreted: false },
-  { codec: 'interpreted', interpreted: true },
-])('protocol: corpus: $codec', ({ interpreted }) => {
+  ['compiled', false],
+  ['interpreted', true],
+] as const)('protocol: corpus: %s', (_name, interpreted) => {
   beforeAll(() => useInterpreter(interpreted))
   afterAll(() => useInterpreter(false))
 
