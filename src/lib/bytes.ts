@@ -119,7 +119,7 @@ export class Reader {
     return uuidToString(this.bytes, this.take(16, 'uuid'))
   }
 
-  /** Unsigned, at most five bytes, the last of which may use four bits. */
+  /** Unsigned, at most five bytes. Kafka drops the bits of the last that do not fit, and so do we. */
   uvarint(): number {
     let value = 0
     for (let shift = 0; shift < 28; shift += 7) {
@@ -128,9 +128,9 @@ export class Reader {
       if (byte < 0x80) return value
     }
     const byte = this.bytes[this.take(1, 'varint')]!
-    if (byte > 0x0f) {
+    if (byte > 0x7f) {
       this.offset -= 5
-      this.fail('a varint of at most 32 bits')
+      this.fail('a varint of at most 5 bytes')
     }
     return (value | (byte << 28)) >>> 0
   }
@@ -161,12 +161,11 @@ export class Reader {
     let raw = BigInt(low)
     for (let shift = 28n; shift < 70n; shift += 7n) {
       const byte = this.bytes[this.take(1, 'varlong')]!
-      if (shift === 63n && byte > 1) break
       raw |= BigInt(byte & 0x7f) << shift
-      if (byte < 0x80) return BigInt.asIntN(64, (raw >> 1n) ^ -(raw & 1n))
+      if (byte < 0x80) return unzigzag(BigInt.asUintN(64, raw))
     }
     this.offset = start
-    return this.fail('a varlong of at most 64 bits')
+    return this.fail('a varlong of at most 10 bytes')
   }
 
   /** A copy of the next `count` bytes. */
@@ -468,6 +467,10 @@ export function uvarintBytes(value: number): number {
   let count = 1
   for (let rest = value >>> 7; rest > 0; rest >>>= 7) count++
   return count
+}
+
+function unzigzag(raw: bigint): bigint {
+  return BigInt.asIntN(64, (raw >> 1n) ^ -(raw & 1n))
 }
 
 // Null for ASCII, whose characters are its bytes and need no encoder.
