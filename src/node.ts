@@ -131,7 +131,7 @@ export class OttlaNode {
 
   private lock(path: string): void {
     this.world.files.makeDirectory(path)
-    const lock = this.world.files.lock(`${path}/.lock`)
+    const lock = this.world.files.lock(path)
     if (lock === null) {
       throw new StartRefused(`${path} is in use by another process, which holds its .lock file`)
     }
