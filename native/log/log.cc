@@ -185,6 +185,10 @@ Status Log::flush_run(Io& io, FlushJob* job) {
   return job->sync_parent ? io.sync_directory(parent_directory(job->directory)) : Status::good();
 }
 
+FlushJob::~FlushJob() {
+  for (Segment* segment : segments) segment->unref();
+}
+
 // A sync that failed may have dropped the pages it could not write: another that succeeds proves
 // nothing.
 Status Log::flush_end(std::unique_ptr<FlushJob> job, Status result) {

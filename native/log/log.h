@@ -80,7 +80,19 @@ struct SegmentFacts {
 };
 
 // What a flush has to sync: collected by the writer, run on any thread, settled by the writer.
-struct FlushJob;  // log_state.h
+struct FlushJob {
+  int64_t up_to = 0;
+  uint64_t generation = 0;
+  std::string directory;
+  bool sync_directory = false;
+  bool sync_parent = false;
+  std::vector<Segment*> segments;  // one reference each
+  size_t sealed = 0;               // the first so many are rolled: their indexes are synced too
+  FlushJob() = default;
+  FlushJob(const FlushJob&) = delete;
+  FlushJob& operator=(const FlushJob&) = delete;
+  ~FlushJob();
+};
 
 // A run of whole batches in one segment file. Move-only; the destructor releases the segment.
 class ReadSlice {

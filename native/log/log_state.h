@@ -36,19 +36,6 @@ struct LogView {
   }
 };
 
-struct FlushJob {
-  int64_t up_to = 0;
-  uint64_t generation = 0;
-  std::string directory;
-  bool sync_directory = false;
-  bool sync_parent = false;
-  std::vector<Segment*> segments;  // one reference each
-  size_t sealed = 0;               // the first so many are rolled: their indexes are synced too
-  ~FlushJob() {
-    for (Segment* segment : segments) segment->unref();
-  }
-};
-
 struct Log::State {
   State(const Options& given, FileCache* cache, Quiescence* quiescence)
       : options(given), config(given.config), files(cache), limbo(quiescence) {}
