@@ -87,8 +87,10 @@ export function handleFetchResponse(
     epoch,
     endpoints: endpointsFrom(core, leaderId, response.nodeEndpoints),
   }
+  const { role } = core
   const verdict = commonResponse(core, partition.errorCode, claim)
-  if (verdict === 'done') return core.role.name === 'follower'
+  // An answer that taught nothing is not asked for again at once.
+  if (verdict === 'done') return core.role !== role
   if (verdict === 'failed' || core.role.name !== 'follower') return false
   // Two fetches can be on their way at once; the later answer is about a log that has moved on, and
   // cutting by it could take away what the leader has counted.
