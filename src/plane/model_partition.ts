@@ -159,7 +159,10 @@ export class ModelPartition {
     const before = this.#isr
     this.#isr = new Set(isr)
     for (const [id, replica] of this.#replicas) {
-      if (this.#isr.has(id) && !before.has(id)) replica.caughtUpAtMs = this.#context.monotonicMs()
+      const [was, is] = [before.has(id), this.#isr.has(id)]
+      if (is && !was) replica.caughtUpAtMs = this.#context.monotonicMs()
+      // Put out, perhaps fenced or shutting down: nobody waits for it until it catches up again.
+      if (was && !is) Object.assign(replica, { caughtUpAtMs: NEVER, fetchedAtEnd: -1 })
       replica.toldAtMs = NEVER
     }
     this.#maybeIncrementHighWatermark()
