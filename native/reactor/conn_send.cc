@@ -1,0 +1,156 @@
+// How a connection's responses leave: in the order of their requests, gathered into as few calls as
+// the kernel allows, resumed where a full socket stopped them. See conn.h.
+#include <algorithm>
+
+#include "conn.h"
+#include "reactor.h"
+
+namespace ottla {
+
+namespace {
+
+constexpr int kIovMax = 64;
+
+}  // namespace
+
+void Conn::respond(Reactor& reactor, uint32_t sequence, Response&& response) {
+  if (is_gone() || !is_in_flight(sequence)) return reactor.recycle(std::move(response));
+  queued_bytes_ += response.bytes();
+  exchange(sequence).response = std::move(response);
+  finish(reactor, sequence, Stage::kReady);
+}
+
+void Conn::no_response(Reactor& reactor, uint32_t sequence) {
+  if (!is_gone() && is_in_flight(sequence)) finish(reactor, sequence, Stage::kNothing);
+}
+
+void Conn::close_after(Reactor& reactor, uint32_t sequence, DisconnectReason reason) {
+  if (is_gone() || !is_in_flight(sequence)) return;
+  exchange(sequence).reason = reason;
+  is_draining_ = true;  // nothing behind it starts
+  finish(reactor, sequence, Stage::kClose);
+}
+
+void Conn::finish(Reactor& reactor, uint32_t sequence, Stage stage) {
+  exchange(sequence).stage = stage;
+  reactor.mark_dirty(this);
+}
+
+void Conn::pop_exchange(Reactor& reactor) {
+  Exchange& head = exchange(first_);
+  if (head.block != nullptr) {
+    held_late_.push_back({first_, head.block, head.block_bytes});
+    head.block = nullptr;
+  }
+  reactor.recycle(std::move(head.response));
+  head.response = Response();
+  first_ += 1;
+  fragment_ = 0;
+  fragment_sent_ = 0;
+}
+
+void Conn::flush(Reactor& reactor) {
+  if (is_gone() || state_ == State::kConnecting) return;
+  send_ready(reactor);
+  if (is_gone()) return;
+  const bool is_stuck = first_ != next_ && exchange(first_).stage == Stage::kReady;
+  if (state_ == State::kClosing && !is_stuck) return close(reactor, close_reason_);
+  if (is_draining_ && first_ == next_) return close(reactor, close_reason_);
+  if (has_startable_frame(reactor)) {
+    reactor.mark_resumable(this);
+  } else if (is_input_over_ && first_ == next_ && !is_starved_ && muted_until_us_ == 0) {
+    return close(reactor, DisconnectReason::kPeer);
+  }
+  const bool can_read = state_ == State::kOpen && !is_input_over_ && may_start();
+  watch(reactor, state_ == State::kOpen && !is_input_over_ && (wants_read_ || can_read),
+        is_socket_full_);
+}
+
+void Conn::send_ready(Reactor& reactor) {
+  int64_t budget = kSendBytesPerTurn;
+  while (first_ != next_ && !is_socket_full_) {
+    const Exchange& head = exchange(first_);
+    if (head.stage == Stage::kWaiting) return;
+    if (head.stage == Stage::kClose) return close(reactor, head.reason);
+    if (head.stage == Stage::kNothing) {
+      pop_exchange(reactor);
+      continue;
+    }
+    if (budget <= 0) return reactor.mark_dirty(this);
+    size_t sent = 0;
+    const Status status = send_run(reactor, &sent);
+    if (status.code == Code::kWouldBlock) {
+      is_socket_full_ = true;
+      return;
+    }
+    if (!status.ok()) return close(reactor, DisconnectReason::kPeer);
+    budget -= static_cast<int64_t>(sent);
+    last_active_us_ = reactor.now_us();
+    reactor.row().add(counter::kBytesSent, static_cast<double>(sent));
+    advance(reactor, sent);
+  }
+}
+
+// One call's worth: memory of as many ready responses as fit, or one file range.
+Status Conn::send_run(Reactor& reactor, size_t* sent) {
+  iovec iov[kIovMax];
+  int count = 0;
+  bool is_more = false;
+  size_t fragment = fragment_;
+  int64_t skip = fragment_sent_;
+  for (uint32_t sequence = first_; sequence != next_ && count < kIovMax && !is_more;
+       sequence += 1) {
+    Exchange& ready = exchange(sequence);
+    if (ready.stage != Stage::kReady) break;
+    Response& response = ready.response;
+    for (; fragment < response.fragments().size() && count < kIovMax; fragment += 1, skip = 0) {
+      const Response::Fragment& run = response.fragments()[fragment];
+      if (run.slice) {
+        if (run.slice.bytes() == skip) continue;
+        if (count == 0) {
+          return reactor.transport().send_slice(reactor.io(), socket_, run.slice, skip, sent);
+        }
+        is_more = true;
+        break;
+      }
+      const auto left = static_cast<size_t>(run.memory_bytes - skip);
+      if (left == 0) continue;
+      iov[count++] = {response.memory().data() + run.memory_begin + skip, left};
+    }
+    if (is_more) break;
+    fragment = 0;
+    skip = 0;
+  }
+  *sent = 0;
+  if (count == 0) return Status::good();
+  return reactor.transport().send_memory(reactor.io(), socket_, iov, count, is_more, sent);
+}
+
+void Conn::advance(Reactor& reactor, size_t sent) {
+  auto left = static_cast<int64_t>(sent);
+  while (first_ != next_ && exchange(first_).stage == Stage::kReady) {
+    const auto& fragments = exchange(first_).response.fragments();
+    if (fragment_ == fragments.size()) {
+      pop_exchange(reactor);
+      continue;
+    }
+    const Response::Fragment& run = fragments[fragment_];
+    const int64_t bytes = run.slice ? run.slice.bytes() : int64_t{run.memory_bytes};
+    const int64_t taken = std::min(left, bytes - fragment_sent_);
+    fragment_sent_ += taken;
+    queued_bytes_ -= taken;
+    left -= taken;
+    if (fragment_sent_ < bytes) return;
+    fragment_ += 1;
+    fragment_sent_ = 0;
+  }
+}
+
+void Conn::watch(Reactor& reactor, bool read, bool write) {
+  if (socket_ == kNoHandle || (read == wants_read_ && write == wants_write_)) return;
+  wants_read_ = read;
+  wants_write_ = write;
+  reactor.io().watch(socket_, static_cast<Pollable*>(this), read, write);
+}
+
+}  // namespace ottla

@@ -1,0 +1,197 @@
+// See partitions.h.
+#include "partitions.h"
+
+#include <utility>
+
+#include "../gen/errors.h"
+#include "../gen/layout.h"
+#include "reactor.h"
+#include "recovery_pool.h"
+
+namespace ottla {
+
+namespace {
+
+constexpr int64_t kMaintainUs = 1000 * 1000;
+
+constexpr int32_t code(gen::ErrorCode error) { return static_cast<int32_t>(error); }
+
+int32_t code_of(const Status& status) {
+  if (status.ok()) return 0;
+  if (status.code == Code::kOutOfRange) return code(gen::ErrorCode::kOffsetOutOfRange);
+  return code(gen::ErrorCode::kKafkaStorageError);
+}
+
+// An append verb until it is done.
+struct AppendVerb {
+  ProduceOp op;
+  std::vector<uint8_t> batches;
+  double ticket;
+};
+
+void append_done(ProduceOp* op, PartitionHost& host) {
+  std::unique_ptr<AppendVerb> verb(static_cast<AppendVerb*>(op->context));
+  const bool is_appended = op->base_offset >= 0;
+  static_cast<Reactor&>(host).done(verb->ticket, static_cast<int32_t>(op->refusal.error),
+                                   static_cast<double>(op->base_offset),
+                                   is_appended ? static_cast<double>(op->last_offset + 1) : -1);
+}
+
+}  // namespace
+
+OwnedPartitions::~OwnedPartitions() = default;
+
+void OwnedPartitions::create(PartitionOptions options, double ticket) {
+  const int32_t slot = options.slot;
+  Shared& shared = reactor_->shared();
+  if (is_closing_) return;
+  opening_[slot];
+  shared.recovery->submit(
+      reactor_->io(), [this, &shared, slot, ticket, options = std::move(options)](Io& io) mutable {
+        std::unique_ptr<Partition> partition;
+        Log::Recovery recovery;
+        const Status status = Partition::open(io, std::move(options), &partition, &recovery);
+        shared.submit(reactor_->reactor(), [this, slot, status, recovery, ticket,
+                                            partition = std::move(partition)](Reactor&) mutable {
+          opened(slot, status, std::move(partition), recovery, ticket);
+        });
+      });
+}
+
+void OwnedPartitions::opened(int32_t slot, Status status, std::unique_ptr<Partition> partition,
+                             const Log::Recovery& recovery, double ticket) {
+  Shared& shared = reactor_->shared();
+  auto node = opening_.extract(slot);
+  if (is_closing_) {
+    if (status.ok()) start_retiring(std::move(partition), false, is_clean_, kNoTicket);
+    return;
+  }
+  if (!status.ok()) {
+    shared.slots.set_used(slot, false);
+    reactor_->done(ticket, code_of(status), -1, -1, static_cast<double>(status.error));
+  } else {
+    shared.slots.set(slot, partition.get());
+    open_[slot] = std::move(partition);
+    reactor_->done(ticket, 0, static_cast<double>(recovery.log_start_offset),
+                   static_cast<double>(recovery.log_end_offset),
+                   static_cast<double>(recovery.bytes_truncated));
+    if (!is_maintaining_) {
+      is_maintaining_ = true;
+      reactor_->start_timer(reactor_->now_us() + kMaintainUs, maintain, this);
+    }
+  }
+  if (node.empty()) return;
+  for (Verb& verb : node.mapped().verbs) with(slot, std::move(verb));
+}
+
+void OwnedPartitions::with(int32_t slot, Verb verb) {
+  auto opening = opening_.find(slot);
+  if (opening != opening_.end()) return opening->second.verbs.push_back(std::move(verb));
+  auto found = open_.find(slot);
+  verb(found == open_.end() ? nullptr : found->second.get());
+}
+
+void OwnedPartitions::append(int32_t slot, int32_t leader_epoch, std::vector<uint8_t> batches,
+                             double ticket) {
+  auto verb = std::make_shared<std::vector<uint8_t>>(std::move(batches));
+  with(slot, [this, leader_epoch, verb, ticket](Partition* partition) {
+    if (partition == nullptr) {
+      return reactor_->done(ticket, code(gen::ErrorCode::kUnknownTopicOrPartition), -1, -1);
+    }
+    auto* append = new AppendVerb{{}, std::move(*verb), ticket};  // append_done frees it
+    append->op.records = append->batches.data();
+    append->op.records_bytes = static_cast<int32_t>(append->batches.size());
+    append->op.leader_epoch = leader_epoch;
+    append->op.done = append_done;
+    append->op.context = append;
+    partition->append(&append->op, *reactor_);
+  });
+}
+
+void OwnedPartitions::read(int32_t slot, int64_t offset, int64_t bytes_max, double ticket) {
+  with(slot, [this, offset, bytes_max, ticket](Partition* partition) {
+    Fact fact;
+    fact.kind = fact::kData;
+    fact.slot = -1;
+    fact.ticket = ticket;
+    fact.a = fact.b = -1;
+    std::vector<uint8_t> bytes;
+    if (partition == nullptr) {
+      fact.status = code(gen::ErrorCode::kUnknownTopicOrPartition);
+      return reactor_->fact(fact);
+    }
+    const int64_t end = partition->log_end_offset();
+    fact.a = static_cast<double>(partition->high_watermark());
+    fact.b = static_cast<double>(end);
+    ReadSlice slice;
+    Status status = partition->log().read(reactor_->io(), offset, end, bytes_max, true, &slice);
+    if (status.ok() && slice) {
+      Handle file = kNoHandle;
+      bytes.resize(static_cast<size_t>(slice.bytes()));
+      size_t got = 0;
+      status = slice.file(reactor_->io(), &file);
+      if (status.ok()) {
+        status = reactor_->io().read(file, bytes.data(), bytes.size(), slice.position(), &got);
+      }
+      if (status.ok() && got < bytes.size()) status = Status::fail(Code::kIo, "slice is shorter");
+    }
+    fact.status = code_of(status);
+    if (status.ok()) {
+      fact.body = bytes.data();
+      fact.body_bytes = static_cast<uint32_t>(bytes.size());
+    }
+    reactor_->fact(fact);
+  });
+}
+
+void OwnedPartitions::retire(int32_t slot, bool is_deleted, double ticket) {
+  with(slot, [this, slot, is_deleted, ticket](Partition* partition) {
+    if (partition == nullptr) {
+      return reactor_->done(ticket, code(gen::ErrorCode::kUnknownTopicOrPartition));
+    }
+    auto node = open_.extract(slot);
+    start_retiring(std::move(node.mapped()), is_deleted, true, ticket);
+  });
+}
+
+void OwnedPartitions::start_retiring(std::unique_ptr<Partition> partition, bool is_deleted,
+                                     bool is_clean, double ticket) {
+  const int32_t slot = partition->slot();
+  reactor_->shared().slots.set(slot, nullptr);
+  const Status status = partition->retire(*reactor_, is_deleted, is_clean);
+  retiring_.push_back({std::move(partition), slot, code_of(status), ticket});
+}
+
+void OwnedPartitions::close_all(bool is_clean) {
+  is_closing_ = true;
+  is_clean_ = is_clean;
+  while (!open_.empty()) {
+    auto node = open_.extract(open_.begin());
+    start_retiring(std::move(node.mapped()), false, is_clean, kNoTicket);
+  }
+}
+
+void OwnedPartitions::reclaim() {
+  for (size_t i = 0; i < retiring_.size();) {
+    Retiring& gone = retiring_[i];
+    if (!gone.partition->is_quiet()) {
+      i += 1;
+      continue;
+    }
+    Shared& shared = reactor_->shared();
+    reactor_->limbo().retire(std::unique_ptr<const Partition>(std::move(gone.partition)));
+    shared.slots.clear_row(gone.slot);
+    shared.slots.set_used(gone.slot, false);
+    if (gone.ticket != kNoTicket) reactor_->done(gone.ticket, gone.error);
+    gone = std::move(retiring_.back());
+    retiring_.pop_back();
+  }
+}
+
+void OwnedPartitions::maintain(void* object, PartitionHost& host) {
+  auto* owned = static_cast<OwnedPartitions*>(object);
+  for (auto& [slot, partition] : owned->open_) partition->maintain(host);
+  host.start_timer(host.now_us() + kMaintainUs, maintain, owned);
+}
+
+}  // namespace ottla

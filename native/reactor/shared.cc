@@ -1,0 +1,122 @@
+// See shared.h.
+#include "shared.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "../base/assert.h"
+#include "reactor.h"
+#include "recovery_pool.h"
+
+namespace ottla {
+
+namespace {
+
+std::shared_ptr<double> zeroed_doubles(size_t count) {
+  const size_t bytes = (count * sizeof(double) + 63) & ~size_t{63};
+  auto* cells = static_cast<double*>(std::aligned_alloc(64, bytes));
+  OTTLA_ASSERT(cells != nullptr, "memory for a table");
+  std::memset(cells, 0, bytes);
+  return std::shared_ptr<double>(cells, [](double* gone) { std::free(gone); });
+}
+
+}  // namespace
+
+Shared::Shared(const ReactorOptions& with)
+    : options(with),
+      counters(zeroed_doubles(kCounterColumns * static_cast<size_t>(with.reactors))),
+      files(with.files_open_max) {
+  shutdown.reactors = with.reactors;
+}
+
+Shared::~Shared() = default;
+
+void Shared::submit_command(int reactor, Command* command) {
+  reactors[static_cast<size_t>(reactor)]->submit(command);
+}
+
+std::atomic<int64_t>* Shared::preallocation_budget(const std::string& directory) {
+  std::lock_guard<std::mutex> lock(lock_);
+  auto& budget = budgets_[directory];
+  if (budget == nullptr) {
+    budget = std::make_unique<std::atomic<int64_t>>(options.preallocation_bytes_max);
+  }
+  return budget.get();
+}
+
+SlotTable::~SlotTable() {
+  for (auto& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
+}
+
+void SlotTable::reach(int32_t slot) {
+  OTTLA_ASSERT(slot >= 0 && slot < kSlotsMax, "a slot of the tables");
+  if (chunk_of(slot) != nullptr) return;
+  auto* chunk = new Chunk;
+  chunk->rows = zeroed_doubles(kPartitionColumns * size_t{kPartitionRowsPerChunk});
+  chunks_[slot / kPartitionRowsPerChunk].store(chunk, std::memory_order_release);
+}
+
+Partition* SlotTable::find(int32_t slot) const {
+  const Chunk* chunk = chunk_of(slot);
+  if (chunk == nullptr) return nullptr;
+  return chunk->partitions[slot % kPartitionRowsPerChunk].load(std::memory_order_acquire);
+}
+
+void SlotTable::set(int32_t slot, Partition* partition) {
+  Chunk* chunk = chunk_of(slot);
+  OTTLA_ASSERT(chunk != nullptr, "reached before it is used");
+  chunk->partitions[slot % kPartitionRowsPerChunk].store(partition, std::memory_order_release);
+}
+
+double* SlotTable::row(int32_t slot) const {
+  const Chunk* chunk = chunk_of(slot);
+  if (chunk == nullptr) return nullptr;
+  return chunk->rows.get() + size_t(slot % kPartitionRowsPerChunk) * kPartitionColumns;
+}
+
+void SlotTable::clear_row(int32_t slot) {
+  SequencedRow published(row(slot), kPartitionColumns);
+  published.begin();
+  for (size_t i = 1; i < kPartitionColumns; i += 1) published.set(i, 0);
+  published.end();
+}
+
+bool SlotTable::is_used(int32_t slot) const {
+  const Chunk* chunk = chunk_of(slot);
+  return chunk != nullptr &&
+         chunk->is_used[slot % kPartitionRowsPerChunk].load(std::memory_order_acquire);
+}
+
+void SlotTable::set_used(int32_t slot, bool is_used) {
+  chunk_of(slot)->is_used[slot % kPartitionRowsPerChunk].store(is_used, std::memory_order_release);
+}
+
+std::shared_ptr<double> SlotTable::rows(int32_t chunk) const {
+  if (chunk < 0 || chunk >= kChunksMax) return nullptr;
+  const Chunk* found = chunks_[chunk].load(std::memory_order_acquire);
+  return found == nullptr ? nullptr : found->rows;
+}
+
+bool ConnectionLimits::admit(const std::string& host, int64_t total_max, int64_t per_ip_max) {
+  std::lock_guard<std::mutex> lock(lock_);
+  if (total_ >= total_max) return false;
+  int64_t& count = by_host_[host];
+  if (count >= per_ip_max) {
+    if (count == 0) by_host_.erase(host);
+    return false;
+  }
+  count += 1;
+  total_ += 1;
+  return true;
+}
+
+void ConnectionLimits::leave(const std::string& host) {
+  std::lock_guard<std::mutex> lock(lock_);
+  auto found = by_host_.find(host);
+  OTTLA_ASSERT(found != by_host_.end() && total_ > 0, "who leaves was admitted");
+  total_ -= 1;
+  found->second -= 1;
+  if (found->second == 0) by_host_.erase(found);
+}
+
+}  // namespace ottla

@@ -1,0 +1,147 @@
+// Shared: what the reactors of one plane have in common. No reactor owns it, none may outlive it.
+// Everything in it is either constant after start, atomic, or behind a lock that no hot path takes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "../base/counters.h"
+#include "../base/quiescence.h"
+#include "../gen/layout.h"
+#include "../io/io.h"
+#include "../log/file_cache.h"
+#include "facts.h"
+#include "shutdown.h"
+
+namespace ottla {
+
+class Partition;
+class Reactor;
+class RecoveryPool;
+
+struct ReactorOptions {
+  int reactors = 1;
+  int32_t node_id = 0;
+  int64_t request_bytes_max = 100 << 20;
+  int64_t connections_max = INT32_MAX;
+  int64_t connections_per_ip_max = INT32_MAX;
+  int64_t connections_max_idle_us = 600LL * 1000 * 1000;
+  int32_t fetch_bytes_max = 55 << 20;
+  int32_t fetch_sessions_max = 1000;
+  std::string congestion_control;
+  int socket_send_bytes = -1;
+  int socket_receive_bytes = -1;
+  bool validates_fully = false;  // compressed batches are opened
+  int64_t producer_id_expiration_ms = 86400 * 1000;
+  int recovery_threads = 2;  // 0: partitions open on their reactor (simulation)
+  size_t files_open_max = 4096;
+  int64_t preallocation_bytes_max = int64_t{1} << 30;  // ahead of the data, per log directory
+  bool asks_verdicts = false;
+  bool copies_files = false;  // transport
+  FactRing::Options ring;
+  int64_t stall_us = 100 * 1000;  // a turn as long as this is told
+};
+
+// Something for another reactor; a plain value.
+struct Mail {
+  void (*run)(void* object, Reactor& reactor) = nullptr;
+  void* object = nullptr;
+};
+
+// Which partition is at a slot. Written by the owner, read by every reactor; rows are memory that
+// TypeScript reads too. Chunks appear as slots are first used and stay.
+class SlotTable {
+ public:
+  static constexpr int32_t kChunksMax = 1024;
+  static constexpr int32_t kSlotsMax = kChunksMax * kPartitionRowsPerChunk;
+
+  ~SlotTable();
+  // Control thread, before the slot's first command.
+  void reach(int32_t slot);
+  bool is_reached(int32_t slot) const { return chunk_of(slot) != nullptr; }
+  Partition* find(int32_t slot) const;
+  void set(int32_t slot, Partition* partition);
+  double* row(int32_t slot) const;
+  void clear_row(int32_t slot);
+  // A slot is used from `create` until its `retire` is done. Set by the control thread, cleared by
+  // the owner.
+  bool is_used(int32_t slot) const;
+  void set_used(int32_t slot, bool is_used);
+  std::shared_ptr<double> rows(int32_t chunk) const;  // null: not used yet
+
+ private:
+  struct Chunk {
+    std::atomic<Partition*> partitions[kPartitionRowsPerChunk] = {};
+    std::atomic<bool> is_used[kPartitionRowsPerChunk] = {};
+    std::shared_ptr<double> rows;
+  };
+  Chunk* chunk_of(int32_t slot) const {
+    return slot < 0 || slot >= kSlotsMax
+               ? nullptr
+               : chunks_[slot / kPartitionRowsPerChunk].load(std::memory_order_acquire);
+  }
+  std::atomic<Chunk*> chunks_[kChunksMax] = {};
+};
+
+// max.connections and max.connections.per.ip over all reactors. Kafka: ConnectionQuotas.
+class ConnectionLimits {
+ public:
+  bool admit(const std::string& host, int64_t total_max, int64_t per_ip_max);
+  void leave(const std::string& host);
+
+ private:
+  std::mutex lock_;
+  int64_t total_ = 0;
+  std::unordered_map<std::string, int64_t> by_host_;
+};
+
+// A verb on its way from the control thread (or a recovery thread) to a reactor.
+struct Command {
+  virtual ~Command() = default;
+  virtual void run(Reactor& reactor) = 0;
+  Command* next = nullptr;
+};
+
+struct Shared {
+  explicit Shared(const ReactorOptions& with);
+  ~Shared();
+
+  // Runs `body(Reactor&)` on that reactor; any thread, in order per sender.
+  template <typename Body>
+  void submit(int reactor, Body body) {
+    struct Call final : Command {
+      explicit Call(Body&& with) : body(std::move(with)) {}
+      void run(Reactor& at) override { body(at); }
+      Body body;
+    };
+    submit_command(reactor, new Call(std::move(body)));
+  }
+  void submit_command(int reactor, Command* command);
+  // What may still be allocated ahead in a log directory; lives as long as the plane.
+  std::atomic<int64_t>* preallocation_budget(const std::string& directory);
+
+  int owner(int32_t slot) const { return slot < 0 ? 0 : slot % options.reactors; }
+  double* counter_row(int reactor) const { return counters.get() + reactor * kCounterColumns; }
+
+  const ReactorOptions options;
+  Bell bell;
+  Quiescence quiescence;
+  SlotTable slots;
+  ConnectionLimits limits;
+  std::shared_ptr<double> counters;  // kCounterColumns per reactor
+  std::vector<Reactor*> reactors;    // constant after start
+  FileCache files;
+  Shutdown shutdown;
+  std::unique_ptr<RecoveryPool> recovery;
+
+ private:
+  std::mutex lock_;
+  std::unordered_map<std::string, std::unique_ptr<std::atomic<int64_t>>> budgets_;
+};
+
+}  // namespace ottla
