@@ -23,6 +23,8 @@ export class MalformedFrame extends Error {
 
 const TWO_32 = 0x1_0000_0000
 const STRING_BYTES_MAX = 0x7fff
+/** Array elements and unknown tags one frame may hold: two bytes on the wire become some 250 of heap. */
+export const ELEMENTS_MAX = 1_000_000
 const scratch = new DataView(new ArrayBuffer(8))
 const scratchBytes = new Uint8Array(scratch.buffer)
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -33,6 +35,8 @@ export class Reader {
   readonly bytes: Uint8Array
   offset: number
   readonly end: number
+  /** Raised by those who trust the bytes, such as a reader of our own log. */
+  elementsLeft = ELEMENTS_MAX
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     assert(start >= 0 && start <= end && end <= bytes.length, 'Reader: range outside of the bytes')
@@ -241,11 +245,18 @@ export class Reader {
     return this.#checkedCount(this.uvarint() - 1, elementBytesMin)
   }
 
+  /** Counts what will become objects, so that a frame cannot grow without bound when decoded. */
+  spend(elements: number): void {
+    this.elementsLeft -= elements
+    if (this.elementsLeft < 0) this.fail(`at most ${ELEMENTS_MAX} elements in a frame`)
+  }
+
   #checkedCount(count: number, elementBytesMin: number): number {
     if (count < 0) return -1
     if (count * Math.max(1, elementBytesMin) > this.remaining) {
       this.fail(`${count} elements of ${elementBytesMin} bytes or more`)
     }
+    this.spend(count)
     return count
   }
 }

@@ -5,7 +5,6 @@
 // of ours, hence an assertion. Trailing bytes are the caller's business (Kafka ignores them in requests).
 // Kafka: org.apache.kafka.message.MessageDataGenerator, KIP-482.
 
-import { assert } from '../lib/assert.ts'
 import { Reader, Writer } from '../lib/bytes.ts'
 import { compile } from './codec_compiled.ts'
 import { interpret } from './codec_interpreted.ts'
@@ -22,7 +21,7 @@ export interface VersionCodec {
 const KEPT_BYTES_MAX = 1 << 20
 let codecs = new WeakMap<Message, VersionCodec[]>()
 let interpreted = false
-let writer = new Writer(4096)
+let idle: Writer | null = null
 
 /** Chooses closures (true) or compiled functions (false, the default) for codecs made from now on. */
 export function useInterpreter(on: boolean): void {
@@ -126,13 +125,12 @@ export function decodeResponse<Q extends Fields, P extends Fields>(
 
 /** Runs `write` on a writer that is reused between calls and returns a copy of what it wrote. */
 export function collect(write: (out: Writer) => void): Uint8Array {
-  const mine = writer
-  // Taken while in use, so that a collect inside a collect gets its own; an assertion loses it.
-  writer = new Writer(0)
+  // Taken while in use, so that a collect inside a collect gets another; a failed assertion loses it.
+  const mine = idle ?? new Writer(4096)
+  idle = null
   mine.reset()
   write(mine)
   const bytes = mine.copy()
-  assert(bytes.length === mine.offset, 'collect: copied all')
-  writer = mine.bytes.length > KEPT_BYTES_MAX ? new Writer(4096) : mine
+  if (mine.bytes.length <= KEPT_BYTES_MAX) idle = mine
   return bytes
 }

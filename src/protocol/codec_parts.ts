@@ -55,6 +55,7 @@ export function readUnknownTag(
   tag: number,
   size: number,
 ): UnknownTag[] {
+  reader.spend(1)
   const found = { tag, bytes: reader.raw(size) }
   if (unknown === undefined) return [found]
   unknown.push(found)

@@ -110,6 +110,18 @@ describe('protocol: malformed', () => {
     expect(outcome(empty, 0, bytes)).toBeInstanceOf(MalformedFrame)
   })
 
+  test('a frame of millions of tiny elements is refused before they fill the heap', () => {
+    const frame = new Uint8Array(4_000_000).fill(1)
+    frame.set([0x81, 0xda, 0x5b]) // 1,502,464 topics of two bytes each: an empty name, no tags
+    const refused = outcome(Metadata.request, 9, frame) as MalformedFrame
+    expect(refused.expected).toBe('at most 1000000 elements in a frame')
+    const tags = new Uint8Array(4_000_000).fill(0)
+    tags.set([0x80, 0x89, 0x7a]) // 2,000,000 unknown tags without bytes
+    for (let at = 3; at < tags.length; at += 2) tags[at] = 9
+    const empty = data('empty', { valid: '0', flexible: '0+' }, {})
+    expect(outcome(empty, 0, tags)).toBeInstanceOf(MalformedFrame)
+  })
+
   test('int64 beyond what a number holds is malformed, and data where any value is legal', () => {
     const body = encode(Fetch.request, 18, {
       topics: [{ partitions: [{ highWatermark: -(2n ** 63n), fetchOffset: 2 ** 53 - 1 }] }],
