@@ -67,7 +67,6 @@ void Partition::fail_all(ProduceOps* ops, ErrorCode error, PartitionHost& host) 
 
 // Nothing of it was appended: the refusal says why.
 void Partition::refuse(ProduceOp* op, PartitionHost& host) {
-  count(host, counter::kProduceRejected);
   switch (op->refusal.error) {
     case ErrorCode::kCorruptMessage:
       count(host, counter::kInvalidCrc);
@@ -169,8 +168,6 @@ void Partition::stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets) {
     op->log_append_time = staged.max_timestamp;
   }
   if (batch.has_producer_id() && !batch.is_control()) producers_.stage(producer_batch(batch));
-  messages_in_ += batch.records_count();
-  bytes_in_ += staged.size;
 }
 
 void Partition::append(ProduceOp* op, PartitionHost& host) {
@@ -246,17 +243,25 @@ void Partition::on_written(Status status, PartitionHost& host) {
   ProduceOps written;
   while (ProduceOp* op = writing_ops_.pop_front()) written.push_back(op);
   int64_t bytes = 0;
-  for (const AppendBatch& batch : writing_batches_) bytes += batch.size;
+  int64_t records = 0;
+  for (const AppendBatch& batch : writing_batches_) {
+    bytes += batch.size;
+    records += batch.last_offset - batch.base_offset + 1;
+  }
   writing_batches_.clear();
   is_writing_ = false;
   if (!status.ok()) {
     go_offline(status, host);
     fail_all(&written, ErrorCode::kKafkaStorageError, host);
+    if (is_retired_) (void)put_away(host);
     return;
   }
   const int64_t end = log_->log_end_offset();
   producers_.commit(end);
   count(host, counter::kProduceBytes, static_cast<double>(bytes));
+  count(host, counter::kProduceRecords, static_cast<double>(records));
+  messages_in_ += records;
+  bytes_in_ += bytes;
   if (unflushed_from_ms_ < 0) unflushed_from_ms_ = host.now_us() / 1000;
   if (end - log_->recovery_point() >= options_.config.flush_messages) {
     const Status flushed = log_->flush(host.io(), end);
@@ -272,6 +277,7 @@ void Partition::on_written(Status status, PartitionHost& host) {
   settle(&written, host);
   complete_waiting(host);
   changed(host, true);
+  if (is_retired_) (void)put_away(host);
   if (!staged_ops_.empty() || !staged_batches_.empty()) host.touch(this);
 }
 

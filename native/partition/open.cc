@@ -56,6 +56,7 @@ Status Partition::recover(Io& io, const Log::Recovery& recovery) {
   const int64_t end = log_->log_end_offset();
   OTTLA_TRY(epochs_.truncate_from_end(io, end));
   OTTLA_TRY(epochs_.truncate_from_start(io, log_->log_start_offset()));
+  OTTLA_TRY(epochs_.flush(io));
   OTTLA_TRY(load_producers(io, recovery));
   log_->on_roll(&Partition::on_roll, this);
   next_offset_ = end;
@@ -189,13 +190,14 @@ void Partition::count_segments(Io& io) {
 
 void Partition::assign_epoch(Io& io, int32_t leader_epoch, int64_t start_offset) {
   // The checkpoint can be rebuilt from the batches; what counts here is the list in memory.
-  (void)epochs_.assign(io, leader_epoch, start_offset);
+  if (leader_epoch >= 0) (void)epochs_.assign(io, leader_epoch, start_offset);
 }
 
 Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
-  if (is_writing_) return Status::fail(Code::kBusy, "partition: a write is under way");
   if (is_retired_) return Status::good();
   is_retired_ = true;
+  is_deleted_ = is_deleted;
+  is_clean_ = is_clean;
   set_leadership(Role::kNone, leader_epoch());
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
@@ -207,9 +209,14 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
     row_.end();
     options_.row = nullptr;  // the slot may be given to another now
   }
-  if (is_deleted) return log_->remove(host.io());
-  if (is_clean && !is_offline()) OTTLA_TRY(save_producers(host.io(), log_end_offset()));
-  return log_->close(host.io(), is_clean && !is_offline());
+  return is_writing_ ? Status::good() : put_away(host);  // else when the write has ended
+}
+
+Status Partition::put_away(PartitionHost& host) {
+  if (is_deleted_) return log_->remove(host.io());
+  const bool is_clean = is_clean_ && !is_offline();
+  if (is_clean) OTTLA_TRY(save_producers(host.io(), log_end_offset()));
+  return log_->close(host.io(), is_clean);
 }
 
 }  // namespace ottla

@@ -246,6 +246,7 @@ ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) 
   result->last_stable_offset = last_stable_offset();
   result->log_start_offset = log_->log_start_offset();
   const int64_t end = log_->log_end_offset();
+  result->log_end_offset = end;
 
   if (query.last_fetched_epoch >= 0) {
     int64_t end_offset = -1;

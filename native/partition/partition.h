@@ -118,6 +118,7 @@ struct FetchResult {
   int64_t high_watermark = -1;
   int64_t last_stable_offset = -1;
   int64_t log_start_offset = -1;
+  int64_t log_end_offset = -1;   // when it was read
   int32_t diverging_epoch = -1;  // with diverging_end_offset; -1: does not diverge
   int64_t diverging_end_offset = -1;
   bool is_behind = false;  // its offset lies in an older segment than its bound
@@ -227,6 +228,7 @@ class Partition {
   Status recover(Io& io, const Log::Recovery& recovery);
   Status load_producers(Io& io, const Log::Recovery& recovery);
   Status save_producers(Io& io, int64_t end_offset);
+  Status put_away(PartitionHost& host);
   Status write_metadata(Io& io);
   void count_segments(Io& io);
   static void replay_epoch(void* self, const RecordBatch& batch);
@@ -313,6 +315,8 @@ class Partition {
   int64_t bytes_in_ = 0;
   int64_t messages_in_ = 0;
   bool is_retired_ = false;
+  bool is_deleted_ = false;  // how it is to be put away
+  bool is_clean_ = false;
 };
 
 }  // namespace ottla

@@ -3,6 +3,7 @@
 // raises a fact; the path of a known one is a lookup.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <unordered_map>
 
@@ -18,6 +19,7 @@ class VerdictTable {
   // false: everything is allowed.
   explicit VerdictTable(bool asks) : asks_(asks) {}
 
+  bool asks() const { return asks_; }
   VerdictKind find(int32_t principal, int32_t topic_handle, int32_t operation) const {
     if (!asks_) return VerdictKind::kAllowed;
     const auto found = cells_.find(key(principal, topic_handle));

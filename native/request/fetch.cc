@@ -1,0 +1,510 @@
+// Fetches: see fetch.h.
+#include "fetch.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "../gen/layout.h"
+#include "leaders.h"
+#include "verdicts.h"
+
+namespace ottla {
+
+using gen::ErrorCode;
+
+namespace {
+
+constexpr int16_t kTopicIdSince = 13;
+constexpr int16_t kReplicaStateSince = 15;
+// Consumers from this version on may read from followers (KIP-392).
+constexpr int16_t kAnyReplicaSince = 11;
+// Clients below it do not know KAFKA_STORAGE_ERROR.
+constexpr int16_t kStorageErrorSince = 6;
+constexpr int64_t kPostAgainUs = 200;
+
+void count(PartitionHost& host, size_t column, double amount = 1) {
+  CounterRow(host.counters(), kCounterColumns).add(column, amount);
+}
+
+size_t bucket_of(uint64_t conn) { return static_cast<size_t>((conn ^ (conn >> 32)) % 256); }
+
+}  // namespace
+
+// --- pool
+
+Fetches::Pending* Fetches::take() {
+  if (idle_.empty()) {
+    all_.push_back(std::make_unique<Pending>());
+    idle_.push_back(all_.back().get());
+  }
+  Pending* pending = idle_.back();
+  idle_.pop_back();
+  pending->fetches = this;
+  pending->stage = Stage::kReading;
+  pending->session_kind = SessionKind::kNone;
+  pending->session_error = ErrorCode::kNone;
+  pending->session = nullptr;
+  pending->counting = 0;
+  pending->is_gone = false;
+  pending->timer = 0;
+  pending->targets.clear();
+  pending->reads.clear();
+  pending->waits.clear();
+  return pending;
+}
+
+void Fetches::recycle(Context& context, Pending* pending) {
+  stop_waiting(context, pending);
+  if (pending->stage == Stage::kParked) parked_ -= 1;
+  if (pending->session != nullptr) sessions_.release(std::exchange(pending->session, nullptr));
+  pending->reads.clear();  // lets go of segments
+  if (pending->link.linked()) pending->link.unlink();
+  idle_.push_back(pending);
+}
+
+// --- start
+
+void Fetches::start(Context& context, const RequestFrame& frame) {
+  count(context, counter::kRequestsFetch);
+  Pending* pending = take();
+  pending->frame = frame;
+  pending->body.assign(frame.body, frame.body + frame.body_bytes);
+  context.release_frame(frame.ref);
+  ByteReader in(Bytes{pending->body.data(), pending->body.size()});
+  if (!pending->parsed.read(in, frame.api_version)) {
+    recycle(context, pending);
+    return context.close_connection(frame.ref, DisconnectReason::kMalformed);
+  }
+  const gen::FetchRequest& parsed = pending->parsed;
+  const bool has_state = frame.api_version >= kReplicaStateSince;
+  pending->replica_id = has_state ? parsed.replica_state.replica_id : parsed.replica_id;
+  pending->replica_epoch = has_state ? parsed.replica_state.replica_epoch : -1;
+  pending->deadline_us =
+      context.now_us() + std::max<int64_t>(parsed.max_wait_ms, 0) * int64_t{1000};
+  by_connection_[bucket_of(frame.ref.conn)].push_back(pending);
+  if (!open_session(context, pending)) return answer(context, pending);
+  begin(context, pending);
+}
+
+// The partitions of this request, or false with the session's error.
+bool Fetches::open_session(Context& context, Pending* pending) {
+  const gen::FetchRequest& parsed = pending->parsed;
+  const int32_t id = parsed.session_id;
+  const int32_t epoch = parsed.session_epoch;
+  if (FetchSessions::is_full(epoch)) {
+    sessions_.remove(id);
+    take_targets(pending);
+    if (epoch == FetchSessions::kInitialEpoch) pending->session_kind = SessionKind::kFull;
+    return true;
+  }
+  FetchSession* session = sessions_.find(id, epoch, pending->frame.api_version >= kTopicIdSince,
+                                         &pending->session_error);
+  if (session == nullptr) {
+    pending->session_kind = SessionKind::kError;
+    return false;
+  }
+  take_targets(pending);
+  for (const FetchTarget& target : pending->targets) session->put(target);
+  gen::FetchRequest::ForgottenTopicsData forgotten;
+  int32_t partition = 0;
+  for (auto topics = parsed.forgotten_topics_data; topics.next(&forgotten);) {
+    for (auto partitions = forgotten.partitions; partitions.next(&partition);) {
+      session->forget({forgotten.topic, forgotten.topic_id, partition});
+    }
+  }
+  if (session->empty()) {
+    sessions_.remove(id);
+    sessions_.release(session);
+    return true;
+  }
+  sessions_.touch(session, context.now_us() / 1000);
+  session->targets(&pending->targets);
+  pending->session_kind = SessionKind::kIncremental;
+  pending->session = session;
+  pending->session_epoch = session->epoch;
+  return true;
+}
+
+// Those named in the request. One named twice keeps its first place and its last word.
+void Fetches::take_targets(Pending* pending) {
+  gen::FetchRequest::Topic topic;
+  gen::FetchRequest::Partition asked;
+  std::vector<FetchTarget>& targets = pending->targets;
+  for (auto topics = pending->parsed.topics; topics.next(&topic);) {
+    for (auto partitions = topic.partitions; partitions.next(&asked);) {
+      FetchTarget target;
+      target.topic = topic.topic;
+      target.topic_id = topic.topic_id;
+      target.partition = asked.partition;
+      target.bytes_max = asked.partition_max_bytes;
+      target.offset = asked.fetch_offset;
+      target.current_leader_epoch = asked.current_leader_epoch;
+      target.last_fetched_epoch = asked.last_fetched_epoch;
+      target.log_start_offset = asked.log_start_offset;
+      targets.push_back(target);
+    }
+  }
+  constexpr size_t kFew = 16;
+  if (targets.size() <= kFew) {
+    for (size_t i = 1; i < targets.size(); i += 1) {
+      const auto same = [&](const FetchTarget& t) { return key_of(t) == key_of(targets[i]); };
+      const auto end = targets.begin() + static_cast<ptrdiff_t>(i);
+      const auto first = std::find_if(targets.begin(), end, same);
+      if (first == end) continue;
+      *first = targets[i];
+      targets.erase(end);
+      i -= 1;
+    }
+    return;
+  }
+  std::unordered_map<FetchKey, size_t, FetchKeyHash> places;
+  size_t kept = 0;
+  for (size_t i = 0; i < targets.size(); i += 1) {
+    const auto [place, is_new] = places.emplace(key_of(targets[i]), kept);
+    targets[place->second] = targets[i];
+    kept += is_new ? 1 : 0;
+  }
+  targets.resize(kept);
+}
+
+const TopicRoute* Fetches::topic_of(Context& context, const Pending& pending,
+                                    const FetchTarget& target) const {
+  return pending.frame.api_version >= kTopicIdSince ? context.topics().by_id(target.topic_id)
+                                                    : context.topics().by_name(target.topic);
+}
+
+bool Fetches::asks_verdicts(Context& context, Pending* pending) {
+  if (!context.verdicts().asks()) return false;
+  bool asks = false;
+  const int32_t principal = pending->frame.principal;
+  for (const FetchTarget& target : pending->targets) {
+    const TopicRoute* topic = topic_of(context, *pending, target);
+    if (topic == nullptr) continue;
+    VerdictTable& verdicts = context.verdicts();
+    if (verdicts.find(principal, topic->handle, topic_operation::kRead) != VerdictKind::kAsk) {
+      continue;
+    }
+    asks = true;
+    if (!verdicts.ask(principal, topic->handle, topic_operation::kRead)) continue;
+    Fact needed;
+    needed.kind = fact::kVerdictNeeded;
+    needed.a = principal;
+    needed.b = topic->handle;
+    needed.c = topic_operation::kRead;
+    context.fact(needed);
+  }
+  return asks;
+}
+
+void Fetches::begin(Context& context, Pending* pending) {
+  if (asks_verdicts(context, pending)) {
+    if (pending->stage != Stage::kParked) parked_ += 1;
+    pending->stage = Stage::kParked;
+    return;
+  }
+  if (pending->stage == Stage::kParked) parked_ -= 1;
+  pending->stage = Stage::kReading;
+  read_all(context, pending, true);
+  if (pending->counting > 0) {
+    pending->stage = Stage::kCounting;
+    return;
+  }
+  proceed(context, pending);
+}
+
+// Everything was read and every progress report has come back.
+void Fetches::proceed(Context& context, Pending* pending) {
+  if (pending->is_gone || is_ready(*pending)) return answer(context, pending);
+  wait(context, pending);
+}
+
+void Fetches::release(Context& context) {
+  if (parked_ == 0) return;
+  for (PendingList& bucket : by_connection_) {
+    bucket.for_each([&](Pending* pending) {
+      if (pending->stage == Stage::kParked) begin(context, pending);
+    });
+  }
+}
+
+void Fetches::disconnected(Context& context, uint64_t conn) {
+  by_connection_[bucket_of(conn)].for_each([&](Pending* pending) {
+    if (pending->frame.ref.conn != conn || pending->is_gone) return;
+    pending->is_gone = true;
+    if (pending->stage == Stage::kParked || pending->stage == Stage::kWaiting) {
+      answer(context, pending);
+    }
+  });
+}
+
+void Fetches::close(Context& context) {
+  for (PendingList& bucket : by_connection_) {
+    bucket.for_each([&](Pending* pending) {
+      if (pending->stage == Stage::kWaiting) read_all(context, pending, false);
+      if (pending->stage != Stage::kCounting) answer(context, pending);
+    });
+  }
+}
+
+// --- reading
+
+int64_t Fetches::bytes_max(const Pending& pending) const {
+  return std::min(pending.parsed.max_bytes, options_.fetch_bytes_max);
+}
+
+void Fetches::read_all(Context& context, Pending* pending, bool is_arrival) {
+  int64_t bytes_left = std::max<int64_t>(bytes_max(*pending), 0);
+  bool at_least_one = true;
+  pending->reads.resize(pending->targets.size());
+  for (size_t i = 0; i < pending->targets.size(); i += 1) {
+    read(context, pending, i, bytes_left, at_least_one, is_arrival);
+    const int64_t bytes = pending->reads[i].bytes;
+    if (bytes > 0) at_least_one = false;
+    bytes_left = std::max<int64_t>(bytes_left - bytes, 0);
+  }
+}
+
+void Fetches::fail(Read* read, ErrorCode error, bool is_unknown) {
+  read->result = FetchResult();
+  read->result.error = error;
+  read->bytes = 0;
+  read->is_unknown = is_unknown;
+}
+
+FetchQuery Fetches::query_of(const Pending& pending, const FetchTarget& target) const {
+  FetchQuery query;
+  query.offset = target.offset;
+  query.current_leader_epoch = target.current_leader_epoch;
+  query.last_fetched_epoch = target.last_fetched_epoch;
+  query.read_committed = pending.parsed.isolation_level == 1;
+  query.replica_id = std::max(pending.replica_id, -1);
+  query.replica_epoch = pending.replica_epoch;
+  query.needs_leader = query.replica_id >= 0 || pending.frame.api_version < kAnyReplicaSince;
+  return query;
+}
+
+void Fetches::read(Context& context, Pending* pending, size_t target_index, int64_t bytes_left,
+                   bool at_least_one, bool is_arrival) {
+  const FetchTarget& target = pending->targets[target_index];
+  Read& read = pending->reads[target_index];
+  read.result = FetchResult();
+  read.bytes = 0;
+  read.slot = read.topic_handle = -1;
+  read.is_unknown = false;
+  const TopicRoute* topic = topic_of(context, *pending, target);
+  if (topic == nullptr) {
+    return fail(&read,
+                pending->frame.api_version >= kTopicIdSince ? ErrorCode::kUnknownTopicId
+                                                            : ErrorCode::kUnknownTopicOrPartition,
+                true);
+  }
+  read.topic_handle = topic->handle;
+  if (context.verdicts().find(pending->frame.principal, topic->handle, topic_operation::kRead) !=
+      VerdictKind::kAllowed) {
+    return fail(&read, ErrorCode::kTopicAuthorizationFailed, true);
+  }
+  if (target.partition < 0 || static_cast<size_t>(target.partition) >= topic->partitions.size()) {
+    return fail(&read, ErrorCode::kUnknownTopicOrPartition, true);
+  }
+  read.slot = topic->partitions[static_cast<size_t>(target.partition)].slot;
+  Partition* partition = read.slot < 0 ? nullptr : context.partition(read.slot);
+  if (partition == nullptr) return fail(&read, ErrorCode::kNotLeaderOrFollower, false);
+
+  FetchQuery query = query_of(*pending, target);
+  query.bytes_max = std::max<int64_t>(std::min<int64_t>(target.bytes_max, bytes_left), 0);
+  query.at_least_one = at_least_one;
+  partition->fetch(context.io(), query, &read.result);
+  read.bytes = read.result.slice.bytes();
+  if (read.result.error == ErrorCode::kKafkaStorageError &&
+      pending->frame.api_version < kStorageErrorSince) {
+    read.result.error = ErrorCode::kNotLeaderOrFollower;
+  } else if (read.result.error == ErrorCode::kUnknownLeaderEpoch) {
+    Fact fenced;
+    fenced.kind = fact::kFenced;
+    fenced.slot = read.slot;
+    fenced.epoch = target.current_leader_epoch;
+    context.fact(fenced);
+  }
+  if (query.replica_id >= 0 && is_arrival) {
+    tell_progress(context, pending, target_index, partition, query);
+  }
+}
+
+// --- a follower's progress
+
+void Fetches::tell_progress(Context& context, Pending* pending, size_t target, Partition* partition,
+                            const FetchQuery& query) {
+  Read& read = pending->reads[target];
+  const bool is_sound = read.result.error == ErrorCode::kNone;
+  // Whether it may fetch at all comes before whether its offset is in range.
+  if (!is_sound && read.result.error != ErrorCode::kOffsetOutOfRange) return;
+  const bool counts = is_sound && read.result.diverging_epoch < 0;
+  if (partition->owner() == context.reactor()) {
+    const ErrorCode error = partition->follower_fetched(query, counts, context);
+    if (error != ErrorCode::kNone) fail(&read, error, false);
+    return;
+  }
+  if (idle_progress_.empty()) {
+    all_progress_.push_back(std::make_unique<Progress>());
+    idle_progress_.push_back(all_progress_.back().get());
+  }
+  Progress* progress = idle_progress_.back();
+  idle_progress_.pop_back();
+  progress->run = &Fetches::progress_at_owner;
+  progress->slot = partition->slot();
+  progress->home = context.reactor();
+  progress->query = query;
+  progress->counts = counts;
+  progress->error = ErrorCode::kNone;
+  progress->pending = pending;
+  progress->target = target;
+  pending->counting += 1;
+  send(progress, partition->owner(), context);
+}
+
+void Fetches::send(Progress* progress, int reactor, PartitionHost& host) {
+  if (host.post(reactor, progress)) return;
+  count(host, counter::kMailboxFull);
+  host.start_timer(host.now_us() + kPostAgainUs, &Fetches::post_again, progress);
+}
+
+void Fetches::post_again(void* work, PartitionHost& host) {
+  Progress* progress = static_cast<Progress*>(work);
+  const bool goes_home = progress->run == &Fetches::progress_at_home;
+  send(progress, goes_home ? progress->home : context_of(host).owner(progress->slot), host);
+}
+
+void Fetches::progress_at_owner(PartitionWork* work, PartitionHost& host) {
+  Progress* progress = static_cast<Progress*>(work);
+  Partition* partition = context_of(host).partition(progress->slot);
+  progress->error = partition != nullptr && partition->owner() == host.reactor()
+                        ? partition->follower_fetched(progress->query, progress->counts, host)
+                        : ErrorCode::kNotLeaderOrFollower;
+  progress->run = &Fetches::progress_at_home;
+  send(progress, progress->home, host);
+}
+
+void Fetches::progress_at_home(PartitionWork* work, PartitionHost& host) {
+  Progress* progress = static_cast<Progress*>(work);
+  Pending* pending = progress->pending;
+  Fetches* self = pending->fetches;
+  if (progress->error != ErrorCode::kNone) {
+    fail(&pending->reads[progress->target], progress->error, false);
+  }
+  self->idle_progress_.push_back(progress);
+  pending->counting -= 1;
+  if (pending->counting > 0) return;
+  pending->stage = Stage::kReading;
+  self->proceed(context_of(host), pending);
+}
+
+// --- waiting
+
+bool Fetches::is_ready(const Pending& pending) const {
+  if (pending.parsed.max_wait_ms <= 0) return true;
+  int64_t bytes = 0;
+  bool has_known = false;
+  for (const Read& read : pending.reads) {
+    if (read.is_unknown) continue;
+    has_known = true;
+    if (read.result.error != ErrorCode::kNone || read.result.diverging_epoch >= 0 ||
+        read.result.is_behind) {
+      return true;
+    }
+    bytes += read.bytes;
+  }
+  return !has_known || bytes >= std::min<int64_t>(pending.parsed.min_bytes, bytes_max(pending));
+}
+
+void Fetches::wait(Context& context, Pending* pending) {
+  pending->stage = Stage::kWaiting;
+  count(context, counter::kFetchWaiting);
+  pending->timer = context.start_timer(pending->deadline_us, &Fetches::timed_out, pending);
+  pending->waits.resize(pending->targets.size());
+  bool must_look = false;
+  for (size_t i = 0; i < pending->targets.size(); i += 1) {
+    Read& read = pending->reads[i];
+    read.result.slice = ReadSlice();  // waiting holds no segment
+    Partition* partition = read.slot < 0 ? nullptr : context.partition(read.slot);
+    if (partition == nullptr) continue;
+    context.purgatory().add(&pending->waits[i], pending, read.slot);
+    partition->want_wake(context.reactor());
+    if (!has_moved(context, *pending, i)) continue;
+    pending->waits[i].is_woken = true;
+    must_look = true;
+  }
+  if (must_look) look_again(context, pending);
+}
+
+// Between the read and the wish to be woken another reactor may have moved what the read saw.
+bool Fetches::has_moved(Context& context, const Pending& pending, size_t target) const {
+  const Read& read = pending.reads[target];
+  const Partition* partition = context.partition(read.slot);
+  if (partition->owner() == context.reactor()) return false;
+  if (pending.replica_id >= 0) {
+    return partition->log_end_offset() != read.result.log_end_offset;
+  }
+  return partition->high_watermark() != read.result.high_watermark ||
+         partition->last_stable_offset() != read.result.last_stable_offset;
+}
+
+void Fetches::stop_waiting(Context& context, Pending* pending) {
+  for (FetchWait& wait : pending->waits) context.purgatory().remove(&wait);
+  pending->waits.clear();
+  if (pending->woken_link.linked()) pending->woken_link.unlink();
+  if (pending->timer != 0) context.cancel_timer(std::exchange(pending->timer, 0));
+  if (pending->stage == Stage::kWaiting) {
+    count(context, counter::kFetchWaiting, -1);
+    pending->stage = Stage::kReading;
+  }
+}
+
+// Re-reads what was woken, each as if it were alone: enough of them together and all are read once
+// more.
+void Fetches::look_again(Context& context, Pending* pending) {
+  for (size_t i = 0; i < pending->waits.size(); i += 1) {
+    FetchWait& wait = pending->waits[i];
+    if (!wait.is_woken) continue;
+    wait.is_woken = false;
+    Partition* partition = wait.slot < 0 ? nullptr : context.partition(wait.slot);
+    if (partition != nullptr) partition->want_wake(context.reactor());
+    read(context, pending, i, bytes_max(*pending), true, false);
+    pending->reads[i].result.slice = ReadSlice();
+  }
+  if (!is_ready(*pending)) return;
+  read_all(context, pending, false);
+  answer(context, pending);
+}
+
+bool Fetches::end_turn(Context& context) {
+  bool had_work = false;
+  while (FetchWaiter* waiter = context.purgatory().pop_woken()) {
+    had_work = true;
+    look_again(context, static_cast<Pending*>(waiter));
+  }
+  return had_work;
+}
+
+void Fetches::timed_out(void* object, PartitionHost& host) {
+  Pending* pending = static_cast<Pending*>(object);
+  Context& context = context_of(host);
+  pending->timer = 0;
+  pending->fetches->read_all(context, pending, false);
+  pending->fetches->answer(context, pending);
+}
+
+void Fetches::answer(Context& context, Pending* pending) {
+  stop_waiting(context, pending);
+  const RequestRef ref = pending->frame.ref;
+  if (pending->is_gone) {
+    recycle(context, pending);
+    return context.no_response(ref);
+  }
+  Response response = context.take_response();
+  write_response(context, pending, &response);
+  recycle(context, pending);
+  context.respond(ref, std::move(response));
+}
+
+}  // namespace ottla

@@ -1,0 +1,400 @@
+// Produces: see produce.h. The order of the checks is docs/SEAM.md's table, which is Kafka's.
+//
+// Non-obvious: `unfinished` starts at one, so that partitions that end while the request is still
+// being read cannot answer it. A timeout of parked batches is the request's; that of batches
+// waiting for replicas is the partition's.
+#include "produce.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "../gen/layout.h"
+#include "leaders.h"
+#include "verdicts.h"
+
+namespace ottla {
+
+using gen::ErrorCode;
+
+namespace {
+
+constexpr int16_t kTopicIdSince = 13;
+constexpr int16_t kLeaderSince = 10;
+constexpr int16_t kZstdSince = 7;
+constexpr int64_t kPostAgainUs = 200;
+
+void count(PartitionHost& host, size_t column, double amount = 1) {
+  CounterRow(host.counters(), kCounterColumns).add(column, amount);
+}
+
+}  // namespace
+
+// --- pools
+
+Produces::Request* Produces::take_request() {
+  if (idle_requests_.empty()) {
+    all_requests_.push_back(std::make_unique<Request>());
+    idle_requests_.push_back(all_requests_.back().get());
+  }
+  Request* request = idle_requests_.back();
+  idle_requests_.pop_back();
+  request->produces = this;
+  request->first = request->last = nullptr;
+  request->unfinished = 1;
+  request->parked = 0;
+  request->timer = 0;
+  in_flight_ += 1;
+  return request;
+}
+
+Produces::Entry* Produces::take_entry(Request* request) {
+  if (idle_entries_.empty()) {
+    all_entries_.push_back(std::make_unique<Entry>());
+    idle_entries_.push_back(all_entries_.back().get());
+  }
+  Entry* entry = idle_entries_.back();
+  idle_entries_.pop_back();
+  entry->produces = this;
+  entry->request = request;
+  entry->following = nullptr;
+  entry->home = options_.reactor;
+  entry->slot = -1;
+  entry->topic_handle = -1;
+  ProduceOp& op = entry->op;
+  op.records = nullptr;
+  op.records_bytes = 0;
+  op.refusal.error = ErrorCode::kNone;
+  op.refusal.has_log_start = false;
+  op.refusal.message = nullptr;
+  op.refusal.records.clear();
+  op.base_offset = op.last_offset = op.log_append_time = op.log_start_offset = -1;
+  op.done = &Produces::op_done;
+  op.context = entry;
+  if (request->last != nullptr) {
+    request->last->following = entry;
+  } else {
+    request->first = entry;
+  }
+  request->last = entry;
+  return entry;
+}
+
+void Produces::recycle(Request* request) {
+  for (Entry* entry = request->first; entry != nullptr;) {
+    Entry* following = entry->following;
+    idle_entries_.push_back(entry);
+    entry = following;
+  }
+  in_flight_ -= 1;
+  idle_requests_.push_back(request);
+}
+
+// --- start
+
+void Produces::start(Context& context, const RequestFrame& frame) {
+  count(context, counter::kRequestsProduce);
+  Request* request = take_request();
+  request->frame = frame;
+  ByteReader in(Bytes{frame.body, frame.body_bytes});
+  if (!request->parsed.read(in, frame.api_version)) {
+    context.release_frame(frame.ref);
+    recycle(request);
+    context.close_connection(frame.ref, DisconnectReason::kMalformed);
+    return;
+  }
+  const gen::ProduceRequest& parsed = request->parsed;
+  request->deadline_us = context.now_us() + std::max<int64_t>(parsed.timeout_ms, 0) * int64_t{1000};
+  gen::ProduceRequest::TopicData topic_data;
+  gen::ProduceRequest::PartitionData data;
+  for (auto topics = parsed.topic_data; topics.next(&topic_data);) {
+    const TopicRoute* topic = frame.api_version >= kTopicIdSince
+                                  ? context.topics().by_id(topic_data.topic_id)
+                                  : context.topics().by_name(topic_data.name);
+    for (auto partitions = topic_data.partition_data; partitions.next(&data);) {
+      admit(context, request, topic, data);
+    }
+  }
+  if (--request->unfinished == 0) answer(context, request);
+}
+
+void Produces::admit(Context& context, Request* request, const TopicRoute* topic,
+                     const gen::ProduceRequest::PartitionData& data) {
+  Entry* entry = take_entry(request);
+  request->unfinished += 1;
+  entry->index = data.index;
+  if (topic == nullptr) {
+    return end(context, entry,
+               request->frame.api_version >= kTopicIdSince ? ErrorCode::kUnknownTopicId
+                                                           : ErrorCode::kUnknownTopicOrPartition);
+  }
+  if (data.index < 0 || static_cast<size_t>(data.index) >= topic->partitions.size()) {
+    return end(context, entry, ErrorCode::kUnknownTopicOrPartition);
+  }
+  entry->topic_handle = topic->handle;
+  // The frame is ours to patch: the view is const only because it came through a reader.
+  entry->op.records = const_cast<uint8_t*>(data.records.data());
+  entry->op.records_bytes = static_cast<int32_t>(data.records.size());
+  entry->op.acks = request->parsed.acks;
+  entry->op.deadline_us = request->deadline_us;
+  judge(context, entry);
+}
+
+// Asks for the verdict, then checks what does not depend on the partition's state.
+void Produces::judge(Context& context, Entry* entry) {
+  Request* request = entry->request;
+  const int32_t principal = request->frame.principal;
+  const int32_t operation = topic_operation::kWrite;
+  switch (context.verdicts().find(principal, entry->topic_handle, operation)) {
+    case VerdictKind::kAsk:
+      if (context.verdicts().ask(principal, entry->topic_handle, operation)) {
+        Fact needed;
+        needed.kind = fact::kVerdictNeeded;
+        needed.a = principal;
+        needed.b = entry->topic_handle;
+        needed.c = operation;
+        context.fact(needed);
+      }
+      return park(context, entry);
+    case VerdictKind::kDenied:
+      return end(context, entry, ErrorCode::kTopicAuthorizationFailed);
+    case VerdictKind::kAllowed:
+      break;
+  }
+  ErrorCode error = ErrorCode::kNone;
+  const int32_t size = only_batch(entry->op.records, entry->op.records_bytes,
+                                  request->frame.api_version >= kZstdSince, &error);
+  const int16_t acks = request->parsed.acks;
+  if (error == ErrorCode::kNone && request->parsed.transactional_id.data() != nullptr) {
+    error = ErrorCode::kInvalidTxnState;
+  }
+  if (error == ErrorCode::kNone && acks != 0 && acks != 1 && acks != -1) {
+    error = ErrorCode::kInvalidRequiredAcks;
+  }
+  if (error != ErrorCode::kNone) return end(context, entry, error);
+  entry->op.records_bytes = size;
+  if (!parked_.empty() && is_behind_parked(entry)) return park(context, entry);
+  launch(context, entry);
+}
+
+// --- parked
+
+// One producer's batches for one partition keep their order.
+bool Produces::is_behind_parked(const Entry* entry) const {
+  const auto producer_of = [](const Entry& e) {
+    if (e.op.records == nullptr || e.op.records_bytes < kBatchHeaderBytes) return kNoProducerId;
+    return RecordBatch(e.op.records, static_cast<size_t>(e.op.records_bytes)).producer_id();
+  };
+  const int64_t producer_id = producer_of(*entry);
+  if (producer_id < 0) return false;
+  auto& parked = const_cast<Produces*>(this)->parked_;
+  for (Entry* older = parked.front(); older != nullptr && older != entry;
+       older = parked.next(older)) {
+    if (older->topic_handle == entry->topic_handle && older->index == entry->index &&
+        producer_of(*older) == producer_id) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void Produces::park(Context& context, Entry* entry) {
+  parked_.push_back(entry);
+  Request* request = entry->request;
+  request->parked += 1;
+  if (request->timer == 0) {
+    request->timer = context.start_timer(request->deadline_us, &Produces::parked_too_long, request);
+  }
+}
+
+void Produces::settle_timer(Context& context, Request* request) {
+  if (request->parked > 0 || request->timer == 0) return;
+  context.cancel_timer(std::exchange(request->timer, 0));
+}
+
+void Produces::release(Context& context) {
+  if (parked_.empty()) return;
+  // Each is judged anew, oldest first; what parks again is older than all that follow.
+  IntrusiveList<Entry, &Entry::parked_link> released;
+  while (Entry* entry = parked_.pop_front()) released.push_back(entry);
+  while (Entry* entry = released.pop_front()) {
+    entry->request->parked -= 1;
+    judge(context, entry);
+  }
+}
+
+void Produces::parked_too_long(void* object, PartitionHost& host) {
+  Request* request = static_cast<Request*>(object);
+  Produces* self = request->produces;
+  Context& context = context_of(host);
+  request->timer = 0;
+  request->unfinished += 1;
+  for (Entry* entry = request->first; entry != nullptr; entry = entry->following) {
+    if (entry->parked_link.linked()) self->end(context, entry, ErrorCode::kRequestTimedOut);
+  }
+  if (--request->unfinished == 0) self->answer(context, request);
+  self->release(context);
+}
+
+void Produces::disconnected(Context& context, uint64_t conn) {
+  bool has_ended = false;
+  for (Entry* entry = parked_.front(); entry != nullptr;) {
+    Entry* following = parked_.next(entry);
+    if (entry->request->frame.ref.conn == conn) {
+      end(context, entry, ErrorCode::kNetworkException);
+      has_ended = true;
+    }
+    entry = following;
+  }
+  if (has_ended) release(context);
+}
+
+void Produces::close(Context& context) {
+  while (Entry* entry = parked_.front()) end(context, entry, ErrorCode::kNotLeaderOrFollower);
+}
+
+// --- on its way
+
+void Produces::launch(Context& context, Entry* entry) {
+  settle_timer(context, entry->request);
+  const TopicRoute* topic = context.topics().by_handle(entry->topic_handle);
+  if (topic == nullptr || static_cast<size_t>(entry->index) >= topic->partitions.size()) {
+    return end(context, entry, ErrorCode::kUnknownTopicOrPartition);
+  }
+  entry->slot = topic->partitions[static_cast<size_t>(entry->index)].slot;
+  Partition* partition = entry->slot < 0 ? nullptr : context.partition(entry->slot);
+  if (partition == nullptr) return end(context, entry, ErrorCode::kNotLeaderOrFollower);
+  if (partition->owner() == context.reactor()) return partition->produce(&entry->op, context);
+  entry->run = &Produces::run_at_owner;
+  send(entry, partition->owner(), context);
+}
+
+void Produces::send(Entry* entry, int reactor, PartitionHost& host) {
+  if (host.post(reactor, entry)) return;
+  count(host, counter::kMailboxFull);
+  host.start_timer(host.now_us() + kPostAgainUs, &Produces::post_again, entry);
+}
+
+void Produces::post_again(void* object, PartitionHost& host) {
+  Entry* entry = static_cast<Entry*>(object);
+  const bool goes_home = entry->run == &Produces::run_at_home;
+  send(entry, goes_home ? entry->home : context_of(host).owner(entry->slot), host);
+}
+
+void Produces::run_at_owner(PartitionWork* work, PartitionHost& host) {
+  Entry* entry = static_cast<Entry*>(work);
+  Partition* partition = context_of(host).partition(entry->slot);
+  if (partition != nullptr && partition->owner() == host.reactor()) {
+    return partition->produce(&entry->op, host);
+  }
+  entry->op.refusal.error = ErrorCode::kNotLeaderOrFollower;
+  op_done(&entry->op, host);
+}
+
+void Produces::op_done(ProduceOp* op, PartitionHost& host) {
+  Entry* entry = static_cast<Entry*>(op->context);
+  if (host.reactor() == entry->home) return entry->produces->finished(context_of(host), entry);
+  entry->run = &Produces::run_at_home;
+  send(entry, entry->home, host);
+}
+
+void Produces::run_at_home(PartitionWork* work, PartitionHost& host) {
+  Entry* entry = static_cast<Entry*>(work);
+  entry->produces->finished(context_of(host), entry);
+}
+
+void Produces::end(Context& context, Entry* entry, ErrorCode error) {
+  if (entry->parked_link.linked()) {
+    parked_.remove(entry);
+    entry->request->parked -= 1;
+  }
+  settle_timer(context, entry->request);
+  entry->op.refusal.error = error;
+  finished(context, entry);
+}
+
+void Produces::finished(Context& context, Entry* entry) {
+  Request* request = entry->request;
+  if (entry->op.refusal.error != ErrorCode::kNone) count(context, counter::kProduceRejected);
+  if (--request->unfinished == 0) answer(context, request);
+}
+
+// --- answer
+
+void Produces::answer(Context& context, Request* request) {
+  const RequestRef ref = request->frame.ref;
+  if (request->parsed.acks == 0) {
+    bool has_failed = false;
+    for (Entry* entry = request->first; entry != nullptr; entry = entry->following) {
+      has_failed = has_failed || entry->op.refusal.error != ErrorCode::kNone;
+    }
+    recycle(request);
+    context.release_frame(ref);
+    if (has_failed) return context.close_connection(ref, DisconnectReason::kProduceFailed);
+    return context.no_response(ref);
+  }
+  Response response = context.take_response();
+  write_response(context, request, &response);
+  recycle(request);
+  context.release_frame(ref);
+  context.respond(ref, std::move(response));
+}
+
+void Produces::write_response(Context& context, Request* request, Response* response) {
+  const int16_t version = request->frame.api_version;
+  begin_response(response, request->frame.correlation_id,
+                 gen::ProduceResponse::is_flexible(version));
+  gen::VectorSink sink(response->memory());
+  endpoints_.clear();
+  gen::ProduceResponse head;
+  head.responses.count = request->parsed.topic_data.count;
+  head.write_to_responses(sink, version);
+  const Entry* entry = request->first;
+  gen::ProduceRequest::TopicData topic_data;
+  for (auto topics = request->parsed.topic_data; topics.next(&topic_data);) {
+    gen::ProduceResponse::Response topic;
+    topic.name = topic_data.name;
+    topic.topic_id = topic_data.topic_id;
+    topic.partition_responses.count = topic_data.partition_data.count;
+    topic.write_to_partition_responses(sink, version);
+    for (int32_t i = 0; i < topic_data.partition_data.count; i += 1) {
+      write_partition(context, request, *entry, response);
+      entry = entry->following;
+    }
+    topic.write_rest(sink, version);
+  }
+  head.write_rest(sink, version, endpoints_);
+  response->finish();
+}
+
+void Produces::write_partition(Context& context, Request* request, const Entry& entry,
+                               Response* response) {
+  const int16_t version = request->frame.api_version;
+  const ProduceOp& op = entry.op;
+  gen::VectorSink sink(response->memory());
+  gen::ProduceResponse::PartitionResponse partition;
+  partition.index = entry.index;
+  partition.error_code = static_cast<int16_t>(op.refusal.error);
+  partition.base_offset = op.base_offset;
+  partition.log_append_time_ms = op.log_append_time;
+  partition.log_start_offset = op.log_start_offset;
+  partition.record_errors.count = static_cast<int32_t>(op.refusal.records.size());
+  if (op.refusal.message != nullptr) partition.error_message = op.refusal.message;
+  if (version >= kLeaderSince && op.refusal.error == ErrorCode::kNotLeaderOrFollower) {
+    const TopicRoute* topic = context.topics().by_handle(entry.topic_handle);
+    const LeaderIdAndEpoch leader = current_leader(context, topic, entry.index);
+    partition.current_leader = {leader.id, leader.epoch};
+    add_endpoint(context, request->frame.listener, leader.id, &endpoints_);
+  }
+  partition.write_to_record_errors(sink, version);
+  if (version >= 8) {
+    for (const RecordError& refused : op.refusal.records) {
+      gen::ProduceResponse::RecordError error;
+      error.batch_index = refused.index;
+      error.batch_index_error_message = refused.why;
+      error.write(sink, version);
+    }
+  }
+  partition.write_rest(sink, version);
+}
+
+}  // namespace ottla
