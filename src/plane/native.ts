@@ -1,0 +1,417 @@
+// NativePlane: the data plane in C++ (native/addon.cc) behind the DataPlane contract. Loads the addon, drains its
+// rings, reads its tables. Every verb is one call; no object crosses but options.
+//
+// Invariant (docs/SEAM.md): a ring's `tail` and `slabTail` move only after the sink has seen the fact, and `idle`
+// is set before `head` is looked at for the last time, so neither a body nor a wake-up is ever lost.
+// The doorbell does not keep the process alive; a plane that is closing does.
+
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
+import {
+  counterColumns,
+  partitionColumn,
+  partitionColumns,
+  partitionRowsPerChunk,
+} from './layout.ts'
+import { type Addon, FactRing } from './native_ring.ts'
+import {
+  type BrokerEndpoint,
+  type ConnId,
+  type CreatePartition,
+  type DataPlane,
+  type FactSink,
+  type LeadPartition,
+  type ListenOptions,
+  type PartitionConfig,
+  type PartitionRow,
+  PlaneError,
+  type PlaneOptions,
+  type Slot,
+  type Ticket,
+  type TopicRoute,
+} from './plane.ts'
+
+const ADDON = join('build', 'Release', 'ottla.node')
+const LEVELS_UP_MAX = 5
+const READS_MAX = 10_000
+
+/** Options of a NativePlane; with `simulation` it runs in a seeded world and in virtual time. */
+export interface NativeOptions extends PlaneOptions {
+  readonly simulation?: { readonly seed: number }
+}
+
+const UNUSED_ROW: PartitionRow = {
+  logStartOffset: 0,
+  logEndOffset: 0,
+  highWatermark: 0,
+  lastStableOffset: 0,
+  leaderEpoch: 0,
+  bytes: 0,
+  segments: 0,
+  recoveryPoint: 0,
+  isLeader: false,
+  isOffline: false,
+}
+
+let loaded: Addon | undefined
+
+/** The addon, from the package's root, whether this file runs from src/ or from dist/. */
+export function loadAddon(): Addon {
+  if (loaded) return loaded
+  let directory = dirname(fileURLToPath(import.meta.url))
+  for (let level = 0; level < LEVELS_UP_MAX; level++) {
+    const path = join(directory, ADDON)
+    if (existsSync(path)) {
+      loaded = createRequire(import.meta.url)(path) as Addon
+      return loaded
+    }
+    directory = dirname(directory)
+  }
+  throw new PlaneError(
+    'ADDON_MISSING',
+    'the native addon is not built; type: node native/build.mjs',
+  )
+}
+
+/** What `node.ts` and `startBroker` are given to make planes with. */
+export function createNativePlane(options: NativeOptions): NativePlane {
+  return new NativePlane(options)
+}
+
+/** Locks `<directory>/.lock` as Apache Kafka does; null when anybody, this process included, has it. */
+export function lockDirectory(directory: string): { release(): void } | null {
+  const addon = loadAddon()
+  const descriptor = addon.lockDirectory(directory)
+  if (descriptor >= 0) return { release: () => addon.unlockDirectory(descriptor) }
+  const code = getSystemErrorName(descriptor)
+  if (code === 'EAGAIN') return null
+  throw new PlaneError(code, `cannot lock ${directory}: ${code}`)
+}
+
+/** The data plane in C++. */
+export class NativePlane implements DataPlane {
+  onDoorbell: () => void = () => {}
+
+  readonly #addon: Addon
+  readonly #plane: number
+  readonly #isSimulated: boolean
+  #rings: FactRing[] = []
+  #counters = new Float64Array(0)
+  readonly #chunks: (Float64Array | undefined)[] = []
+  #isOpen = true
+  #closing: Promise<void> | undefined
+  #closed: () => void = () => {}
+
+  constructor(options: NativeOptions) {
+    this.#addon = loadAddon()
+    const plane = this.#addon.open(options, () => this.#ring())
+    if (plane < 0) throw failed(plane, 'the data plane does not start')
+    this.#plane = plane
+    this.#isSimulated = options.simulation !== undefined
+    this.#attach()
+  }
+
+  #attach(): void {
+    this.#rings = this.#addon.rings(this.#plane).map((memory) => new FactRing(memory))
+    this.#counters = new Float64Array(this.#addon.counters(this.#plane))
+    this.#chunks.length = 0
+  }
+
+  // --- process
+
+  drain(sink: FactSink): number {
+    if (!this.#isOpen) return 0
+    let count = 0
+    for (let reactor = 0; reactor < this.#rings.length; reactor++) {
+      const takeBody = (id: number) => this.#addon.takeBody(this.#plane, reactor, id)
+      count += this.#rings[reactor]!.drain(sink, takeBody)
+    }
+    let isMore = false
+    for (const ring of this.#rings) isMore = ring.rest() || isMore
+    if (isMore) setImmediate(() => this.#ring())
+    return count
+  }
+
+  #ring(): void {
+    if (!this.#isOpen) return
+    const isClosed = this.#closing !== undefined && this.#addon.isClosed(this.#plane)
+    this.onDoorbell()
+    if (isClosed && this.#isOpen) this.#finish()
+  }
+
+  close({
+    graceMs = 0,
+    isClean = true,
+  }: {
+    graceMs?: number
+    isClean?: boolean
+  } = {}): Promise<void> {
+    if (this.#closing) return this.#closing
+    this.#closing = new Promise((resolve) => {
+      this.#closed = resolve
+    })
+    this.#addon.close(this.#plane, graceMs, isClean)
+    if (this.#isSimulated) {
+      this.#addon.simStep(this.#plane, graceMs * 1000 + 1)
+      this.#ring()
+    }
+    return this.#closing
+  }
+
+  #finish(): void {
+    this.#isOpen = false
+    this.#addon.join(this.#plane)
+    this.#rings = []
+    this.#chunks.length = 0
+    this.#closed()
+  }
+
+  // --- network
+
+  listen(options: ListenOptions): number {
+    const { listener, host, port, data } = options
+    const bound = this.#addon.listen(this.#plane, listener, host, port, data)
+    if (bound < 0) throw failed(bound, `cannot listen on ${host || '*'}:${port}`)
+    return bound
+  }
+
+  unlisten(listener: number): void {
+    if (this.#isOpen) this.#addon.unlisten(this.#plane, listener)
+  }
+
+  dial(host: string, port: number): ConnId {
+    return this.#addon.dial(this.#plane, host, port)
+  }
+
+  send(conn: ConnId, frame: Uint8Array): void {
+    if (this.#isOpen) this.#addon.send(this.#plane, conn, frame)
+  }
+
+  reply(conn: ConnId, requestId: number, frame: Uint8Array | null): void {
+    if (this.#isOpen) this.#addon.reply(this.#plane, conn, requestId, frame)
+  }
+
+  hangup(conn: ConnId): void {
+    if (this.#isOpen) this.#addon.hangup(this.#plane, conn)
+  }
+
+  mute(conn: ConnId, ms: number): void {
+    if (this.#isOpen) this.#addon.mute(this.#plane, conn, Math.ceil(ms))
+  }
+
+  identify(conn: ConnId, principal: number): void {
+    if (this.#isOpen) this.#addon.identify(this.#plane, conn, principal)
+  }
+
+  // --- partitions
+
+  create(options: CreatePartition, ticket: Ticket): void {
+    const code = this.#addon.create(this.#plane, options, ticket)
+    if (code !== '') throw new PlaneError(code, `cannot create at slot ${options.slot}: ${code}`)
+  }
+
+  lead({ slot, leaderEpoch, partitionEpoch, replicas, isr }: LeadPartition): void {
+    if (!this.#isOpen) return
+    const all = Int32Array.from(replicas)
+    this.#addon.lead(this.#plane, slot, leaderEpoch, partitionEpoch, all, Int32Array.from(isr))
+  }
+
+  follow(slot: Slot, leaderEpoch: number, leaderId: number): void {
+    if (this.#isOpen) this.#addon.follow(this.#plane, slot, leaderEpoch, leaderId)
+  }
+
+  isr(slot: Slot, leaderEpoch: number, partitionEpoch: number, isr: readonly number[]): void {
+    if (!this.#isOpen) return
+    this.#addon.isr(this.#plane, slot, leaderEpoch, partitionEpoch, Int32Array.from(isr))
+  }
+
+  configure(slot: Slot, config: PartitionConfig): void {
+    if (this.#isOpen) this.#addon.configure(this.#plane, slot, config)
+  }
+
+  trim(slot: Slot, logStartOffset: number, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.trim(this.#plane, slot, logStartOffset, ticket)
+  }
+
+  truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.truncate(this.#plane, slot, leaderEpoch, offset, ticket)
+  }
+
+  retire(slot: Slot, mode: number, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.retire(this.#plane, slot, mode, ticket)
+  }
+
+  // --- log
+
+  append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.append(this.#plane, slot, leaderEpoch, batches, ticket)
+  }
+
+  flush(slot: Slot, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.flush(this.#plane, slot, ticket)
+  }
+
+  setHighWatermark(slot: Slot, leaderEpoch: number, highWatermark: number): void {
+    if (this.#isOpen) this.#addon.setHighWatermark(this.#plane, slot, leaderEpoch, highWatermark)
+  }
+
+  read(slot: Slot, offset: number, bytesMax: number, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.read(this.#plane, slot, offset, bytesMax, ticket)
+  }
+
+  lookup(slot: Slot, kind: number, argument: number, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.lookup(this.#plane, slot, kind, argument, ticket)
+  }
+
+  producers(slot: Slot, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.producers(this.#plane, slot, ticket)
+  }
+
+  // --- policy
+
+  route({ handle, name, topicId, partitions }: TopicRoute): void {
+    if (!this.#isOpen) return
+    const numbers = new Int32Array(partitions.length * 3)
+    let at = 0
+    for (const { slot, leaderId, leaderEpoch } of partitions) {
+      numbers[at++] = slot
+      numbers[at++] = leaderId
+      numbers[at++] = leaderEpoch
+    }
+    this.#addon.route(this.#plane, handle, name, topicId, numbers)
+  }
+
+  forget(topicHandle: number): void {
+    if (this.#isOpen) this.#addon.forget(this.#plane, topicHandle)
+  }
+
+  brokers(listener: number, endpoints: readonly BrokerEndpoint[]): void {
+    if (this.#isOpen) this.#addon.brokers(this.#plane, listener, endpoints)
+  }
+
+  verdict(principal: number, topicHandle: number, operation: number, isAllowed: boolean): void {
+    if (!this.#isOpen) return
+    this.#addon.verdict(this.#plane, principal, topicHandle, operation, isAllowed)
+  }
+
+  // --- tables
+
+  partition(slot: Slot): PartitionRow {
+    const rows = this.#rows(Math.floor(slot / partitionRowsPerChunk))
+    if (!rows) return UNUSED_ROW
+    const base = (slot % partitionRowsPerChunk) * partitionColumns
+    for (let attempt = 0; attempt < READS_MAX; attempt++) {
+      const sequence = rows[base]!
+      if (sequence % 2 !== 0) continue
+      const row = readRow(rows, base)
+      if (rows[base] === sequence) return row
+    }
+    throw new PlaneError('ROW_BUSY', `the row of slot ${slot} never stands still`)
+  }
+
+  #rows(chunk: number): Float64Array | undefined {
+    if (!this.#chunks[chunk] && this.#isOpen && chunk >= 0) {
+      const buffer = this.#addon.partitionRows(this.#plane, chunk)
+      if (buffer) this.#chunks[chunk] = new Float64Array(buffer)
+    }
+    return this.#chunks[chunk]
+  }
+
+  counter(column: number): number {
+    let sum = 0
+    for (let at = column; at < this.#counters.length; at += counterColumns)
+      sum += this.#counters[at]!
+    return sum
+  }
+
+  // --- simulation only
+
+  /** The world outside a simulated plane: time, clients, faults, death. */
+  get world(): NativeWorld {
+    return new NativeWorld(this.#addon, this.#plane, () => this.#attach())
+  }
+}
+
+/** Drives the world of a plane opened with `simulation`. */
+export class NativeWorld {
+  readonly #addon: Addon
+  readonly #plane: number
+  readonly #restarted: () => void
+
+  constructor(addon: Addon, plane: number, restarted: () => void) {
+    this.#addon = addon
+    this.#plane = plane
+    this.#restarted = restarted
+  }
+
+  /** Runs everything due within so many microseconds of virtual time. */
+  step(microseconds: number): void {
+    this.#addon.simStep(this.#plane, microseconds)
+  }
+
+  nowUs(): number {
+    return this.#addon.simNow(this.#plane)
+  }
+
+  connect(port: number): number {
+    return this.#addon.simConnect(this.#plane, port)
+  }
+
+  /** How many bytes were taken; -1 when the connection is gone. */
+  send(client: number, bytes: Uint8Array): number {
+    return this.#addon.simSend(this.#plane, client, bytes)
+  }
+
+  /** What has arrived, perhaps nothing; null when the connection is over. */
+  receive(client: number, bytesMax = 65_536): Uint8Array | null {
+    return this.#addon.simReceive(this.#plane, client, bytesMax)
+  }
+
+  closeClient(client: number, how: 'close' | 'end' | 'reset' = 'close'): void {
+    this.#addon.simClose(this.#plane, client, { close: 0, end: 1, reset: 2 }[how])
+  }
+
+  /** The machine (power lost: unsynced bytes go) or the process dies. */
+  crash(isPowerLost: boolean): void {
+    this.#addon.simCrash(this.#plane, isPowerLost)
+  }
+
+  /** A new plane on what the old one left. */
+  restart(): void {
+    this.#addon.simRestart(this.#plane)
+    this.#restarted()
+  }
+
+  /** One fault rule (native/io/sim.h, SimRule); null takes all back. */
+  rule(rule: Readonly<Record<string, number | string>> | null): void {
+    this.#addon.simRule(this.#plane, rule)
+  }
+
+  /** A digest of everything the world was asked: equal for equal runs. */
+  trace(): string {
+    return this.#addon.simTrace(this.#plane)
+  }
+}
+
+function readRow(rows: Float64Array, base: number): PartitionRow {
+  return {
+    logStartOffset: rows[base + partitionColumn.logStartOffset]!,
+    logEndOffset: rows[base + partitionColumn.logEndOffset]!,
+    highWatermark: rows[base + partitionColumn.highWatermark]!,
+    lastStableOffset: rows[base + partitionColumn.lastStableOffset]!,
+    leaderEpoch: rows[base + partitionColumn.leaderEpoch]!,
+    bytes: rows[base + partitionColumn.bytes]!,
+    segments: rows[base + partitionColumn.segments]!,
+    recoveryPoint: rows[base + partitionColumn.recoveryPoint]!,
+    isLeader: rows[base + partitionColumn.isLeader] !== 0,
+    isOffline: rows[base + partitionColumn.isOffline] !== 0,
+  }
+}
+
+function failed(negativeErrno: number, what: string): PlaneError {
+  const code = getSystemErrorName(negativeErrno)
+  return new PlaneError(code, `${what}: ${code}`)
+}
