@@ -29,6 +29,7 @@ import type { TopicRoute } from './plane.ts'
 
 const TOPIC_ID_VERSION = 13
 const LEADER_VERSION = 16
+const DIVERGING_VERSION = 12
 /** Consumers from this version on may read from followers (KIP-392). */
 const ANY_REPLICA_VERSION = 11
 /** Clients below it do not know KAFKA_STORAGE_ERROR. */
@@ -292,7 +293,7 @@ export class ModelFetches {
   }
 
   #partitionData(origin: RequestOrigin, read: Read, endpoints: LeaderEndpoints) {
-    const data = partitionData(read)
+    const data = partitionData(read, origin.apiVersion)
     const asksElsewhere =
       read.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER ||
       read.errorCode === ErrorCode.FENCED_LEADER_EPOCH
@@ -413,7 +414,7 @@ function failed(
   }
 }
 
-function partitionData(read: Read) {
+function partitionData(read: Read, version: number) {
   const data = {
     partitionIndex: read.target.partition,
     errorCode: read.errorCode,
@@ -423,5 +424,7 @@ function partitionData(read: Read) {
     abortedTransactions: read.hasAborted ? [] : null,
     records: read.records,
   }
-  return read.divergingEpoch === null ? data : { ...data, divergingEpoch: read.divergingEpoch }
+  // A session may be asked in an older version than the one that named its last fetched epochs.
+  const isTold = read.divergingEpoch !== null && version >= DIVERGING_VERSION
+  return isTold ? { ...data, divergingEpoch: read.divergingEpoch! } : data
 }

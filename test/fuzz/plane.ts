@@ -1,0 +1,98 @@
+// Differential fuzzer: the same verbs and frames to two planes; every response, answer and row must agree.
+// Usage: node test/fuzz/plane.ts [seed] [steps]. Without a seed it goes on from 1 until it finds something.
+// Two models until the native plane is there: that proves the fuzzer and the model's determinism.
+
+import { isDeepStrictEqual } from 'node:util'
+import { Random } from '../../src/lib/random.ts'
+import type { PlaneHarness } from '../plane/harness.ts'
+import { modelHarness } from '../plane/harness_model.ts'
+import { harnesses } from '../plane/harnesses.ts'
+import { Generator } from './plane_ops.ts'
+import { type Observation, type Op, REPLICAS, World } from './plane_world.ts'
+
+const RECENT = 8
+
+/** Where two planes disagreed. */
+export interface Difference {
+  readonly seed: number
+  readonly step: number
+  readonly recent: readonly Op[]
+  readonly one: Observation
+  readonly other: Observation
+}
+
+/** One run; null: no difference. */
+export async function comparePlanes(
+  pair: readonly [PlaneHarness, PlaneHarness],
+  seed: number,
+  steps: number,
+): Promise<Difference | null> {
+  const random = new Random(seed)
+  const generator = new Generator(random)
+  const configs = REPLICAS.map(() => generator.config())
+  const [one, other] = (await Promise.all(
+    pair.map(async (harness) => new World(await harness.open(), configs)),
+  )) as [World, World]
+  await one.start()
+  await other.start()
+  const recent: Op[] = []
+  try {
+    for (let step = 0; step < steps; step++) {
+      const rows = REPLICAS.map((_, slot) => one.under.plane.partition(slot))
+      const op = generator.next(rows, one.sessions)
+      recent.push(op)
+      if (recent.length > RECENT) recent.shift()
+      const seen = await one.apply(op)
+      const seenToo = await other.apply(op)
+      const isSound = [...seen.responses, ...seenToo.responses].every(
+        (response) => (response as { isCanonical: boolean }).isCanonical,
+      )
+      if (!isSound || !isDeepStrictEqual(seen, seenToo)) {
+        return { seed, step, recent, one: seen, other: seenToo }
+      }
+    }
+  } finally {
+    await one.close()
+    await other.close()
+  }
+  return null
+}
+
+/** A run's differences in words. */
+export function report(difference: Difference, names: readonly string[]): string {
+  const { seed, step, recent, one, other } = difference
+  const lines = [`seed ${seed}, step ${step}: ${names.join(' and ')} disagree after`]
+  for (const op of recent) lines.push(`  ${print(op)}`)
+  for (const key of ['responses', 'answers', 'closed', 'rows'] as const) {
+    if (isDeepStrictEqual(one[key], other[key])) continue
+    lines.push(`${key} of ${names[0]}: ${print(one[key])}`)
+    lines.push(`${key} of ${names[1]}: ${print(other[key])}`)
+  }
+  lines.push(`replay: node test/fuzz/plane.ts ${seed} ${step + 1}`)
+  return lines.join('\n')
+}
+
+const print = (value: unknown): string =>
+  JSON.stringify(value, (_, field: unknown) => {
+    if (field instanceof Uint8Array) return `hex:${Buffer.from(field).toString('hex')}`
+    return typeof field === 'bigint' ? `${field}n` : field
+  })
+
+async function main(): Promise<void> {
+  const all = await harnesses()
+  const second = all.find((harness) => harness.name !== modelHarness.name) ?? modelHarness
+  const seed = Number(process.argv[2] ?? 0)
+  const steps = Number(process.argv[3] ?? 500)
+  for (let at = seed === 0 ? 1 : seed; ; at++) {
+    const difference = await comparePlanes([modelHarness, second], at, steps)
+    if (difference !== null) {
+      console.error(report(difference, [modelHarness.name, second.name]))
+      process.exitCode = 1
+      return
+    }
+    console.log(`seed ${at}: ${steps} steps, ${modelHarness.name} and ${second.name} agree`)
+    if (seed !== 0) return
+  }
+}
+
+if (import.meta.main) await main()

@@ -1,0 +1,334 @@
+// Operations for the differential fuzzer, drawn from a seed. The generator knows what it has sent (producers'
+// sequences, sessions' epochs) and looks at one plane's rows, so that most of what it sends is almost right:
+// errors hide near the edges, not in noise.
+
+import { gzipSync } from 'node:zlib'
+import type { Random } from '../../src/lib/random.ts'
+import type { PartitionConfig, PartitionRow } from '../../src/plane/plane.ts'
+import { encodeBatch, sealBatch } from '../../src/protocol/record_batch.ts'
+import { CONFIG, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
+import { CONNECTIONS, type FetchBody, type Op, REPLICAS } from './plane_world.ts'
+
+const NO_ID = 'AAAAAAAAAAAAAAAAAAAABA'
+const BASE_MS = 1_600_000_000_000
+
+interface Producer {
+  readonly id: number
+  epoch: number
+  /** By partition. */
+  next: number[]
+}
+
+interface Session {
+  epoch: number
+  readonly usesIds: boolean
+}
+
+/** Draws one operation after another. */
+export class Generator {
+  readonly #random: Random
+  readonly #weights: number[]
+  #producers: Producer[] = [5, 6, 7].map((id) => ({ id, epoch: 0, next: [0, 0, 0] }))
+  #sessions: Session[] = []
+  #leaderEpochs = REPLICAS.map(() => 0)
+  #partitionEpoch = 0
+  #fresh: Session | null = null
+
+  constructor(random: Random) {
+    this.#random = random
+    // Swarm: each run likes some operations more than others, and leaves some out.
+    this.#weights = KINDS.map(() => random.pick([0, 1, 1, 3, 8]))
+    this.#weights[0] = 8
+    this.#weights[1] = Math.max(2, this.#weights[1]!)
+  }
+
+  /** Small segments and odd limits, by partition. */
+  config(): PartitionConfig {
+    return {
+      ...CONFIG,
+      segmentBytesMax: this.#random.pick([300, 2000, 1 << 30]),
+      messageBytesMax: this.#random.pick([250, 1_048_588]),
+      minInsyncReplicas: this.#random.pick([1, 1, 2]),
+      compacted: this.#random.ratio(1, 4),
+      timestampAfterMsMax: this.#random.pick([1000, Number.MAX_SAFE_INTEGER]),
+    }
+  }
+
+  next(rows: readonly PartitionRow[], sessions: number): Op {
+    if (this.#fresh !== null && sessions > this.#sessions.length) this.#sessions.push(this.#fresh)
+    this.#fresh = null
+    const total = this.#weights.reduce((sum, weight) => sum + weight, 0)
+    let ticket = this.#random.nextInt(total)
+    const index = this.#weights.findIndex((weight) => (ticket -= weight) < 0)
+    return this[KINDS[index]!](rows)
+  }
+
+  #slot(): number {
+    return this.#random.nextInt(REPLICAS.length)
+  }
+
+  #near(offset: number): number {
+    return Math.max(0, offset + this.#random.pick([-3, -1, 0, 0, 0, 1]))
+  }
+
+  produce(): Op {
+    const version = this.#random.nextInt(3, 14)
+    const count = this.#random.pick([1, 1, 1, 2])
+    const partitionData = [...Array(count)].map(() => {
+      const index = this.#random.ratio(1, 30) ? 9 : this.#slot()
+      return { index, records: this.#records(index) }
+    })
+    const isUnknown = this.#random.ratio(1, 40)
+    return {
+      kind: 'produce',
+      conn: this.#random.nextInt(CONNECTIONS),
+      version,
+      body: {
+        acks: this.#random.pick([-1, 1, 1, 0, this.#random.ratio(1, 20) ? 2 : 1]),
+        timeoutMs: 3_600_000,
+        topicData: [
+          {
+            name: isUnknown ? 'nowhere' : TOPIC,
+            topicId: isUnknown ? NO_ID : TOPIC_ID,
+            partitionData,
+          },
+        ],
+      },
+    }
+  }
+
+  #records(index: number): Uint8Array | null {
+    if (this.#random.ratio(1, 60)) return null
+    const count = this.#random.nextInt(1, 4)
+    const isGzip = this.#random.ratio(1, 6)
+    const records = [...Array(count)].map(() => ({
+      timestamp: BASE_MS + this.#random.nextInt(100),
+      key: this.#random.ratio(1, 10) ? null : Uint8Array.of(1, 2),
+      value: new Uint8Array(this.#random.pick([0, 5, 60, 150])).fill(120),
+    }))
+    const batch = encodeBatch({
+      records,
+      ...this.#identity(index, count),
+      ...(isGzip
+        ? {
+            compression: 'gzip' as const,
+            compress: (_: string, bytes: Uint8Array) => gzipSync(bytes),
+          }
+        : {}),
+    })
+    return this.#random.ratio(1, 8) ? this.#spoil(batch) : batch
+  }
+
+  #identity(index: number, count: number) {
+    if (index >= REPLICAS.length || this.#random.ratio(1, 2)) return {}
+    const producer = this.#random.pick(this.#producers)
+    if (this.#random.ratio(1, 25)) {
+      producer.epoch++
+      producer.next = [0, 0, 0]
+    }
+    const baseSequence = producer.next[index]!
+    const past = this.#random.pick([0, 0, 0, 0, 1, 2, 4, -2])
+    if (past === 0) producer.next[index]! += count
+    return {
+      producerId: producer.id,
+      producerEpoch: Math.max(0, producer.epoch - (this.#random.ratio(1, 25) ? 1 : 0)),
+      baseSequence: Math.max(0, baseSequence - past),
+    }
+  }
+
+  /** One thing wrong with it; half of them with a right checksum. */
+  #spoil(batch: Uint8Array): Uint8Array {
+    const view = new DataView(batch.buffer, batch.byteOffset, batch.length)
+    const random = this.#random
+    const isSealed = random.ratio(1, 2)
+    random.pick([
+      () => view.setInt32(57, random.nextInt(-1, 6)),
+      () => view.setInt32(23, random.nextInt(-1, 6)),
+      () => view.setInt8(16, random.pick([0, 1, 3, -1])),
+      () => view.setInt16(21, random.pick([8, 16, 32, 5, 6])),
+      () => view.setBigInt64(0, 3n),
+      () => view.setBigInt64(35, BigInt(random.pick([-1, 0, BASE_MS, 2 * BASE_MS]))),
+      () => view.setInt32(8, random.pick([-1, 0, 13, 48, 49, batch.length - 13, batch.length])),
+      () => view.setUint8(61 + random.nextInt(batch.length - 61), random.nextInt(256)),
+    ])()
+    if (isSealed) sealBatch(batch, 0, batch.length)
+    return random.ratio(1, 6) ? batch.slice(0, random.nextInt(batch.length)) : batch
+  }
+
+  fetch(rows: readonly PartitionRow[]): Op {
+    const version = this.#random.nextInt(4, 19)
+    const wantsSession = version >= 7 && this.#random.ratio(1, 2)
+    const waits = this.#random.ratio(1, 12)
+    const body: FetchBody = {
+      maxWaitMs: waits ? 3_600_000 : 0,
+      minBytes: this.#random.pick([0, 1, 100]),
+      maxBytes: this.#random.pick([0, 150, 600, 1 << 20]),
+      isolationLevel: this.#random.nextInt(2),
+      topics: this.#topics(rows, version),
+    }
+    const conn = this.#random.nextInt(CONNECTIONS)
+    if (!wantsSession) return { kind: 'fetch', conn, version, body, session: -1 }
+    return this.#inSession(conn, version, body)
+  }
+
+  #topics(rows: readonly PartitionRow[], version: number): NonNullable<FetchBody['topics']> {
+    const slots = this.#random.shuffle([0, 1, 2]).slice(0, this.#random.nextInt(0, 4))
+    if (slots.length === 0) return []
+    const isUnknown = this.#random.ratio(1, 40)
+    const partitions = slots.map((slot) => ({
+      partition: this.#random.ratio(1, 40) ? 8 : slot,
+      fetchOffset: this.#random.ratio(1, 2)
+        ? this.#random.nextInt(rows[slot]!.logEndOffset + 1)
+        : this.#near(rows[slot]!.logEndOffset),
+      currentLeaderEpoch: this.#random.ratio(1, 2)
+        ? -1
+        : this.#leaderEpochs[slot]! + this.#random.pick([0, 0, 0, 1, -1]),
+      partitionMaxBytes: this.#random.pick([0, 200, 1 << 20]),
+      ...(version >= 12 && this.#random.ratio(1, 6)
+        ? { lastFetchedEpoch: Math.max(0, this.#near(rows[slot]!.leaderEpoch)) }
+        : {}),
+    }))
+    return [
+      {
+        topic: isUnknown ? 'nowhere' : TOPIC,
+        topicId: isUnknown ? NO_ID : TOPIC_ID,
+        partitions,
+      },
+    ]
+  }
+
+  #inSession(conn: number, version: number, body: FetchBody): Op {
+    const usesIds = version >= 13
+    const known = this.#sessions.length
+    if (known === 0 || this.#random.ratio(1, 4)) {
+      // Answered at once, so that the two planes number sessions alike.
+      this.#fresh = { epoch: 1, usesIds }
+      const first = { ...body, maxWaitMs: 0, sessionEpoch: 0 }
+      return { kind: 'fetch', conn, version, body: first, session: -1 }
+    }
+    const index = this.#random.nextInt(known)
+    const session = this.#sessions[index]!
+    const isWrong = this.#random.ratio(1, 12)
+    const sessionEpoch = isWrong ? session.epoch + 1 : session.epoch
+    if (!isWrong && session.usesIds === usesIds) session.epoch++
+    const forgotten = this.#random.ratio(1, 4) ? [this.#slot()] : []
+    const forgottenTopicsData = forgotten.map((slot) => ({
+      topic: TOPIC,
+      topicId: TOPIC_ID,
+      partitions: [slot],
+    }))
+    const next = { ...body, maxWaitMs: 0, sessionEpoch, forgottenTopicsData }
+    return { kind: 'fetch', conn, version, body: next, session: index }
+  }
+
+  follower(rows: readonly PartitionRow[]): Op {
+    const version = this.#random.nextInt(12, 19)
+    const slot = this.#random.pick([1, 1, 2])
+    const replicaId = this.#random.pick([2, 2, 3, 3, 4])
+    const fetchOffset = this.#near(rows[slot]!.logEndOffset)
+    const who = version < 15 ? { replicaId } : { replicaState: { replicaId, replicaEpoch: 1 } }
+    const partition = {
+      partition: slot,
+      fetchOffset,
+      currentLeaderEpoch: this.#random.pick([-1, this.#leaderEpochs[slot]!]),
+      partitionMaxBytes: 1 << 20,
+    }
+    const topics = [{ topic: TOPIC, topicId: TOPIC_ID, partitions: [partition] }]
+    const body = { maxWaitMs: 0, minBytes: 1, ...who, topics }
+    return { kind: 'fetch', conn: this.#random.nextInt(CONNECTIONS), version, body, session: -1 }
+  }
+
+  lead(): Op {
+    const slot = this.#slot()
+    const isStale = this.#random.ratio(1, 8)
+    const leaderEpoch = isStale ? this.#leaderEpochs[slot]! - 1 : ++this.#leaderEpochs[slot]!
+    const replicas = REPLICAS[slot]!
+    const lead = { slot, leaderEpoch, partitionEpoch: ++this.#partitionEpoch, replicas }
+    return verb('lead', [{ ...lead, isr: replicas }])
+  }
+
+  follow(): Op {
+    const slot = this.#slot()
+    return verb('follow', [slot, ++this.#leaderEpochs[slot]!, this.#random.pick([-1, 2, 3])])
+  }
+
+  isr(): Op {
+    const slot = this.#random.pick([1, 1, 2])
+    const others = REPLICAS[slot]!.slice(1).filter(() => this.#random.ratio(2, 3))
+    const epoch = this.#leaderEpochs[slot]! - (this.#random.ratio(1, 10) ? 1 : 0)
+    return verb('isr', [slot, epoch, ++this.#partitionEpoch, [1, ...others]])
+  }
+
+  trim(rows: readonly PartitionRow[]): Op {
+    const slot = this.#slot()
+    return asked('trim', [slot, this.#random.nextInt(rows[slot]!.highWatermark + 2)])
+  }
+
+  truncate(rows: readonly PartitionRow[]): Op {
+    const slot = this.#slot()
+    // Where an epoch could end: the watermark is always between batches.
+    return asked('truncate', [slot, this.#leaderEpochs[slot]!, rows[slot]!.highWatermark])
+  }
+
+  configure(): Op {
+    return verb('configure', [this.#slot(), this.config()])
+  }
+
+  lookup(rows: readonly PartitionRow[]): Op {
+    const slot = this.#slot()
+    return this.#random.pick([
+      () => asked('lookup', [slot, 0, BASE_MS + this.#random.nextInt(110)]),
+      () => asked('lookup', [slot, 1, 0]),
+      () => asked('lookup', [slot, 2, this.#near(this.#leaderEpochs[slot]!)]),
+      () => asked('read', [slot, this.#near(rows[slot]!.logEndOffset - 2), 300]),
+      () => asked('flush', [slot]),
+    ])()
+  }
+
+  append(): Op {
+    const slot = this.#slot()
+    const batch = encodeBatch({ records: [{ value: Uint8Array.of(1) }], timestamp: BASE_MS })
+    const epoch = this.#leaderEpochs[slot]! + this.#random.pick([0, 0, 0, -1, 1])
+    return asked('append', [slot, epoch, batch])
+  }
+
+  restart(): Op {
+    if (this.#random.ratio(3, 4)) return this.lookup([...REPLICAS].map(() => EMPTY_ROW))
+    this.#sessions = []
+    const newest = Math.max(...this.#leaderEpochs) + 1
+    this.#leaderEpochs = this.#leaderEpochs.map(() => newest)
+    // What a restart remembers of older batches of a producer is a plane's own affair.
+    for (const producer of this.#producers) {
+      producer.epoch++
+      producer.next = [0, 0, 0]
+    }
+    return { kind: 'restart', isClean: this.#random.ratio(1, 2) }
+  }
+}
+
+const KINDS = [
+  'produce',
+  'fetch',
+  'follower',
+  'lead',
+  'follow',
+  'isr',
+  'trim',
+  'truncate',
+  'configure',
+  'lookup',
+  'append',
+  'restart',
+] as const
+
+const EMPTY_ROW = { logEndOffset: 2, highWatermark: 0 } as PartitionRow
+
+const verb = (name: string, args: readonly unknown[]): Op => ({
+  kind: 'verb',
+  name,
+  args,
+  isAsked: false,
+})
+
+const asked = (name: string, args: readonly unknown[]): Op =>
+  ({ ...verb(name, args), isAsked: true }) as Op

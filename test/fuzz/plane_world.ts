@@ -1,0 +1,231 @@
+// One plane as the differential fuzzer drives it: operations go in, everything observable comes out in a form
+// that two planes can be compared by. Free are session ids (numbered by first sight) and texts (only whether
+// there is one); every response must also be the canonical encoding of what it says, byte for byte.
+
+import { Reader } from '../../src/lib/bytes.ts'
+import type { PartitionConfig, PartitionRow } from '../../src/plane/plane.ts'
+import { decodeFrom, encode } from '../../src/protocol/codec.ts'
+import type { EncodableOf } from '../../src/protocol/dsl.ts'
+import {
+  encodeRequestFrame,
+  ResponseHeader,
+  responseHeaderVersion,
+} from '../../src/protocol/headers.ts'
+import { Fetch, Produce } from '../../src/protocol/messages/produce_fetch.ts'
+import { CONFIG, HANDLE, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
+import type { PlaneUnderTest, TestConnection } from '../plane/harness.ts'
+
+export const CONNECTIONS = 4
+/** By slot, which is the partition index: who replicates it. */
+export const REPLICAS: readonly (readonly number[])[] = [[1], [1, 2, 3], [1, 2]]
+const RESTART_CONFIG = CONFIG
+
+export type ProduceBody = EncodableOf<(typeof Produce)['request']>
+export type FetchBody = EncodableOf<(typeof Fetch)['request']>
+
+/** One step of a run: data, so that it prints. */
+export type Op =
+  | { kind: 'produce'; conn: number; version: number; body: ProduceBody }
+  | { kind: 'fetch'; conn: number; version: number; body: FetchBody; session: number }
+  | { kind: 'verb'; name: string; args: readonly unknown[]; isAsked: boolean }
+  | { kind: 'restart'; isClean: boolean }
+
+interface Sent {
+  readonly api: typeof Produce | typeof Fetch
+  readonly version: number
+  readonly correlationId: number
+}
+
+/** What one step showed. */
+export interface Observation {
+  readonly responses: readonly unknown[]
+  readonly answers: readonly unknown[]
+  readonly closed: readonly number[]
+  readonly rows: readonly PartitionRow[]
+}
+
+/** A plane with partitions, connections, and what is known of its sessions. */
+export class World {
+  under: PlaneUnderTest
+  readonly #configs: PartitionConfig[]
+  #conns: TestConnection[] = []
+  #sent: Sent[][] = []
+  #sessions: number[] = []
+  #tickets: number[] = []
+  #nextTicket = 1
+  #nextCorrelation = 1
+  #port = 0
+  #epoch = 0
+
+  constructor(under: PlaneUnderTest, configs: readonly PartitionConfig[]) {
+    this.under = under
+    this.#configs = [...configs]
+  }
+
+  get sessions(): number {
+    return this.#sessions.length
+  }
+
+  /** Opens every partition, leads all, connects. */
+  async start(rows: readonly PartitionRow[] = [], isClean = false): Promise<void> {
+    const { plane } = this.under
+    this.#port = plane.listen({ listener: 1, host: '127.0.0.1', port: 0, data: true })
+    REPLICAS.forEach((_, slot) => {
+      plane.create(
+        {
+          slot,
+          incarnation: 1,
+          directory: this.under.directory,
+          topic: TOPIC,
+          topicId: TOPIC_ID,
+          partition: slot,
+          config: this.#configs[slot] ?? RESTART_CONFIG,
+          isCleanShutdown: isClean,
+          recoveryPoint: isClean ? (rows[slot]?.recoveryPoint ?? 0) : 0,
+          logStartOffset: rows[slot]?.logStartOffset ?? 0,
+          highWatermark: rows[slot]?.highWatermark ?? 0,
+          isWatched: false,
+          isRaft: false,
+        },
+        this.#ticket(),
+      )
+    })
+    await this.#answered()
+    const leaderEpoch = this.#epoch
+    REPLICAS.forEach((replicas, slot) => {
+      plane.lead({ slot, leaderEpoch, partitionEpoch: 0, replicas, isr: replicas })
+    })
+    plane.route({
+      handle: HANDLE,
+      name: TOPIC,
+      topicId: TOPIC_ID,
+      partitions: REPLICAS.map((_, slot) => ({ slot, leaderId: 1, leaderEpoch })),
+    })
+    plane.brokers(1, [{ id: 2, host: 'two', port: 9092, rack: null }])
+    for (let conn = 0; conn < CONNECTIONS; conn++) await this.#connect(conn)
+    await this.under.quiet()
+  }
+
+  async #connect(conn: number): Promise<void> {
+    this.#conns[conn] = await this.under.connect(this.#port)
+    this.#sent[conn] = []
+  }
+
+  #ticket(): number {
+    const ticket = this.#nextTicket++
+    this.#tickets.push(ticket)
+    return ticket
+  }
+
+  #answered(): Promise<void> {
+    const all = () => this.#tickets.every((t) => this.under.facts.answer(t) !== undefined)
+    return this.under.until(all, 'answers to verbs')
+  }
+
+  /** Does one step and waits until nothing more comes of it. */
+  async apply(op: Op): Promise<Observation> {
+    const answers: unknown[] = []
+    if (op.kind === 'produce') this.#send(op.conn, Produce, op.version, op.body)
+    else if (op.kind === 'fetch') this.#fetch(op)
+    else if (op.kind === 'verb') answers.push(await this.#verb(op))
+    else await this.#restart(op.isClean)
+    await this.under.quiet()
+    return this.#observe(answers)
+  }
+
+  #send(
+    conn: number,
+    api: typeof Produce | typeof Fetch,
+    version: number,
+    body: ProduceBody | FetchBody,
+  ): void {
+    const correlationId = this.#nextCorrelation++
+    this.#sent[conn]!.push({ api, version, correlationId })
+    const header = { correlationId, clientId: 'fuzz' }
+    this.#conns[conn]!.send(encodeRequestFrame(api as never, version, header, body as never))
+  }
+
+  #fetch(op: Extract<Op, { kind: 'fetch' }>): void {
+    // A session that was never made has an id that nobody has.
+    const sessionId = op.session < 0 ? 0 : (this.#sessions[op.session] ?? 0x7ffffff0)
+    this.#send(op.conn, Fetch, op.version, { ...op.body, sessionId })
+  }
+
+  async #verb(op: Extract<Op, { kind: 'verb' }>): Promise<unknown> {
+    const plane = this.under.plane as unknown as Record<string, (...args: unknown[]) => void>
+    if (op.name === 'configure') this.#configs[op.args[0] as number] = op.args[1] as PartitionConfig
+    if (op.name === 'lead') this.#epoch = Math.max(this.#epoch, leaderEpochOf(op.args[0]))
+    if (op.name === 'follow') this.#epoch = Math.max(this.#epoch, op.args[1] as number)
+    if (!op.isAsked) return plane[op.name]!(...op.args)
+    const ticket = this.#ticket()
+    plane[op.name]!(...op.args, ticket)
+    await this.#answered()
+    const { ticket: _, ...answer } = this.under.facts.answer(ticket)!
+    return answer
+  }
+
+  async #restart(isClean: boolean): Promise<void> {
+    await this.under.quiet()
+    const rows = this.#rows()
+    this.under = await this.under.restart({ isClean })
+    this.#sessions = []
+    this.#tickets = []
+    this.#epoch++
+    await this.start(rows, isClean)
+  }
+
+  #rows(): PartitionRow[] {
+    return REPLICAS.map((_, slot) => this.under.plane.partition(slot))
+  }
+
+  async #observe(answers: unknown[]): Promise<Observation> {
+    const responses: unknown[] = []
+    const closed: number[] = []
+    for (let conn = 0; conn < CONNECTIONS; conn++) {
+      for (const frame of this.#conns[conn]!.receive()) responses.push(this.#response(conn, frame))
+      if (!this.#conns[conn]!.isClosed) continue
+      closed.push(conn)
+      await this.#connect(conn)
+    }
+    return { responses, answers, closed, rows: this.#rows() }
+  }
+
+  #response(conn: number, frame: Uint8Array): unknown {
+    let sent = this.#sent[conn]!.shift()!
+    const correlation = new DataView(frame.buffer, frame.byteOffset).getInt32(0)
+    // acks=0 gets no response: skip requests until the one that this answers.
+    while (sent.correlationId !== correlation) sent = this.#sent[conn]!.shift()!
+    const reader = new Reader(frame)
+    const headerVersion = responseHeaderVersion(sent.api as never, sent.version)
+    decodeFrom(ResponseHeader, headerVersion, reader)
+    const body = frame.slice(reader.offset)
+    const value = decodeFrom(sent.api.response as never, sent.version, reader) as never
+    const again = encode(sent.api.response as never, sent.version, value)
+    const isCanonical = Buffer.compare(body, again) === 0
+    return { conn, version: sent.version, isCanonical, ...this.#normal(value) }
+  }
+
+  #normal(value: Record<string, unknown>): object {
+    if (typeof value['sessionId'] === 'number') {
+      const id = value['sessionId']
+      if (id !== 0 && !this.#sessions.includes(id)) this.#sessions.push(id)
+      value['sessionId'] = id === 0 ? 0 : this.#sessions.indexOf(id) + 1
+    }
+    const topics = value['responses'] as Record<string, unknown>[]
+    for (const topic of topics) {
+      for (const partition of (topic['partitionResponses'] ?? []) as Record<string, unknown>[]) {
+        partition['errorMessage'] = null
+        for (const error of partition['recordErrors'] as Record<string, unknown>[]) {
+          error['batchIndexErrorMessage'] = error['batchIndexErrorMessage'] === null ? null : 'text'
+        }
+      }
+    }
+    return value
+  }
+
+  close(): Promise<void> {
+    return this.under.close()
+  }
+}
+
+const leaderEpochOf = (options: unknown): number => (options as { leaderEpoch: number }).leaderEpoch
