@@ -116,6 +116,11 @@ Status open(const std::string& path, OpenMode mode, Handle* file) {
   const int opened =
       restarting([&] { return ::open(path.c_str(), open_flags(mode) | O_CLOEXEC, 0644); });
   if (opened < 0) return failure("open");
+  struct stat found;
+  if (mode == OpenMode::kRead && ::fstat(opened, &found) == 0 && S_ISDIR(found.st_mode)) {
+    ::close(opened);  // for writing the kernel refuses it by itself
+    return Status::fail(Code::kInvalid, "open", EISDIR);
+  }
   *file = opened;
   return Status::good();
 }

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -193,7 +194,12 @@ Status connect_result(Handle socket) {
   Address address;
   address.bytes = sizeof address.storage;
   if (::getpeername(socket, address.any(), &address.bytes) == 0) return Status::good();
-  return errno == ENOTCONN ? Status::fail(Code::kWouldBlock, "connect") : failure("getpeername");
+  if (errno != ENOTCONN) return failure("getpeername");
+  // Under way, or failed and already asked: SO_ERROR tells only once. A failed one is ready for
+  // anything.
+  pollfd state = {socket, POLLOUT, 0};
+  const bool has_failed = ::poll(&state, 1, 0) == 1;
+  return Status::fail(has_failed ? Code::kClosed : Code::kWouldBlock, "connect");
 }
 
 Status receive(Handle socket, void* into, size_t bytes, size_t* got) {

@@ -151,9 +151,11 @@ Status SimDisk::rename(const std::string& from, const std::string& to) {
   OTTLA_TRY(parent_of(to, &change.to_directory, &change.to));
   const std::vector<std::string> source = split(from), target = split(to);
   if (source == target) return Status::good();
-  const bool is_below =
-      target.size() > source.size() && std::equal(source.begin(), source.end(), target.begin());
-  if (is_below) return fail(Code::kInvalid, EINVAL);
+  const auto is_below = [](const std::vector<std::string>& inner, const auto& outer) {
+    return inner.size() > outer.size() && std::equal(outer.begin(), outer.end(), inner.begin());
+  };
+  if (is_below(target, source)) return fail(Code::kInvalid, EINVAL);
+  if (is_below(source, target)) return fail(Code::kExists, ENOTEMPTY);
   SimNodeRef replaced;
   if (find(to, &replaced).ok()) {
     if (replaced->is_directory && !change.node->is_directory) return fail(Code::kInvalid, EISDIR);
