@@ -3,18 +3,14 @@
 
 import { assert } from '../lib/assert.ts'
 import { apis } from './apis.ts'
+import { groupRecords, shareRecords, transactionRecords } from './coordinator_records.ts'
 import type { CoordinatorRecord, Message } from './dsl.ts'
 import { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './embedded.ts'
 import { RequestHeader, ResponseHeader } from './headers.ts'
 import { DefaultPrincipalData } from './messages/security.ts'
 import * as control from './records/control.ts'
 import * as files from './records/files.ts'
-import {
-  groupRecords,
-  metadataRecords,
-  shareRecords,
-  transactionRecords,
-} from './records/frames.ts'
+import * as metadata from './records/metadata.ts'
 import * as remoteLog from './records/remote_log.ts'
 
 /** Every message, ordered by name: module namespaces have no order that every loader keeps. */
@@ -33,7 +29,7 @@ function gather(): Map<string, Message> {
     ConsumerProtocolSubscription,
     ConsumerProtocolAssignment,
     DefaultPrincipalData,
-    ...Object.values(metadataRecords),
+    ...Object.values<Message>(metadata),
     ...coordinators.flatMap(({ key, value }) => [key, value]),
     ...Object.values<Message>(control),
     ...Object.values<Message>(files),

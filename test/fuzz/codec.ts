@@ -10,7 +10,6 @@ import { Random } from '../../src/lib/random.ts'
 import { decode, decodeFrom, encode } from '../../src/protocol/codec.ts'
 import type { Message } from '../../src/protocol/dsl.ts'
 import { batchesOf, encodeBatch, recordsOf } from '../../src/protocol/record_batch.ts'
-import { decodeMetadataRecord } from '../../src/protocol/records/frames.ts'
 import { messages } from '../../src/protocol/registry.ts'
 import { arbitraryValue, TEMPERS } from '../oracle/codec/values.ts'
 
@@ -29,7 +28,6 @@ export function fuzzOnce(random: Random): Outcome {
   const bytes = random.ratio(1, 20)
     ? noise(random)
     : mutate(encode(message, version, value), random)
-  if (random.ratio(1, 50)) guarded(() => decodeMetadataRecord(bytes))
   return guarded(() => decodeAgain(message, version, bytes))
 }
 

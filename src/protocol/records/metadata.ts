@@ -1,5 +1,5 @@
-// Records of `__cluster_metadata`: the replicated truth of the cluster. Framed by metadataRecord in
-// frames.ts. Kafka: metadata/src/main/resources/common/metadata; KIP-631, KIP-858, KIP-866, KIP-966.
+// Records of `__cluster_metadata`: the replicated truth of the cluster. Their frame is in
+// metadata/record.ts. Kafka: metadata/src/main/resources/common/metadata; KIP-631, KIP-858, KIP-866, KIP-966.
 
 import {
   array,

@@ -4,11 +4,29 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { MalformedFrame, Reader } from '../../../src/lib/bytes.ts'
+import { ZERO_UUID } from '../../../src/lib/uuid.ts'
+import {
+  decodeMetadataRecord,
+  encodeMetadataRecord,
+  metadataRecord,
+} from '../../../src/metadata/record.ts'
+import {
+  type ControlRecord,
+  decodeControlRecord,
+  encodeControlBatch,
+} from '../../../src/protocol/control_records.ts'
+import {
+  decodeCoordinatorRecord,
+  encodeCoordinatorRecord,
+  groupRecords,
+  shareRecords,
+} from '../../../src/protocol/coordinator_records.ts'
 import {
   decodeAssignment,
   decodeSubscription,
   encodeAssignment,
   encodeSubscription,
+  encodeVersioned,
 } from '../../../src/protocol/embedded.ts'
 import {
   decodeRequestHeader,
@@ -28,17 +46,7 @@ import {
   readBatchHeader,
   recordsOf,
 } from '../../../src/protocol/record_batch.ts'
-import {
-  type ControlRecordInput,
-  decodeControlRecord,
-  decodeCoordinatorRecord,
-  decodeMetadataRecord,
-  encodeControlRecord,
-  encodeCoordinatorRecord,
-  encodeMetadataRecord,
-  groupRecords,
-  shareRecords,
-} from '../../../src/protocol/records/frames.ts'
+import { ControlRecordTypeSchema, EndTxnMarker } from '../../../src/protocol/records/control.ts'
 import { OffsetCommit } from '../../../src/protocol/records/group.ts'
 import { framesFile } from '../../oracle/codec/corpus.ts'
 
@@ -87,29 +95,30 @@ const batches: [string, BatchInput][] = [
 ]
 
 const directory = 'MkU3OEVBNTcwNTJENDM2Qg'
+const seat = { voterId: 1, voterDirectoryId: ZERO_UUID }
 const voter = {
   voterId: 1,
   voterDirectoryId: directory,
   endpoints: [{ name: 'CONTROLLER', host: 'localhost', port: 9093 }],
   kRaftVersionFeature: { minSupportedVersion: 0, maxSupportedVersion: 1 },
 }
-const controls: [string, number, ControlRecordInput][] = [
+const controls: [string, number, ControlRecord][] = [
   [
     'control leader',
     10,
     {
       type: 'leaderChange',
-      value: { leaderId: 1, voters: [{ voterId: 1 }], grantingVoters: [{ voterId: 1 }] },
+      value: { version: 0, leaderId: 1, voters: [seat], grantingVoters: [seat] },
     },
   ],
   [
     'control snapshot header',
     0,
-    { type: 'snapshotHeader', value: { lastContainedLogTimestamp: 4000n } },
+    { type: 'snapshotHeader', value: { version: 0, lastContainedLogTimestamp: 4000n } },
   ],
-  ['control snapshot footer', 3, { type: 'snapshotFooter', value: {} }],
-  ['control kraft version', 1, { type: 'kraftVersion', value: { kRaftVersion: 1 } }],
-  ['control voters', 2, { type: 'voters', value: { voters: [voter] } }],
+  ['control snapshot footer', 3, { type: 'snapshotFooter', value: { version: 0 } }],
+  ['control kraft version', 1, { type: 'kraftVersion', value: { version: 0, kRaftVersion: 1 } }],
+  ['control voters', 2, { type: 'voters', value: { version: 0, voters: [voter] } }],
 ]
 
 describe('protocol: record batch', () => {
@@ -179,22 +188,17 @@ describe('protocol: record batch', () => {
 
 describe('protocol: control records', () => {
   test.each(controls)('%s has Kafka’s bytes', (name, baseOffset, record) => {
-    const batch = encodeBatch({
-      records: [encodeControlRecord(record)],
-      baseOffset,
-      timestamp: 5000,
-      partitionLeaderEpoch: 4,
-      isControl: true,
-    })
+    const batch = encodeControlBatch([record], { baseOffset, epoch: 4, timestampMs: 5000 })
     expect(batch).toEqual(kafkas(name))
     const [read] = recordsOf(batch, readBatchHeader(batch))
-    expect(decodeControlRecord(read!.key!, read!.value)).toMatchObject(record)
+    expect(decodeControlRecord(read!)).toEqual(record)
   })
 
   test('a transaction marker has Kafka’s bytes', () => {
-    const record = { type: 'commit', value: { coordinatorEpoch: 8 } } as const
+    const key = encodeVersioned(ControlRecordTypeSchema, 0, { type: 1 })
+    const value = encodeVersioned(EndTxnMarker, 0, { coordinatorEpoch: 8 })
     const batch = encodeBatch({
-      records: [encodeControlRecord(record)],
+      records: [{ key, value }],
       baseOffset: 12,
       timestamp: 5000,
       partitionLeaderEpoch: 4,
@@ -204,29 +208,23 @@ describe('protocol: control records', () => {
       producerEpoch: 3,
     })
     expect(batch).toEqual(kafkas('control commit'))
-    const { key, value } = encodeControlRecord(record)
-    expect(decodeControlRecord(key, value)).toEqual(record)
   })
 
-  test('an unknown type is nobody’s mistake', () => {
-    expect(decodeControlRecord(Uint8Array.from([0, 0, 0, 77]), null)).toBe(null)
+  test('a type we do not know is malformed', () => {
+    const record = { offset: 0, timestamp: 0n, headers: [], value: Uint8Array.from([0, 0]) }
+    const key = Uint8Array.from([0, 0, 0, 77])
+    expect(() => decodeControlRecord({ ...record, key })).toThrow(MalformedFrame)
+    expect(() => decodeControlRecord({ ...record, key: null })).toThrow(MalformedFrame)
   })
 })
 
 describe('protocol: records of our logs', () => {
   test('metadata records have Kafka’s frame', () => {
-    const topic = {
-      type: 'TopicRecord',
-      version: 0,
-      value: { name: 't', topicId: directory },
-    } as const
+    const topic = metadataRecord('TopicRecord', { name: 't', topicId: directory })
     expect(encodeMetadataRecord(topic)).toEqual(kafkas('metadata topic'))
     expect(decodeMetadataRecord(kafkas('metadata topic'))).toEqual(topic)
-    const feature = {
-      type: 'FeatureLevelRecord',
-      version: 0,
-      value: { name: 'metadata.version', featureLevel: 30 },
-    } as const
+    const level = { name: 'metadata.version', featureLevel: 30 }
+    const feature = metadataRecord('FeatureLevelRecord', level)
     expect(encodeMetadataRecord(feature)).toEqual(kafkas('metadata feature'))
   })
 

@@ -7,7 +7,6 @@ import { decodeFrom, encode, useInterpreter } from '../../../src/protocol/codec.
 import { array, data, type Message, string, struct } from '../../../src/protocol/dsl.ts'
 import { Metadata } from '../../../src/protocol/messages/metadata.ts'
 import { Fetch, Produce } from '../../../src/protocol/messages/produce_fetch.ts'
-import { decodeMetadataRecord } from '../../../src/protocol/records/frames.ts'
 import { fuzzCodec } from '../../fuzz/codec.ts'
 import { readCorpus } from '../../oracle/codec/corpus.ts'
 
@@ -133,12 +132,6 @@ describe('protocol: malformed', () => {
     const beyond = Uint8Array.from(body)
     beyond[at + 1] = 0x20
     expect(outcome(Fetch.request, 18, beyond)).toBeInstanceOf(MalformedFrame)
-  })
-
-  test('metadata records of unknown frame, type or version are malformed', () => {
-    for (const bytes of [[2, 2, 0], [1, 99, 0], [1, 2, 7], [1, 2, 0], []]) {
-      expect(() => decodeMetadataRecord(Uint8Array.from(bytes))).toThrow(MalformedFrame)
-    }
   })
 
   test('twenty thousand fuzzed inputs raise nothing but MalformedFrame', () => {
