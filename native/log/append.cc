@@ -85,7 +85,7 @@ bool Log::State::start_run(Io& io) {
   }
   Segment::Plan plan = active()->plan(config, io.wall_ms());
   if (status.ok() && !plan.fits(first)) {
-    status = roll(io, std::max(first.base_offset, log_end_offset.load(std::memory_order_relaxed)));
+    status = roll(io, next_base(first));
     plan = active()->plan(config, io.wall_ms());
   }
   int64_t bytes = 0;
@@ -124,6 +124,13 @@ bool Log::State::start_run(Io& io) {
     state->pump(writer);
   };
   return true;
+}
+
+// Segments follow each other without a gap, so that recovery can tell a lost end from a jump in
+// offsets; but for jumps too wide for a relative offset.
+int64_t Log::State::next_base(const AppendBatch& batch) const {
+  const int64_t end = active()->end().next_offset;
+  return batch.last_offset - end <= INT32_MAX ? end : batch.base_offset;
 }
 
 // The bytes of a run are in the file, or not.

@@ -128,6 +128,7 @@ class Log {
     std::string directory;  // <log dir>/<topic>-<partition>
     LogConfig config;
     bool clean_shutdown = false;       // the marker of this log dir was found: trust the tail
+    bool gaps_allowed = false;         // compacted: a gap between replayed segments is no damage
     int64_t recovery_point = 0;        // everything below is known to be synced
     int64_t log_start_offset = 0;      // from the checkpoint
     Quiescence* quiescence = nullptr;  // null: nobody reads but the writer (recovery tools, tests)

@@ -93,6 +93,7 @@ struct Log::State {
   void undo_op(Io& io);
   void finish_op(Status status);
   Status roll(Io& io, int64_t base_offset);
+  int64_t next_base(const AppendBatch& batch) const;
   // log.cc
   Status truncate_to(Io& io, int64_t offset);
   Status start_at(Io& io, int64_t offset);

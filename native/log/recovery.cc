@@ -272,6 +272,7 @@ Status Loader::drop_from(size_t first) {
 
 Status Loader::load_segments() {
   const Log::Options& options = state_.options;
+  bool replaying = false;
   for (size_t i = 0; i < segments_.size(); i += 1) {
     Segment* segment = segments_[i];
     const bool is_last = i + 1 == segments_.size();
@@ -287,6 +288,13 @@ Status Loader::load_segments() {
       if (trusted) continue;
       recovery_.indexes_rebuilt += 1;
     }
+    // A machine that lost power may have lost the end of a file and kept the next: what follows a
+    // hole goes.
+    const int64_t expected =
+        i > 0 && !flushed && replaying ? segments_[i - 1]->end().next_offset : -1;
+    const int64_t gap = expected >= 0 ? segment->base_offset() - expected : 0;
+    if (gap < 0 || (gap > 0 && !options.gaps_allowed)) return drop_from(i);
+    replaying = !flushed;
     OTTLA_TRY(replay(segment, &bytes_cut));
     if (bytes_cut > 0 && !flushed) return drop_from(i + 1);
     if (!is_last) OTTLA_TRY(segment->seal(io_, &state_.limbo));
@@ -296,14 +304,15 @@ Status Loader::load_segments() {
 
 Status Loader::settle() {
   const Log::Options& options = state_.options;
+  // After a crash nobody knows which names were synced: the next flush makes sure.
+  state_.directory_dirty = state_.parent_dirty = !options.clean_shutdown;
   int64_t log_end = segments_.empty() ? -1 : segments_.back()->end().next_offset;
   if (!segments_.empty() && log_end < options.log_start_offset) OTTLA_TRY(drop_from(0));
   if (segments_.empty()) {
     log_end = options.log_start_offset;
     segments_.push_back(new Segment(state_.segment_options(log_end)));
     OTTLA_TRY(segments_.back()->create(io_, state_.config));
-    state_.directory_dirty = true;
-    state_.parent_dirty = true;  // likely a new log: its directory's name is not synced either
+    state_.directory_dirty = state_.parent_dirty = true;  // likely a new log in a new directory
     state_.touched = true;
   }
   const int64_t log_start = std::max(options.log_start_offset, segments_.front()->base_offset());
