@@ -8,24 +8,22 @@ import { ErrorCode } from '../protocol/errors.ts'
 import type { Answer } from './answer.ts'
 import { refuse } from './answer.ts'
 
-/** Walks a ring from a start that moves by one each round. */
+/** Walks a ring of brokers; leaders and followers are counted apart, so that leaders spread too. */
 class Ring {
-  private readonly ids: number[]
-  private at: number
+  private readonly ids: readonly number[]
+  private readonly taken = { leader: 0, follower: 0 }
 
-  constructor(ids: number[], start: number) {
+  constructor(ids: readonly number[]) {
     this.ids = ids
-    this.at = ids.length === 0 ? 0 : start % ids.length
   }
 
-  get size(): number {
-    return this.ids.length
-  }
-
-  take(): number {
-    const id = this.ids[this.at]!
-    this.at = (this.at + 1) % this.ids.length
-    return id
+  /** The next broker that is not chosen yet, or null. */
+  take(role: 'leader' | 'follower', chosen: ReadonlySet<number>): number | null {
+    for (let tries = 0; tries < this.ids.length; tries++) {
+      const id = this.ids[this.taken[role]++ % this.ids.length]!
+      if (!chosen.has(id)) return id
+    }
+    return null
   }
 }
 
@@ -39,8 +37,8 @@ class Rack {
       random.shuffle(out)
       return out
     }
-    this.active = new Ring(ids(false), 0)
-    this.fenced = new Ring(ids(true), 0)
+    this.active = new Ring(ids(false))
+    this.fenced = new Ring(ids(true))
   }
 }
 
@@ -96,7 +94,7 @@ function placeOne(racks: Rack[], first: number, replicationFactor: number): numb
     let misses = 0
     for (let at = first; chosen.size < replicationFactor && misses < racks.length; at++) {
       const ring = racks[at % racks.length]![pick]
-      const id = takeNew(ring, chosen)
+      const id = ring.take(chosen.size === 0 ? 'leader' : 'follower', chosen)
       if (id === null) misses++
       else {
         misses = 0
@@ -105,12 +103,4 @@ function placeOne(racks: Rack[], first: number, replicationFactor: number): numb
     }
   }
   return [...chosen]
-}
-
-function takeNew(ring: Ring, chosen: ReadonlySet<number>): number | null {
-  for (let tries = 0; tries < ring.size; tries++) {
-    const id = ring.take()
-    if (!chosen.has(id)) return id
-  }
-  return null
 }
