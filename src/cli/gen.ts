@@ -15,6 +15,7 @@ import { emitConfigReference } from './gen_configs.ts'
 import { emitErrorsHeader, errorsHeaderPath } from './gen_errors.ts'
 import { emitLayoutHeader, layoutHeaderPath } from './gen_layout.ts'
 import { emitMessagesHeader, messagesHeaderPath } from './gen_messages.ts'
+import { emitRecordsReference, recordsReferencePath } from './gen_records.ts'
 
 /** A file that is made from tables. */
 export interface Output {
@@ -31,6 +32,7 @@ export const outputs: readonly Output[] = [
   { path: apisReferencePath, emit: emitApisReference },
   { path: 'docs/reference/configs.md', emit: emitConfigReference },
   { path: errorsReferencePath, emit: emitErrorsReference },
+  { path: recordsReferencePath, emit: emitRecordsReference },
 ]
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
