@@ -69,20 +69,25 @@ export class OttlaNode {
   private clusterIdText = ''
   private cancelCheckpoint: Cancel = () => {}
   private isPlaneOpen = false
+  private isRunning = false
   private stopping: Promise<void> | null = null
+  /** Rejects when the node cannot go on while it starts. */
+  private readonly failed = Promise.withResolvers<never>()
 
   private constructor(parsed: ParsedConfig, parts: NodeParts) {
     this.parsed = parsed
     this.parts = parts
     this.world = parts.world
     this.layered = parsed.config
+    // Only a start in progress listens to it.
+    this.failed.promise.catch(() => {})
   }
 
   /** Starts a node on formatted directories; resolves when clients can be served. */
   static async start(parsed: ParsedConfig, parts: NodeParts): Promise<OttlaNode> {
     const node = new OttlaNode(parsed, parts)
     try {
-      await node.run()
+      await Promise.race([node.run(), node.failed.promise])
     } catch (problem) {
       await node.abandon()
       throw problem
@@ -127,6 +132,7 @@ export class OttlaNode {
       if (listener.port !== 0) this.listen(listener, false)
     }
     this.checkpointLater()
+    this.isRunning = true
   }
 
   private lock(path: string): void {
@@ -222,7 +228,10 @@ export class OttlaNode {
       },
       controller: this.controller,
       onPublish: (delta, image) => this.publish(delta, image),
-      onFatal: (problem) => this.parts.onFatal(problem),
+      onFatal: (problem) => {
+        this.failed.reject(problem)
+        if (this.isRunning) this.parts.onFatal(problem)
+      },
     })
     this.connectFacts()
   }

@@ -84,6 +84,7 @@ export class RaftHost {
   private nextTicket = 1
   private highWatermark = 0
   private logEndOffset = 0
+  private ledEpoch = -1
   private snapshots: SnapshotInfo[] = []
   private bytesSinceSnapshot = 0
   private lastSnapshotMs = 0
@@ -286,6 +287,7 @@ export class RaftHost {
     const at = { baseOffset, epoch, timestampMs }
     const records = control === null ? (effect.payload as readonly MetadataRecord[]) : []
     const bytes = control === null ? encodeRecords(records, at) : encodeControlBatch(control, at)
+    if (epoch !== this.ledEpoch) this.lead(epoch)
     const lastOffset = baseOffset + count - 1
     const batch = { ...at, lastOffset, bytes: bytes.length, records, control: control ?? [] }
     this.uncommitted.push(batch)
@@ -294,6 +296,14 @@ export class RaftHost {
       (plane, ticket) => plane.append(METADATA_SLOT, epoch, bytes, ticket),
       ({ errorCode }) => this.must(errorCode, 'append to the metadata log'),
     )
+  }
+
+  /** The plane takes appends only in an epoch that it was told of. */
+  private lead(leaderEpoch: number): void {
+    const only = [this.options.raft.nodeId]
+    this.ledEpoch = leaderEpoch
+    const where = { slot: METADATA_SLOT, leaderEpoch, partitionEpoch: 0 }
+    this.options.plane.lead({ ...where, replicas: only, isr: only })
   }
 
   private flush(): void {

@@ -126,6 +126,8 @@ export class SystemWorld implements World {
   readonly log: Log
   private readonly timers = new Set<NodeJS.Timeout>()
   private readonly immediates = new Set<NodeJS.Immediate>()
+  /** The plane's doorbell does not keep a process alive; a running node does. */
+  private readonly life = setInterval(() => {}, 0x7fffffff)
   private isClosed = false
 
   constructor(log: Log, lockFile: LockFile) {
@@ -161,6 +163,7 @@ export class SystemWorld implements World {
 
   close(): void {
     this.isClosed = true
+    clearInterval(this.life)
     for (const timer of this.timers) clearTimeout(timer)
     for (const immediate of this.immediates) clearImmediate(immediate)
     this.timers.clear()

@@ -379,7 +379,12 @@ export class NativeWorld {
     this.#addon.simCrash(this.#plane, isPowerLost)
   }
 
-  /** A new plane on what the old one left. */
+  /** Milliseconds since 1970, as the world has it. */
+  wallMs(): number {
+    return this.#addon.simWall(this.#plane)
+  }
+
+  /** A new plane on what the old one left; one that has not died is closed cleanly first. */
   restart(): void {
     this.#addon.simRestart(this.#plane)
     this.#restarted()

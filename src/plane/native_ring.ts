@@ -195,6 +195,7 @@ export interface Addon {
   counters(plane: number): ArrayBuffer
   simStep(plane: number, microseconds: number): void
   simNow(plane: number): number
+  simWall(plane: number): number
   simConnect(plane: number, port: number): number
   simSend(plane: number, client: number, bytes: Uint8Array): number
   simReceive(plane: number, client: number, bytesMax: number): Uint8Array | null

@@ -60,8 +60,10 @@ export interface RaftConfig {
   readonly retryBackoffMs: number
   /** How long a fetch of ours may wait at the leader; 500 in Kafka. */
   readonly fetchMaxWaitMs: number
-  /** How much one fetch may carry; 8 MiB in Kafka. */
+  /** controller.quorum.fetch.max.bytes */
   readonly fetchBytesMax: number
+  /** controller.quorum.fetch.snapshot.max.bytes */
+  readonly fetchSnapshotBytesMax: number
   /** How many fetches may wait here at once. */
   readonly deferredFetchesMax: number
   /** Splits fetched bytes into whole batches: raft/batches.ts, or a model in tests. */
@@ -76,7 +78,8 @@ export const RAFT_DEFAULTS = Object.freeze({
   requestTimeoutMs: 2000,
   retryBackoffMs: 20,
   fetchMaxWaitMs: 500,
-  fetchBytesMax: 8 << 20,
+  fetchBytesMax: 1 << 20,
+  fetchSnapshotBytesMax: 1 << 20,
   deferredFetchesMax: 10_000,
 })
 

@@ -77,6 +77,7 @@ export function handleFetchSnapshot(
     return
   }
   noteFetchFrom(core, replicaKey(request.replicaId, partition.replicaDirectoryId))
+  const wanted = Math.min(request.maxBytes, core.config.fetchSnapshotBytesMax)
   const snapshotId = partition.snapshotId
   core.out.push({
     kind: 'respondSnapshot',
@@ -84,7 +85,7 @@ export function handleFetchSnapshot(
     response: answer({ errorCode: ErrorCode.NONE, snapshotId, size: snapshot.bytes, position }),
     snapshot: id,
     position,
-    bytesMax: Math.max(0, Math.min(request.maxBytes, snapshot.bytes - position)),
+    bytesMax: Math.max(0, Math.min(wanted, snapshot.bytes - position)),
     after: 'quorum-state',
   })
 }
@@ -120,7 +121,7 @@ export function fetchSnapshotRequest(
   return {
     clusterId: config.clusterId,
     replicaId: config.nodeId,
-    maxBytes: config.fetchBytesMax,
+    maxBytes: config.fetchSnapshotBytesMax,
     topics: [
       {
         name: METADATA_TOPIC,

@@ -52,7 +52,7 @@ export class VoterSet {
   private readonly byId: ReadonlyMap<number, Voter>
 
   constructor(voters: readonly Voter[]) {
-    this.byId = new Map(voters.map((voter) => [voter.id, voter]))
+    this.byId = new Map(voters.map((voter) => [voter.id, withoutZeroes(voter)]))
     assert(this.byId.size === voters.length, 'voters: an id appears twice')
   }
 
@@ -132,6 +132,11 @@ export class VoterSet {
       })),
     )
   }
+}
+
+/** A directory id of all zeroes, as records and configs may say it, is none. */
+function withoutZeroes(voter: Voter): Voter {
+  return voter.directoryId === NO_DIRECTORY ? { ...voter, directoryId: null } : voter
 }
 
 function comparable({ endpoints, kraftVersions }: Voter): unknown {

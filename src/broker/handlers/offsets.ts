@@ -12,7 +12,8 @@ import { type BrokerNode, findLeader } from '../node.ts'
 import type { LocalPartition } from '../publisher.ts'
 
 type Topics = NonNullable<EncodableOf<(typeof ListOffsets)['response']>['topics']>
-type PartitionAnswer = NonNullable<Topics[number]['partitions']>[number]
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+type PartitionAnswer = Mutable<NonNullable<Topics[number]['partitions']>[number]>
 type PartitionQuestion = RequestOf<typeof ListOffsets>['topics'][number]['partitions'][number]
 
 const LATEST = -1n
@@ -28,6 +29,8 @@ const SINCE: ReadonlyMap<bigint, number> = new Map([
   [LATEST_TIERED, 9],
   [EARLIEST_PENDING_UPLOAD, 11],
 ])
+/** The first version whose answers carry a leader epoch. */
+const EPOCHS_SINCE = 4
 const READ_COMMITTED = 1
 const CONSUMER = -1
 
@@ -57,7 +60,12 @@ function listOffsets(node: BrokerNode): Handler<typeof ListOffsets> {
         ),
       ),
     }))
-    return { topics: await Promise.all(topics) }
+    const answered = await Promise.all(topics)
+    if (version < EPOCHS_SINCE) {
+      for (const { partitions } of answered)
+        for (const answer of partitions) delete answer.leaderEpoch
+    }
+    return { topics: answered }
   }
 }
 
