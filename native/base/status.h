@@ -33,8 +33,9 @@ struct [[nodiscard]] Status {
 
 }  // namespace ottla
 
-// Returns early with the first failure.
-#define OTTLA_TRY(expression)                                                  \
-  do {                                                                         \
-    if (::ottla::Status status_ = (expression); !status_.ok()) return status_; \
+// Returns early with the first failure. The name is one that no expression has: a member called the
+// same would be read before it is set.
+#define OTTLA_TRY(expression)                                                           \
+  do {                                                                                  \
+    if (::ottla::Status ottla_try_ = (expression); !ottla_try_.ok()) return ottla_try_; \
   } while (0)
