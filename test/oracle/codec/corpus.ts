@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { Random } from '../../../src/lib/random.ts'
 import { encode } from '../../../src/protocol/codec.ts'
-import type { Fields, Message } from '../../../src/protocol/dsl.ts'
+import { contains, type Fields, type Message } from '../../../src/protocol/dsl.ts'
 import { type Json, toJson } from '../../../src/protocol/json.ts'
 import { messages } from '../../../src/protocol/registry.ts'
 import { defaultsOf } from '../../../src/protocol/shape.ts'
@@ -55,6 +55,7 @@ export function jsonOf({ message, version, value }: Sample): { [name: string]: J
 function completed(fields: Fields, value: Record<string, unknown>): Record<string, unknown> {
   const full = defaultsOf(fields)
   for (const [name, given] of Object.entries(value)) {
+    if (name === '_unknownTags') continue
     const { type } = fields[name]!
     if (given === null) full[name] = null
     else if (type.kind === 'struct') full[name] = completed(type.fields, given as typeof value)
@@ -64,6 +65,25 @@ function completed(fields: Fields, value: Record<string, unknown>): Record<strin
     } else full[name] = given
   }
   return full
+}
+
+/** The sample with tags that Kafka does not know, at the top and in the structs of its arrays. */
+export function withUnknownTags(sample: Sample): Sample {
+  if (!contains(sample.message.flexible, sample.version)) return sample
+  return { ...sample, value: tagged(sample.value) as Sample['value'] }
+}
+
+function tagged(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(tagged)
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
+  const members = Object.entries(value).map(([name, member]) => {
+    return [name, Array.isArray(member) ? tagged(member) : member]
+  })
+  const unknown = [
+    { tag: 100, bytes: Uint8Array.from([1, 2, 3]) },
+    { tag: 70_000, bytes: new Uint8Array(0) },
+  ]
+  return { ...Object.fromEntries(members), _unknownTags: unknown }
 }
 
 /** Our own bytes of a sample. */

@@ -1,7 +1,8 @@
 // Asks Apache Kafka 4.3.1 about our codecs; needs JDK 17 and its jars under .cache/kafka-4.3.1/libs.
 //   node test/oracle/codec/run.ts corpus          writes test/golden/protocol/ anew from the fixed seed
 //   node test/oracle/codec/run.ts verify [seed]   sends our bytes of other values to Kafka, which must read
-//                                                 them as we meant and write the same bytes
+//                                                 them as we meant and write the same bytes, tags that it
+//                                                 does not know included
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -19,6 +20,7 @@ import {
   readCorpus,
   type Sample,
   samples,
+  withUnknownTags,
 } from './corpus.ts'
 
 const libs = fileURLToPath(new URL('../../../.cache/kafka-4.3.1/libs/', import.meta.url))
@@ -63,9 +65,9 @@ function nativeFrames(): Uint8Array {
 }
 
 function verify(seed: number): void {
-  const lines = [...samples(seed)].map(
-    (sample) => `${lineOf(sample)}\t${Buffer.from(bytesOf(sample)).toString('base64')}`,
-  )
+  const lines = [...samples(seed)]
+    .flatMap((sample) => [sample, withUnknownTags(sample)])
+    .map((sample) => `${lineOf(sample)}\t${Buffer.from(bytesOf(sample)).toString('base64')}`)
   const complaints = askKafka('Codec.java', 'verify', lines)
   console.log(complaints === '' ? `Kafka agrees with ${lines.length} values` : complaints)
   if (complaints !== '') process.exitCode = 1
