@@ -35,6 +35,10 @@ export interface SimOptions {
   readonly forgetVotes?: boolean
   /** The planted bug: appends are said to be durable while they are not. */
   readonly forgetAppends?: boolean
+  /** controller.quorum.voters instead of a voter set in the first checkpoint. */
+  readonly isStatic?: boolean
+  /** Nodes up to this id know Vote 1 only, which has no pre-vote. */
+  readonly oldVoters?: number
   readonly config?: Partial<RaftConfig>
 }
 
@@ -95,10 +99,13 @@ export class Cluster {
       offset: 0,
       epoch: 0,
       bytes: 300,
-      quorum: [
-        { type: 'kraftVersion', value: { version: 0, kRaftVersion: 1 } },
-        { type: 'voters', value: set.toRecord() },
-      ],
+      quorum:
+        options.isStatic === true
+          ? []
+          : [
+              { type: 'kraftVersion', value: { version: 0, kRaftVersion: 1 } },
+              { type: 'voters', value: set.toRecord() },
+            ],
     }
     for (let id = 1; id <= options.voters + options.observers; id++) {
       this.machines.set(id, new Machine(id, new Disk(this.bootstrap)))
@@ -128,8 +135,11 @@ export class Cluster {
 
   start(id: number): void {
     const machine = this.machines.get(id)!
-    const { voters, config } = this.options
-    const fields: Partial<RaftConfig> = { canVote: id <= voters, ...config }
+    const { voters, config, isStatic } = this.options
+    const ids = Array.from({ length: voters }, (_, index) => index + 1)
+    const staticVoters =
+      isStatic === true ? ids.map((each) => ({ ...voter(each), directoryId: null })) : []
+    const fields: Partial<RaftConfig> = { canVote: id <= voters, staticVoters, ...config }
     machine.raft = new Raft(configOf(id, fields), this.random.fork())
     machine.highWatermark = -1
     this.give(machine, machine.disk.boot())
@@ -178,10 +188,13 @@ export class Cluster {
     if (offset <= known.offset || !isBatchEnd) return
     const epoch = this.committed[offset - 1]!.epoch
     const { kraftVersion, voters } = machine.raft!.quorumBefore(offset)
-    const quorum: SnapshotFile['quorum'] = [
-      { type: 'kraftVersion', value: { version: 0, kRaftVersion: kraftVersion } },
-      { type: 'voters', value: voters.toRecord() },
-    ]
+    const quorum: SnapshotFile['quorum'] =
+      kraftVersion === 0
+        ? []
+        : [
+            { type: 'kraftVersion', value: { version: 0, kRaftVersion: kraftVersion } },
+            { type: 'voters', value: voters.toRecord() },
+          ]
     const file: SnapshotFile = { offset, epoch, bytes: 2500, quorum }
     machine.disk.snapshots.push(file)
     this.give(machine, { kind: 'snapshotCreated', snapshot: file })
@@ -336,7 +349,12 @@ export class Cluster {
     const { api, requestId, to } = effect
     const target = this.machines.get(Number(to.host.slice('node'.length)))!
     const table: Api = apis[api] as never
-    const version = table.valid.max
+    const isOld = Math.min(machine.id, target.id) <= (this.options.oldVoters ?? 0)
+    const version = isOld && api === 'Vote' ? 1 : table.valid.max
+    if (version === 1 && isPreVote(effect)) {
+      this.refuse(machine, target.id, requestId, true)
+      return
+    }
     const bytes = encode(table.request, version, effect.request as never)
     this.transmit(machine.id, target.id, () => {
       if (target.raft === null) {
@@ -362,11 +380,11 @@ export class Cluster {
     { topics: { partitions: { replicaEpoch: number; replicaId: number; preVote: boolean }[] }[] }
   >()
 
-  private refuse(machine: Machine, from: number, requestId: number): void {
+  private refuse(machine: Machine, from: number, requestId: number, unsupported = false): void {
     const { incarnation } = machine
     this.transmit(from, machine.id, () => {
       if (machine.incarnation !== incarnation || machine.raft === null) return
-      this.give(machine, { kind: 'sendFailed', requestId })
+      this.give(machine, { kind: 'sendFailed', requestId, unsupported })
     })
   }
 
@@ -450,6 +468,10 @@ export class Cluster {
   private note(text: string): void {
     this.trace.push(`${this.nowMs} ${text}`)
   }
+}
+
+function isPreVote(effect: SendEffect): boolean {
+  return effect.api === 'Vote' && effect.request.topics![0]!.partitions![0]!.preVote === true
 }
 
 function batchOf(effect: Extract<RaftEffect, { kind: 'append' }>): Uint8Array {

@@ -22,6 +22,8 @@ export function optionsOf(seed: number, fields: Partial<SimOptions> = {}): SimOp
     lossPercent: [0, 2, 10, 25][seed % 4]!,
     duplicatePercent: [0, 5, 20][seed % 3]!,
     delayMsMax: [5, 50, 300][seed % 3]!,
+    isStatic: seed % 5 === 0,
+    oldVoters: seed % 7 === 0 ? 2 : 0,
     ...fields,
   }
 }
