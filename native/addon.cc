@@ -746,6 +746,14 @@ Napi::Value sim_now(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(sim->world().now_us()));
 }
 
+// simWall(plane) → milliseconds since 1970
+Napi::Value sim_wall(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "simWall");
+  SimPlane* sim = simulated(arguments);
+  if (!arguments.ok()) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), static_cast<double>(sim->world().wall_ms()));
+}
+
 // simConnect(plane, port) → client
 Napi::Value sim_connect(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "simConnect");
@@ -881,6 +889,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("counters", counters);
   add("simStep", sim_step);
   add("simNow", sim_now);
+  add("simWall", sim_wall);
   add("simConnect", sim_connect);
   add("simSend", sim_send);
   add("simReceive", sim_receive);

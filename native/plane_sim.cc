@@ -18,12 +18,14 @@ Status SimPlane::open(const ReactorOptions& options, Bell bell, uint64_t seed,
   opened->options_ = options;
   opened->options_.recovery_threads = 0;
   opened->world_ = std::make_unique<SimWorld>(seed);
+  OTTLA_TRY(opened->world_->make_io()->make_directory(kDirectory));
   OTTLA_TRY(opened->restart(bell));
   *plane = std::move(opened);
   return Status::good();
 }
 
 Status SimPlane::restart(Bell bell) {
+  if (plane_ != nullptr) plane_->close(0, true);  // nothing happens to one that was killed
   plane_.reset();
   if (world_->is_dead()) world_->restart();
   return Plane::open_with([this] { return world_->make_io(); }, options_, bell, false, &plane_);

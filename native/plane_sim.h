@@ -13,6 +13,8 @@ namespace ottla {
 
 class SimPlane {
  public:
+  static constexpr char kDirectory[] = "/data";  // exists in every world
+
   static Status open(const ReactorOptions& options, Bell bell, uint64_t seed,
                      std::unique_ptr<SimPlane>* plane);
 

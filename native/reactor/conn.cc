@@ -202,6 +202,7 @@ void Conn::start_data(Reactor& reactor, uint8_t* frame, uint32_t bytes) {
   input_.completed(kLengthBytes + bytes);
   started.block = input_.consume_and_hold(kLengthBytes + bytes);
   started.block_bytes = bytes;
+  started.is_data = true;
   holds_ += 1;
   held_bytes_ += bytes;
 
@@ -239,6 +240,7 @@ uint32_t Conn::add_exchange() {
   }
   Exchange& fresh = exchange(next_);
   fresh.stage = Stage::kWaiting;
+  fresh.is_data = false;
   fresh.block = nullptr;
   fresh.block_bytes = 0;
   return next_++;
@@ -347,6 +349,19 @@ void Conn::on_idle(void* object, PartitionHost& host) {
   conn->arm_idle(reactor);
 }
 
+bool Conn::waits_for_data() const {
+  return first_ != next_ && exchange(first_).is_data && exchange(first_).stage == Stage::kWaiting;
+}
+
+// The peer has ended and what it asked of partitions is not ready: nobody waits for it any more.
+void Conn::on_linger_over(void* object, PartitionHost& host) {
+  auto* conn = static_cast<Conn*>(object);
+  conn->linger_timer_ = 0;
+  if (conn->waits_for_data()) {
+    conn->close(static_cast<Reactor&>(host), DisconnectReason::kPeer);
+  }
+}
+
 // Closing with unread bytes resets the connection, and the peer may lose answers it has not read
 // yet.
 void Conn::discard_unread(Reactor& reactor) {
@@ -363,6 +378,7 @@ void Conn::close(Reactor& reactor, DisconnectReason reason) {
   state_ = State::kGone;
   reactor.cancel_timer(idle_timer_);
   reactor.cancel_timer(mute_timer_);
+  reactor.cancel_timer(linger_timer_);
   if (socket_ != kNoHandle) {
     if (reason != DisconnectReason::kPeer) discard_unread(reactor);
     reactor.io().unwatch(socket_);

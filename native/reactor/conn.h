@@ -89,12 +89,16 @@ class Conn : public Pollable {
   enum class Stage : uint8_t { kWaiting, kReady, kNothing, kClose };
   struct Exchange {
     Stage stage = Stage::kWaiting;
+    bool is_data = false;  // Produce or Fetch
     DisconnectReason reason = DisconnectReason::kPeer;
     Block* block = nullptr;  // of a held frame
     uint32_t block_bytes = 0;
     Response response;
   };
 
+  const Exchange& exchange(uint32_t sequence) const {
+    return exchanges_[sequence & (exchanges_.size() - 1)];
+  }
   Exchange& exchange(uint32_t sequence) { return exchanges_[sequence & (exchanges_.size() - 1)]; }
   bool is_in_flight(uint32_t sequence) const { return sequence - first_ < next_ - first_; }
   uint32_t in_flight() const { return next_ - first_; }
@@ -120,6 +124,8 @@ class Conn : public Pollable {
   void watch(Reactor& reactor, bool read, bool write);
   void arm_idle(Reactor& reactor);
   static void on_idle(void* object, class PartitionHost& host);
+  bool waits_for_data() const;  // the oldest exchange is a Produce or Fetch without its answer
+  static void on_linger_over(void* object, class PartitionHost& host);
   static void on_unmute(void* object, class PartitionHost& host);
   void established(Reactor& reactor, int error);
 
@@ -163,6 +169,7 @@ class Conn : public Pollable {
   int64_t muted_until_us_ = 0;
   uint64_t idle_timer_ = 0;
   uint64_t mute_timer_ = 0;
+  uint64_t linger_timer_ = 0;
 };
 
 }  // namespace ottla

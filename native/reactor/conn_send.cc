@@ -10,6 +10,8 @@ namespace ottla {
 namespace {
 
 constexpr int kIovMax = 64;
+// After the peer's end: time for what is nearly ready, a reactor away, not for a long poll.
+constexpr int64_t kLingerUs = 10 * 1000;
 
 }  // namespace
 
@@ -26,6 +28,7 @@ void Conn::no_response(Reactor& reactor, uint32_t sequence) {
 
 void Conn::close_after(Reactor& reactor, uint32_t sequence, DisconnectReason reason) {
   if (is_gone() || !is_in_flight(sequence)) return;
+  if (reason == DisconnectReason::kMalformed) reactor.row().add(counter::kFramesMalformed, 1);
   exchange(sequence).reason = reason;
   is_draining_ = true;  // nothing behind it starts
   finish(reactor, sequence, Stage::kClose);
@@ -60,6 +63,9 @@ void Conn::flush(Reactor& reactor) {
     reactor.mark_resumable(this);
   } else if (is_input_over_ && first_ == next_ && !is_starved_ && muted_until_us_ == 0) {
     return close(reactor, DisconnectReason::kPeer);
+  }
+  if (is_input_over_ && waits_for_data() && linger_timer_ == 0) {
+    linger_timer_ = reactor.start_timer(reactor.now_us() + kLingerUs, on_linger_over, this);
   }
   const bool can_read = state_ == State::kOpen && !is_input_over_ && may_start();
   watch(reactor, state_ == State::kOpen && !is_input_over_ && (wants_read_ || can_read),

@@ -1,0 +1,19 @@
+// The contract on the native plane: over real sockets and files, and in its simulated world.
+
+import { describe } from 'vitest'
+import { connectionSuite } from './connection_suite.ts'
+import { fetchSuite } from './fetch_suite.ts'
+import { nativeHarness } from './harness_native.ts'
+import { simHarness } from './harness_sim.ts'
+import { logSuite } from './log_suite.ts'
+import { produceSuite } from './produce_suite.ts'
+import { replicationSuite } from './replication_suite.ts'
+
+const all = [nativeHarness(1), nativeHarness(3), nativeHarness(1, { transport: 'copy' })]
+for (const harness of [...all, simHarness(1), simHarness(2)]) {
+  describe(`plane: ${harness.name}: connection`, () => connectionSuite(harness))
+  describe(`plane: ${harness.name}: produce`, () => produceSuite(harness))
+  describe(`plane: ${harness.name}: fetch`, () => fetchSuite(harness))
+  describe(`plane: ${harness.name}: replication`, () => replicationSuite(harness))
+  describe(`plane: ${harness.name}: log`, () => logSuite(harness))
+}
