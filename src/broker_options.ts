@@ -24,11 +24,6 @@ export function singleNodeDefaults(directory: string, host: string, port: number
     'controller.listener.names=CONTROLLER',
     `controller.quorum.bootstrap.servers=${host}:${controllerPort === 0 ? 1 : controllerPort}`,
     `log.dirs=${directory.replaceAll('\\', '\\\\')}`,
-    'offsets.topic.replication.factor=1',
-    'transaction.state.log.replication.factor=1',
-    'transaction.state.log.min.isr=1',
-    'share.coordinator.state.topic.replication.factor=1',
-    'share.coordinator.state.topic.min.isr=1',
   ].join('\n')
 }
 

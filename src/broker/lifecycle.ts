@@ -28,12 +28,15 @@ export interface Registration {
   readonly previousBrokerEpoch: number
 }
 
+const REGISTRATION_RETRY_MS = 200
+
 /** Registration, heartbeats and departure of one broker. */
 export class Lifecycle {
   private readonly world: World
   private readonly controller: ControllerHost
   private readonly registration: Registration
   private readonly heartbeatMs: number
+  private readonly registrationTimeoutMs: number
   private readonly image: MetadataImage
   private epoch = -1
   private isReady = false
@@ -55,6 +58,7 @@ export class Lifecycle {
     this.controller = controller
     this.registration = registration
     this.heartbeatMs = config.get('broker.heartbeat.interval.ms')
+    this.registrationTimeoutMs = config.get('initial.broker.registration.timeout.ms')
     this.image = image
   }
 
@@ -62,19 +66,29 @@ export class Lifecycle {
     return this.epoch
   }
 
-  /** Registers; throws where the controller refuses this broker for good. */
+  /** Registers, again and again while an older incarnation has a session; throws where it is refused for good. */
   async register(): Promise<void> {
+    const { clock } = this.world
+    const deadline = clock.nowMs() + this.registrationTimeoutMs
+    while (!(await this.tryRegister(clock.nowMs() >= deadline))) {
+      await new Promise<void>((resolve) => this.world.schedule(REGISTRATION_RETRY_MS, resolve))
+    }
+    this.beat()
+  }
+
+  private async tryRegister(isLast: boolean): Promise<boolean> {
     const { response } = await this.controller.submit<'registerBroker'>({
       kind: 'registerBroker',
       version: 4,
       request: { ...this.registration, isMigratingZkBroker: false },
     })
     const errorCode = response.errorCode ?? ErrorCode.NONE
+    if (errorCode === ErrorCode.DUPLICATE_BROKER_REGISTRATION && !isLast) return false
     if (errorCode !== ErrorCode.NONE) {
       throw new Error(`the controller refuses to register this broker: ${errorName(errorCode)}`)
     }
     this.epoch = response.brokerEpoch ?? -1
-    this.beat()
+    return true
   }
 
   /** The partitions are open: from now on the broker may be unfenced. Resolves when it is. */

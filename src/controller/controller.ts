@@ -169,8 +169,9 @@ export class ControllerShard implements Shard<ControllerRequest, MetadataRecord,
   /** A new leader's first decision: bootstrap an empty log, or close what the last one left open. */
   private activate(nowMs: number, records: MetadataRecord[]): void {
     const { state } = this
-    for (const broker of state.image.brokers.values()) {
-      if (!broker.fenced) state.liveness.touch(broker.brokerId, nowMs, -1)
+    for (const { brokerId, fenced } of state.image.brokers.values()) {
+      // Our own node's broker of before is dead: this process holds the lock of its directories.
+      if (!fenced && brokerId !== state.settings.nodeId) state.liveness.touch(brokerId, nowMs, -1)
     }
     if (state.image.isInTransaction) {
       const reason = 'The controller that began it is gone.'
