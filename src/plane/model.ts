@@ -315,7 +315,7 @@ export class ModelPlane implements DataPlane {
       else this.#startFetch(turn, version, frame)
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error
-      this.#connections.malformed(turn.conn)
+      this.#connections.end(turn, DisconnectReason.malformed)
     }
   }
 
@@ -344,7 +344,7 @@ export class ModelPlane implements DataPlane {
       principal: conn.principal,
       respond: (frame) => this.#connections.complete(turn, frame),
       finish: () => this.#connections.complete(turn, null),
-      fail: () => this.#connections.close(conn, DisconnectReason.produceFailed),
+      fail: () => this.#connections.end(turn, DisconnectReason.produceFailed),
       isGone: () => !conn.isOpen,
     }
   }

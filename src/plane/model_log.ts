@@ -139,8 +139,8 @@ export class ModelLog {
       return
     }
     dropFrom(this.store, offset)
-    this.logEndOffset = offset
-    this.recoveryPoint = Math.min(this.recoveryPoint, offset)
+    this.logEndOffset = endOf(this.store)
+    this.recoveryPoint = Math.min(this.recoveryPoint, this.logEndOffset)
     this.#forgetEpochsFrom(offset)
     this.#replayProducers()
   }
@@ -219,31 +219,35 @@ export class ModelLog {
     return { epoch: floor?.epoch ?? epoch, endOffset: higher.startOffset }
   }
 
-  /** The first record below `upper` at or after `timestamp`, inside compressed batches too. */
-  findTimestamp(timestamp: bigint, upper: number): TimedOffset {
+  /** The first record at or after `timestamp`, inside compressed batches too. */
+  findTimestamp(timestamp: bigint): TimedOffset {
     for (const batch of this.#batches()) {
-      if (batch.baseOffset >= upper) break
       if (batch.maxTimestamp < timestamp || batch.lastOffset < this.logStartOffset) continue
-      const found = this.#firstRecord(batch, (record) => record >= timestamp)
+      const from = this.logStartOffset
+      const found = this.#firstRecord(batch, (record) => record >= timestamp, from)
       if (found !== null) return found
     }
     return NONE
   }
 
-  /** The first record that has the largest timestamp. */
+  /** The first record that has the largest timestamp, below the log start too, as Kafka's. */
   findMaxTimestamp(): TimedOffset {
     let largest: StoredBatch | null = null
     for (const batch of this.#batches()) {
       if (largest === null || batch.maxTimestamp > largest.maxTimestamp) largest = batch
     }
     if (largest === null) return NONE
-    return this.#firstRecord(largest, (record) => record === largest.maxTimestamp) ?? NONE
+    return this.#firstRecord(largest, (record) => record === largest.maxTimestamp, 0) ?? NONE
   }
 
-  #firstRecord(batch: StoredBatch, accept: (time: bigint) => boolean): TimedOffset | null {
+  #firstRecord(
+    batch: StoredBatch,
+    accept: (time: bigint) => boolean,
+    from: number,
+  ): TimedOffset | null {
     const header = readBatchHeader(batch.bytes)
     for (const record of recordsOf(batch.bytes, header, decompress)) {
-      if (record.offset >= this.logStartOffset && accept(record.timestamp)) {
+      if (record.offset >= from && accept(record.timestamp)) {
         const { offset, timestamp } = record
         return { offset, timestamp, leaderEpoch: batch.leaderEpoch }
       }

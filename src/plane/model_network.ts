@@ -50,6 +50,8 @@ export interface Turn {
   readonly conn: Connection
   isDone: boolean
   response: Uint8Array | null
+  /** The connection ends in its place. */
+  closeReason: number | null
 }
 
 export interface Connection {
@@ -64,6 +66,8 @@ export interface Connection {
   isOpen: boolean
   input: Uint8Array
   pipeline: Turn[]
+  /** A request of it ends the connection in its turn: nothing behind it starts. */
+  isEnding: boolean
   /** The `request` fact whose reply is owed; nothing starts behind it. */
   barrier: number | null
   mutedUntilMs: number
@@ -145,6 +149,7 @@ export class ModelConnections {
       isOpen: true,
       input: new Uint8Array(0),
       pipeline: [],
+      isEnding: false,
       barrier: null,
       mutedUntilMs: 0,
       lastActiveMs: monotonicMs(this.#clock),
@@ -181,7 +186,7 @@ export class ModelConnections {
 
   /** Starts what may start. */
   advance(conn: Connection): void {
-    while (conn.isOpen && conn.barrier === null && !this.#isMuted(conn)) {
+    while (conn.isOpen && !conn.isEnding && conn.barrier === null && !this.#isMuted(conn)) {
       if (conn.input.length < LENGTH_BYTES) return
       const view = new DataView(conn.input.buffer, conn.input.byteOffset, conn.input.length)
       const length = view.getInt32(0)
@@ -200,7 +205,7 @@ export class ModelConnections {
         this.#facts.push((sink) => sink.response(conn.id, frame))
         continue
       }
-      const turn: Turn = { conn, isDone: false, response: null }
+      const turn: Turn = { conn, isDone: false, response: null, closeReason: null }
       conn.pipeline.push(turn)
       this.#events.frame(turn, frame)
     }
@@ -234,8 +239,19 @@ export class ModelConnections {
     const { conn } = turn
     while (conn.isOpen && conn.pipeline[0]?.isDone) {
       const first = conn.pipeline.shift()!
-      if (first.response !== null) this.#write(conn, first.response)
+      if (first.closeReason !== null) this.close(conn, first.closeReason)
+      else if (first.response !== null) this.#write(conn, first.response)
     }
+  }
+
+  /** The connection ends when the responses before this turn have left. */
+  end(turn: Turn, reason: number): void {
+    if (reason === DisconnectReason.malformed) {
+      this.#events.count(counterColumn.framesMalformed, 1)
+    }
+    turn.conn.isEnding = true
+    turn.closeReason = reason
+    this.complete(turn, null)
   }
 
   send(id: ConnId, frame: Uint8Array): void {

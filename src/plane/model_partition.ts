@@ -21,28 +21,11 @@ interface Replica {
   logEndOffset: number
   /** The newest broker epoch seen from it here. */
   brokerEpoch: number
-  /** Our log end when it fetched last, and when that was. */
-  fetchedAtEnd: number
-  fetchedAtMs: number
-  caughtUpAtMs: number
-  /** `caughtUp` was raised then, and TypeScript has not decided yet. */
-  toldAtMs: number
+  /** Caught up and told: counts for the watermark until TypeScript has decided. */
+  isJoining: boolean
 }
 
-const NEVER = Number.NEGATIVE_INFINITY
-/** replica.lag.time.max.ms: so long after it was caught up the watermark waits for a replica. */
-const REPLICA_LAG_MS = 30_000
-/** An undecided `caughtUp` is said again after this. */
-const TELL_AGAIN_MS = 1000
-
-const newReplica = (): Replica => ({
-  logEndOffset: -1,
-  brokerEpoch: -1,
-  fetchedAtEnd: -1,
-  fetchedAtMs: 0,
-  caughtUpAtMs: NEVER,
-  toldAtMs: NEVER,
-})
+const newReplica = (): Replica => ({ logEndOffset: -1, brokerEpoch: -1, isJoining: false })
 
 /** What partitions tell the plane. */
 export interface PartitionEvents {
@@ -68,7 +51,6 @@ export interface PartitionContext {
   readonly nodeId: number
   readonly isFullValidation: boolean
   readonly nowMs: () => number
-  readonly monotonicMs: () => number
   readonly errnoOf: (directory: string) => number
   readonly events: PartitionEvents
 }
@@ -156,15 +138,8 @@ export class ModelPartition {
 
   #setIsr(partitionEpoch: number, isr: readonly number[]): void {
     this.#partitionEpoch = partitionEpoch
-    const before = this.#isr
     this.#isr = new Set(isr)
-    for (const [id, replica] of this.#replicas) {
-      const [was, is] = [before.has(id), this.#isr.has(id)]
-      if (is && !was) replica.caughtUpAtMs = this.#context.monotonicMs()
-      // Put out, perhaps fenced or shutting down: nobody waits for it until it catches up again.
-      if (was && !is) Object.assign(replica, { caughtUpAtMs: NEVER, fetchedAtEnd: -1 })
-      replica.toldAtMs = NEVER
-    }
+    for (const replica of this.#replicas.values()) replica.isJoining = false
     this.#maybeIncrementHighWatermark()
     this.#context.events.changed(this)
   }
@@ -179,13 +154,8 @@ export class ModelPartition {
   #maybeIncrementHighWatermark(): void {
     if (!this.isLeader || this.options.isRaft || this.isUnderMinIsr) return
     let least = this.log.logEndOffset
-    const nowMs = this.#context.monotonicMs()
     for (const [id, replica] of this.#replicas) {
-      const isJoining =
-        replica.logEndOffset === this.log.logEndOffset ||
-        nowMs - replica.caughtUpAtMs <= REPLICA_LAG_MS ||
-        replica.toldAtMs !== NEVER
-      const counts = this.#isr.has(id) || isJoining
+      const counts = this.#isr.has(id) || replica.isJoining
       if (counts && replica.logEndOffset < least) least = replica.logEndOffset
     }
     if (least > this.highWatermark) this.#moveHighWatermark(least)
@@ -228,20 +198,11 @@ export class ModelPartition {
   followerFetched(replicaId: number, fetchOffset: number, brokerEpoch: number): void {
     const replica = this.#replicas.get(replicaId)
     if (replica === undefined) return
-    const nowMs = this.#context.monotonicMs()
-    const end = this.log.logEndOffset
-    if (fetchOffset >= end) {
-      replica.caughtUpAtMs = nowMs
-    } else if (replica.fetchedAtEnd >= 0 && fetchOffset >= replica.fetchedAtEnd) {
-      replica.caughtUpAtMs = Math.max(replica.caughtUpAtMs, replica.fetchedAtMs)
-    }
     replica.brokerEpoch = Math.max(replica.brokerEpoch, brokerEpoch)
     replica.logEndOffset = fetchOffset
-    replica.fetchedAtEnd = Math.max(replica.fetchedAtEnd, end)
-    replica.fetchedAtMs = nowMs
-    const isOut = !this.#isr.has(replicaId) && nowMs - replica.toldAtMs >= TELL_AGAIN_MS
+    const isOut = !this.#isr.has(replicaId) && !replica.isJoining
     if (isOut && fetchOffset >= this.highWatermark && fetchOffset >= this.#epochStartOffset) {
-      replica.toldAtMs = nowMs
+      replica.isJoining = true
       this.#context.events.caughtUp(this, replicaId)
     }
     this.#maybeIncrementHighWatermark()
@@ -362,8 +323,9 @@ export class ModelPartition {
   }
 
   truncate(leaderEpoch: number, offset: number): number {
-    if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
     if (leaderEpoch < this.leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH
+    if (leaderEpoch > this.leaderEpoch) return ErrorCode.UNKNOWN_LEADER_EPOCH
+    if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
     if (this.isLeader && !this.options.isRaft) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     this.log.truncateTo(offset, this.#context.nowMs())
     const bounded = clamp(this.highWatermark, this.log.logStartOffset, this.log.logEndOffset)

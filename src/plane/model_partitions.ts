@@ -8,7 +8,6 @@ import type { ModelDisk } from './model_disk.ts'
 import type { ModelFacts } from './model_facts.ts'
 import { ModelLog } from './model_log.ts'
 import { ModelPartition, type PartitionContext } from './model_partition.ts'
-import { monotonicMs } from './model_requests.ts'
 import type { Slot, Ticket } from './plane.ts'
 import { type CreatePartition, type PartitionConfig, PlaneError } from './plane.ts'
 
@@ -46,7 +45,6 @@ export class ModelPartitions {
       nodeId: context.nodeId,
       isFullValidation: context.isFullValidation,
       nowMs: () => context.clock.nowMs(),
-      monotonicMs: () => monotonicMs(context.clock),
       errnoOf: (directory) => disk.errnoOf(directory),
       events: {
         changed,
@@ -109,15 +107,15 @@ export class ModelPartitions {
   trim(slot: Slot, logStartOffset: number, ticket: Ticket): void {
     this.#asked(slot, ticket, (partition) => {
       const errorCode = partition.trim(logStartOffset)
-      this.#done(ticket, errorCode, partition.log.logStartOffset, 0, 0)
+      this.#done(ticket, errorCode, partition.log.logStartOffset, -1, -1)
     })
   }
 
   truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void {
     this.#asked(slot, ticket, (partition) => {
       const errorCode = partition.truncate(leaderEpoch, offset)
-      if (errorCode === ErrorCode.FENCED_LEADER_EPOCH) this.#stale()
-      this.#done(ticket, errorCode, partition.log.logEndOffset, 0, 0)
+      if (leaderEpoch !== partition.leaderEpoch) this.#stale()
+      this.#done(ticket, errorCode, partition.log.logEndOffset, -1, -1)
     })
   }
 
@@ -129,7 +127,7 @@ export class ModelPartitions {
       this.#context.settle()
       if (mode === RetireMode.delete) this.#context.disk.remove(partition.options)
       else partition.log.close(!partition.isOffline)
-      this.#done(ticket, ErrorCode.NONE, 0, 0, 0)
+      this.#done(ticket, ErrorCode.NONE, -1, -1, -1)
     })
   }
 
@@ -148,7 +146,7 @@ export class ModelPartitions {
       if (errno !== 0) this.#directoryFailed(directory, errno)
       const errorCode = partition.isOffline ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NONE
       if (!partition.isOffline) partition.log.flush()
-      this.#done(ticket, errorCode, partition.log.recoveryPoint, 0, 0)
+      this.#done(ticket, errorCode, partition.log.recoveryPoint, -1, -1)
     })
   }
 
@@ -171,16 +169,14 @@ export class ModelPartitions {
   }
 
   lookup(slot: Slot, kind: number, argument: number, ticket: Ticket): void {
-    this.#asked(slot, ticket, ({ log, highWatermark }) => {
+    this.#asked(slot, ticket, ({ log }) => {
       if (kind === LookupKind.epochEnd) {
         const { epoch, endOffset } = log.epochEnd(argument)
         this.#done(ticket, ErrorCode.NONE, endOffset, epoch, -1)
         return
       }
       const isTimestamp = kind === LookupKind.timestamp
-      const found = isTimestamp
-        ? log.findTimestamp(BigInt(argument), highWatermark)
-        : log.findMaxTimestamp()
+      const found = isTimestamp ? log.findTimestamp(BigInt(argument)) : log.findMaxTimestamp()
       const { offset, timestamp, leaderEpoch } = found
       this.#done(ticket, ErrorCode.NONE, offset, Number(timestamp), leaderEpoch)
     })

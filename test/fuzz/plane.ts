@@ -1,6 +1,7 @@
 // Differential fuzzer: the same verbs and frames to two planes; every response, answer and row must agree.
-// Usage: node test/fuzz/plane.ts [seed] [steps]. Without a seed it goes on from 1 until it finds something.
-// Two models until the native plane is there: that proves the fuzzer and the model's determinism.
+// Usage: node test/fuzz/plane.ts [seed] [steps] [other]. Seed 0 goes on from 1 until it finds something.
+// The other plane: sim (the native core in its simulated world), native (real sockets), or model: two models
+// prove the fuzzer and the model's determinism, and are what runs where the addon is not built.
 
 import { isDeepStrictEqual } from 'node:util'
 import { Random } from '../../src/lib/random.ts'
@@ -11,6 +12,8 @@ import { Generator } from './plane_ops.ts'
 import { type Observation, type Op, REPLICAS, World } from './plane_world.ts'
 
 const RECENT = 8
+/** Batches carry fixed times, and the planes' clocks differ: producers must not expire. */
+const FOREVER = { producerIdExpirationMs: Number.MAX_SAFE_INTEGER }
 
 /** Where two planes disagreed. */
 export interface Difference {
@@ -31,7 +34,7 @@ export async function comparePlanes(
   const generator = new Generator(random)
   const configs = REPLICAS.map(() => generator.config())
   const [one, other] = (await Promise.all(
-    pair.map(async (harness) => new World(await harness.open(), configs)),
+    pair.map(async (harness) => new World(await harness.open(FOREVER), configs)),
   )) as [World, World]
   await one.start()
   await other.start()
@@ -79,8 +82,10 @@ const print = (value: unknown): string =>
   })
 
 async function main(): Promise<void> {
-  const all = await harnesses()
-  const second = all.find((harness) => harness.name !== modelHarness.name) ?? modelHarness
+  const all = harnesses()
+  const name = process.argv[4] ?? (all.has('sim') ? 'sim' : 'model')
+  const second = all.get(name)
+  if (second === undefined) throw new Error(`no plane called ${name} can run here`)
   const seed = Number(process.argv[2] ?? 0)
   const steps = Number(process.argv[3] ?? 500)
   for (let at = seed === 0 ? 1 : seed; ; at++) {

@@ -266,7 +266,8 @@ export class Generator {
 
   truncate(rows: readonly PartitionRow[]): Op {
     const slot = this.#slot()
-    // Where an epoch could end: the watermark is always between batches.
+    // Where an epoch could end: the watermark is always between batches. Leaders do not truncate.
+    if (rows[slot]!.isLeader) return this.follow()
     return asked('truncate', [slot, this.#leaderEpochs[slot]!, rows[slot]!.highWatermark])
   }
 

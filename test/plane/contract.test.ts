@@ -1,17 +1,15 @@
-// One contract, every plane (DESIGN §7 rule 8). A new plane joins by a harness file; suites stay the same.
+// One contract, every plane (DESIGN §7 rule 8): here on the model; native_contract.test.ts has the others.
 
 import { describe } from 'vitest'
 import { connectionSuite } from './connection_suite.ts'
 import { fetchSuite } from './fetch_suite.ts'
-import { harnesses } from './harnesses.ts'
+import { modelHarness } from './harness_model.ts'
 import { logSuite } from './log_suite.ts'
 import { produceSuite } from './produce_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
 
-for (const harness of await harnesses()) {
-  describe(`plane: ${harness.name}: connection`, () => connectionSuite(harness))
-  describe(`plane: ${harness.name}: produce`, () => produceSuite(harness))
-  describe(`plane: ${harness.name}: fetch`, () => fetchSuite(harness))
-  describe(`plane: ${harness.name}: replication`, () => replicationSuite(harness))
-  describe(`plane: ${harness.name}: log`, () => logSuite(harness))
-}
+describe('plane: model: connection', () => connectionSuite(modelHarness))
+describe('plane: model: produce', () => produceSuite(modelHarness))
+describe('plane: model: fetch', () => fetchSuite(modelHarness))
+describe('plane: model: replication', () => replicationSuite(modelHarness))
+describe('plane: model: log', () => logSuite(modelHarness))
