@@ -1,9 +1,23 @@
-// The planes the suite runs on.
+// The planes that can run here: the model always, the native ones where the addon has been built.
 
+import { loadAddon } from '../../src/plane/native.ts'
 import type { PlaneHarness } from './harness.ts'
 import { modelHarness } from './harness_model.ts'
+import { nativeHarness } from './harness_native.ts'
+import { simHarness } from './harness_sim.ts'
 
-/** Every plane that can run here. */
-export async function harnesses(): Promise<PlaneHarness[]> {
-  return [modelHarness]
+/** By the name that the fuzzer's command line takes. */
+export function harnesses(): ReadonlyMap<string, PlaneHarness> {
+  const all = new Map([['model', modelHarness]])
+  if (!isAddonBuilt()) return all
+  return all.set('sim', simHarness(1)).set('native', nativeHarness(1))
+}
+
+function isAddonBuilt(): boolean {
+  try {
+    loadAddon()
+    return true
+  } catch {
+    return false
+  }
 }
