@@ -94,7 +94,7 @@ export class ModelPartition {
     if (leaderEpoch < this.leaderEpoch) return false
     if (leaderEpoch === this.leaderEpoch && partitionEpoch < this.#partitionEpoch) return false
     const isNewEpoch = leaderEpoch > this.leaderEpoch
-    const known = isNewEpoch ? new Map<number, Replica>() : this.#replicas
+    const known = isNewEpoch && !this.isLeader ? new Map<number, Replica>() : this.#replicas
     this.#replicas = new Map()
     for (const id of options.replicas) {
       if (id === this.#context.nodeId) continue

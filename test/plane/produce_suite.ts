@@ -115,7 +115,7 @@ export function produceSuite(harness: PlaneHarness): void {
     const client = await f.client()
     expect(produced(await client.produce(9, produceOf(batch))).errorCode).toBe(0)
     const larger = produced(await client.produce(9, produceOf(batchOf(['x'.repeat(101)]))))
-    expect(larger.errorCode).toBe(ErrorCode.MESSAGE_TOO_LARGE)
+    expect(larger).toMatchObject({ errorCode: ErrorCode.MESSAGE_TOO_LARGE, logStartOffset: -1 })
     await f.under.close()
   })
 
@@ -312,6 +312,8 @@ export function produceSuite(harness: PlaneHarness): void {
     expect(await code(0, 4)).toBe(0)
     expect(await code(1, 4)).toBe(0)
     expect(f.plane.counter(counterColumn.invalidSequence)).toBe(3)
+    const stale = produced(await client.produce(9, idempotent(2, 3)))
+    expect(stale).toMatchObject({ baseOffset: -1, logStartOffset: 0 })
     await f.under.close()
   })
 

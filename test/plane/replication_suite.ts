@@ -93,7 +93,8 @@ export function replicationSuite(harness: PlaneHarness): void {
     const { f, client } = await three({ minInsyncReplicas: 2 })
     f.plane.isr(0, 0, 1, [1])
     const answer = produced(await client.produce(9, produceOf(batchOf(['a']))))
-    expect(answer).toMatchObject({ errorCode: ErrorCode.NOT_ENOUGH_REPLICAS, baseOffset: -1 })
+    const errorCode = ErrorCode.NOT_ENOUGH_REPLICAS
+    expect(answer).toMatchObject({ errorCode, baseOffset: -1, logStartOffset: 0 })
     expect((await f.row()).logEndOffset).toBe(0)
     const one = produced(await client.produce(9, produceOf(batchOf(['a']), { acks: 1 })))
     expect(one).toMatchObject({ errorCode: 0, baseOffset: 0 })
@@ -228,6 +229,8 @@ export function replicationSuite(harness: PlaneHarness): void {
     const { f, client } = await three()
     await client.produce(9, produceOf(batchOf(['a', 'b']), { acks: 1 }))
     await client.produce(9, produceOf(batchOf(['c', 'd']), { acks: 1 }))
+    const leading = await f.ask((ticket) => f.plane.truncate(0, 0, 2, ticket))
+    expect(leading['errorCode']).toBe(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     f.plane.follow(0, 3, 2)
     const stale = await f.ask((ticket) => f.plane.truncate(0, 2, 2, ticket))
     expect(stale['errorCode']).toBe(ErrorCode.FENCED_LEADER_EPOCH)
