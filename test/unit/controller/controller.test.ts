@@ -217,7 +217,7 @@ describe('controller: topics', () => {
       expect(racks.size).toBe(2)
     }
     const leaders = new Map<number, number>()
-    for (const { leader } of partitions as { leader: number }[]) {
+    for (const { leader } of partitions as readonly { leader: number }[]) {
       leaders.set(leader, (leaders.get(leader) ?? 0) + 1)
     }
     expect([...leaders.values()]).toEqual([2, 2, 2, 2])
