@@ -301,11 +301,10 @@ export class Core {
   }
 
   private persist(): void {
-    const state: ElectionState = {
-      epoch: this.epoch,
-      leaderId: this.leaderId,
-      votedKey: this.votedKey,
-    }
+    const { epoch, leaderId } = this
+    // A leader's vote for itself is not written, as in Kafka: leading says it already.
+    const votedKey = leaderId === this.config.nodeId ? null : this.votedKey
+    const state: ElectionState = { epoch, leaderId, votedKey }
     const text = JSON.stringify(state)
     if (text === this.persisted) return
     this.persisted = text

@@ -105,7 +105,8 @@ function readPartition(core: Core, role: Follower, partition: FetchedPartition):
     if (!truncate(core, core.log.truncationOffset(end))) return false
   } else if (snapshotId.epoch >= 0 || snapshotId.endOffset >= 0) {
     if (snapshotId.epoch < 0 || snapshotId.endOffset < 0) return false
-    beginSnapshot(core, role, { offset: snapshotId.endOffset, epoch: snapshotId.epoch })
+    const id = { offset: snapshotId.endOffset, epoch: snapshotId.epoch }
+    if (!beginSnapshot(core, role, id)) return false
   } else {
     const records = partition.records ?? new Uint8Array(0)
     if (records.length > 0 && !append(core, records)) return false
@@ -120,10 +121,9 @@ function readPartition(core: Core, role: Follower, partition: FetchedPartition):
 }
 
 function truncate(core: Core, offset: number): boolean {
-  if (offset < core.highWatermark) {
-    core.note(
-      `the leader wants to cut at ${offset}, below ${core.highWatermark} which is committed`,
-    )
+  const kept = Math.max(core.highWatermark, core.log.logStartOffset)
+  if (offset < kept) {
+    core.note(`the leader wants to cut at ${offset}; everything below ${kept} is committed`)
     return false
   }
   core.out.push({ kind: 'truncate', offset, after: 'quorum-state' })

@@ -264,7 +264,6 @@ function fetchResponse(
   errorCode: ErrorCode,
   position: Position = { kind: 'valid' },
 ): RaftReply<'Fetch'> {
-  const { epoch } = core
   const nodeId = core.leaderId
   const endpoint = core.leaderEndpoints.find((known) => known.name === asked.listener)
   const withNode = asked.version >= 17 && nodeId !== null && endpoint !== undefined
@@ -285,7 +284,7 @@ function fetchResponse(
         : {},
     records: new Uint8Array(0),
   }
-  assert(isFlexible || position.kind === 'valid' || epoch < 0, 'raft: an old fetch has no position')
+  assert(isFlexible || position.kind === 'valid', 'raft: an old fetch has no position')
   return {
     responses: [{ topic: METADATA_TOPIC, topicId: METADATA_TOPIC_ID, partitions: [partition] }],
     nodeEndpoints: withNode ? [{ nodeId, host: endpoint.host, port: endpoint.port }] : [],

@@ -139,14 +139,15 @@ export function fetchSnapshotRequest(
   }
 }
 
-/** Begins to fetch a snapshot that the leader pointed to. */
-export function beginSnapshot(core: Core, role: Follower, id: OffsetAndEpoch): void {
-  if (core.log.findSnapshot(id) !== undefined) {
-    core.note(`the leader points to snapshot ${id.offset}-${id.epoch}, which is here already`)
-    return
+/** Begins to fetch a snapshot that the leader pointed to; false when it would take us back. */
+export function beginSnapshot(core: Core, role: Follower, id: OffsetAndEpoch): boolean {
+  if (id.offset <= Math.max(core.highWatermark, core.log.logStartOffset)) {
+    core.note(`the leader points to snapshot ${id.offset}-${id.epoch}, which we have gone past`)
+    return false
   }
   role.snapshot = { id, position: 0 }
   core.out.push({ kind: 'snapshotBegin', id })
+  return true
 }
 
 /** Reads a piece; false when the leader should rest. */

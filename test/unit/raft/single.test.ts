@@ -55,7 +55,7 @@ describe('raft: one voter', () => {
     const [voted, led] = only(effects, 'persistQuorumState')
     const key = { id: 1, directoryId: directory(1) }
     expect(voted!.state).toEqual({ epoch: 1, leaderId: null, votedKey: key })
-    expect(led!.state).toEqual({ epoch: 1, leaderId: 1, votedKey: key })
+    expect(led!.state).toEqual({ epoch: 1, leaderId: 1, votedKey: null })
     expect(led!.version).toBe(1)
     const [append] = only(effects, 'append')
     expect(append).toMatchObject({ baseOffset: 0, epoch: 1, count: 3, after: 'quorum-state' })
@@ -79,10 +79,9 @@ describe('raft: one voter', () => {
 
   test('raft: one voter: a restart begins a new epoch and keeps the voters of the log', () => {
     const node = new Node(configOf(1))
-    const key = { id: 1, directoryId: directory(1) }
     const effects = node.give({
       ...standalone,
-      quorumState: { epoch: 1, leaderId: 1, votedKey: key },
+      quorumState: { epoch: 1, leaderId: 1, votedKey: null },
       logEndOffset: 10,
       epochs: [{ epoch: 1, startOffset: 0 }],
       quorumRecords: standalone.quorumRecords.map((at, index) => ({ ...at, offset: 1 + index })),
