@@ -38,6 +38,7 @@ Status Reactor::listen(int32_t number, const SocketAddress& at, bool serves_data
 void Reactor::unlisten(int32_t number) {
   for (auto& listener : listeners_) {
     if (listener->socket == kNoHandle || (number >= 0 && listener->number != number)) continue;
+    accept_some(listener.get());  // whose connection the kernel has completed is connected
     io_->unwatch(listener->socket);
     io_->close_socket(listener->socket);
     listener->socket = kNoHandle;  // the object stays: an event of this turn may name it

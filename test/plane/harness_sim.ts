@@ -46,6 +46,7 @@ class SimUnderTest implements PlaneUnderTest {
   connect(port: number): Promise<TestConnection> {
     const connection = new SimConnection(this.#world, this.#world.connect(port))
     this.#step(STEP_US)
+    if (connection.isClosed) return Promise.reject(new Error('connection refused'))
     return Promise.resolve(connection)
   }
 

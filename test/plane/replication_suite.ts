@@ -69,6 +69,7 @@ export function replicationSuite(harness: PlaneHarness): void {
   it('acks all: waits for the ISR, then answers', async () => {
     const { f, client, follower } = await three()
     const sent = client.send(Produce, 9, produceOf(batchOf(['a', 'b'])))
+    await f.under.until(() => f.plane.partition(0).logEndOffset === 2, 'the append')
     await follower.fetch(12, followerFetch(12, 2, 2))
     await follower.fetch(12, followerFetch(12, 3, 1))
     await f.under.quiet()
@@ -117,6 +118,7 @@ export function replicationSuite(harness: PlaneHarness): void {
   it('acks all: a shrink that leaves enough commits what the others have', async () => {
     const { f, client, follower } = await three({ minInsyncReplicas: 2 })
     const sent = client.send(Produce, 9, produceOf(batchOf(['a'])))
+    await f.under.until(() => f.plane.partition(0).logEndOffset === 1, 'the append')
     await follower.fetch(12, followerFetch(12, 2, 1))
     expect(client.has(sent)).toBe(false)
     f.plane.isr(0, 0, 1, [1, 2])
