@@ -16,7 +16,21 @@ namespace ottla {
 
 namespace {
 constexpr size_t kOwnFilesMax = 64;  // descriptors of a log that brings no cache
-}
+
+// Odd while bytes go: readers that meet something odd then look again.
+class Truncation {
+ public:
+  explicit Truncation(std::atomic<uint64_t>* generation) : generation_(generation) {
+    generation_->fetch_add(1, std::memory_order_acq_rel);
+  }
+  Truncation(const Truncation&) = delete;
+  Truncation& operator=(const Truncation&) = delete;
+  ~Truncation() { generation_->fetch_add(1, std::memory_order_acq_rel); }
+
+ private:
+  std::atomic<uint64_t>* const generation_;
+};
+}  // namespace
 
 Log::Log() = default;
 Log::~Log() = default;
@@ -59,7 +73,7 @@ Status Log::State::truncate_to(Io& io, int64_t offset) {
       offset >= log_end_offset.load(std::memory_order_relaxed)) {
     return Status::good();
   }
-  generation.fetch_add(1, std::memory_order_acq_rel);
+  const Truncation truncation(&generation);
   touched = true;
   int64_t end = std::min(offset, log_end_offset.load(std::memory_order_relaxed));
   log_end_offset.store(end, std::memory_order_release);
@@ -91,7 +105,7 @@ Status Log::truncate_fully_and_start_at(Io& io, int64_t offset) {
 }
 
 Status Log::State::start_at(Io& io, int64_t offset) {
-  generation.fetch_add(1, std::memory_order_acq_rel);
+  const Truncation truncation(&generation);
   touched = true;
   std::vector<Segment*> all = segments();
   for (Segment* segment : all) segment->ref();
@@ -227,7 +241,7 @@ Status Log::remove(Io& io) {
   State& state = *state_;
   OTTLA_ASSERT(state.write_io == nullptr, "no write is under way");
   state.closed = true;
-  state.generation.fetch_add(1, std::memory_order_acq_rel);
+  const Truncation truncation(&state.generation);
   const std::string& directory = state.options.directory;
   const std::string parent = parent_directory(directory);
   const auto name =

@@ -189,7 +189,8 @@ class Log {
   int64_t bytes() const;
   int64_t max_timestamp() const;
   int64_t active_base_offset() const;
-  uint64_t generation() const;  // raised by every truncation, before bytes change
+  uint64_t generation() const;  // raised by every truncation before bytes change, and after
+  // The next four answer kBusy while a truncation runs beside them: ask again.
   // Whole batches from the one holding `offset`, at most bytes_max but at least one batch when
   // `at_least_one`; never at or beyond `upper_offset`. kOutOfRange outside [start, upper].
   Status read(Io& io, int64_t offset, int64_t upper_offset, int64_t bytes_max, bool at_least_one,
