@@ -58,6 +58,7 @@ Status Segment::pin(Io& io, Handle* file) {
   // Opened by name: the name may have passed to a new segment meanwhile. gone_ was set before that.
   if (!is_gone()) return Status::good();
   file_.unpin();
+  *file = kNoHandle;
   return Status::fail(Code::kNotFound, "segment was deleted");
 }
 
