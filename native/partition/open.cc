@@ -63,6 +63,7 @@ Status Partition::recover(Io& io, const Log::Recovery& recovery) {
   high_watermark_.store(
       std::clamp(options_.high_watermark, log_->log_start_offset(), std::max(end, int64_t{0})),
       std::memory_order_seq_cst);
+  told_high_watermark_ = high_watermark();
   update_last_stable_offset();
   count_segments(io);
   publish();
