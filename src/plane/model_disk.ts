@@ -5,6 +5,7 @@
 // because the page cache survives it. Give the same disk to a new ModelPlane and the machine has restarted.
 
 import type { Random } from '../lib/random.ts'
+import type { ProducerSnapshot } from './model_producers.ts'
 
 /** One record batch as it lies in a segment. */
 export interface StoredBatch {
@@ -42,6 +43,7 @@ export interface StoredLog {
   tornBytes: number
   /** Closed with everything synced and producers written down. */
   isClean: boolean
+  producers: ProducerSnapshot | null
 }
 
 /** The files of one machine, in memory. */
@@ -63,6 +65,7 @@ export class ModelDisk {
       syncedOffset: startOffset,
       tornBytes: 0,
       isClean: true,
+      producers: null,
     }
     this.#logs.set(keyOf(name), log)
     return log

@@ -63,8 +63,9 @@ export class ModelLog {
     }
     this.#forgetEpochsFrom(this.logEndOffset)
     this.#forgetEpochsBelow(this.logStartOffset)
-    this.#replayProducers()
-    if (wasClean) this.producers.keepLast()
+    if (wasClean && store.producers !== null) this.producers.restore(store.producers)
+    else this.#replayProducers()
+    store.producers = null
   }
 
   get bytes(): number {
@@ -129,6 +130,7 @@ export class ModelLog {
   close(isClean: boolean): void {
     if (isClean) this.flush()
     this.store.isClean = isClean
+    this.store.producers = isClean ? this.producers.snapshot() : null
   }
 
   /** Drops batches at and above `offset`. */
@@ -262,6 +264,7 @@ export class ModelLog {
   #replayProducers(): void {
     this.producers.clear()
     for (const batch of this.#batches()) {
+      if (batch.lastOffset < this.logStartOffset) continue
       const header = readBatchHeader(batch.bytes)
       if (header.producerId >= 0 && !header.isControl) this.producers.add(header)
     }

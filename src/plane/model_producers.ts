@@ -28,6 +28,9 @@ export interface ProducerState {
 /** What a batch of a producer may do; a duplicate brings the batch it repeats. */
 export type SequenceVerdict = 'append' | 'out-of-order' | 'stale-epoch' | CachedBatch
 
+/** Producers and what is known of them, apart from any log. */
+export type ProducerSnapshot = readonly (readonly [number, ProducerState])[]
+
 /** The producers of one partition, in order of first appearance. */
 export class ModelProducers {
   readonly #states = new Map<number, ProducerState>()
@@ -93,9 +96,20 @@ export class ModelProducers {
     }
   }
 
-  /** What a clean shutdown's snapshot keeps: the last batch of each. */
-  keepLast(): void {
-    for (const state of this.#states.values()) state.batches = state.batches.slice(-1)
+  /** What a clean shutdown writes down: the last batch of each. */
+  snapshot(): ProducerSnapshot {
+    return [...this.#states].map(([id, state]) => [
+      id,
+      { ...state, batches: state.batches.slice(-1) },
+    ])
+  }
+
+  /** Takes over what a snapshot says. */
+  restore(snapshot: ProducerSnapshot): void {
+    this.#states.clear()
+    for (const [id, state] of snapshot) {
+      this.#states.set(id, { ...state, batches: [...state.batches] })
+    }
   }
 
   clear(): void {

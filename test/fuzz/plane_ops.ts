@@ -298,11 +298,8 @@ export class Generator {
     this.#sessions = []
     const newest = Math.max(...this.#leaderEpochs) + 1
     this.#leaderEpochs = this.#leaderEpochs.map(() => newest)
-    // What a restart remembers of older batches of a producer is a plane's own affair.
-    for (const producer of this.#producers) {
-      producer.epoch++
-      producer.next = [0, 0, 0]
-    }
+    // How far back a restart remembers producers is a plane's own affair: others take their place.
+    this.#producers = this.#producers.map(({ id }) => ({ id: id + 3, epoch: 0, next: [0, 0, 0] }))
     return { kind: 'restart', isClean: this.#random.ratio(1, 2) }
   }
 }
