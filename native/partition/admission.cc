@@ -90,7 +90,7 @@ bool walk(const RecordBatch& batch, const AdmissionRules& rules, Refusal* refusa
         rules.codecs != nullptr
             ? rules.codecs->decompress(codec, batch.records(), kOpenedBytesMax, &opened)
             : decompress(codec, batch.records(), kOpenedBytesMax, &opened);
-    if (!status.ok()) return refuse(refusal, ErrorCode::kInvalidRecord);
+    if (!status.ok()) return refuse(refusal, ErrorCode::kCorruptMessage);
     verdict = validate_records(batch, {opened.data(), opened.size()}, rules.batch, walked);
   }
   return verdict.valid() ? true : refuse(refusal, std::move(verdict));

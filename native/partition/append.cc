@@ -38,6 +38,15 @@ ProducerBatch producer_batch(const RecordBatch& batch) {
   return b;
 }
 
+bool has_transactional(const ProduceOp& op) {
+  Bytes rest{op.records, static_cast<size_t>(op.records_bytes)};
+  RecordBatch batch;
+  while (next_batch(&rest, &batch)) {
+    if (batch.is_transactional()) return true;  // until transactions are built
+  }
+  return false;
+}
+
 }  // namespace
 
 // --- ends
@@ -173,19 +182,15 @@ void Partition::stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets) {
 void Partition::append(ProduceOp* op, PartitionHost& host) {
   OTTLA_ASSERT(op->partition == nullptr, "an op is appended once");
   op->partition = this;
-  if (op->leader_epoch != leader_epoch()) {
-    return fail(op,
-                op->leader_epoch < leader_epoch() ? ErrorCode::kFencedLeaderEpoch
-                                                  : ErrorCode::kUnknownLeaderEpoch,
-                host);
-  }
-  if (is_offline()) return fail(op, ErrorCode::kKafkaStorageError, host);
+  const ErrorCode refused = append_error(op->leader_epoch);
+  if (refused != ErrorCode::kNone) return fail(op, refused, host);
   // All of it or nothing: every batch is looked at before the first is staged.
   if (!are_own_batches(op->records, op->records_bytes)) {
     return fail(op, ErrorCode::kCorruptMessage, host);
   }
   const bool keeps_offsets = options_.is_raft || !is_leader();
   if (keeps_offsets && !fits(*op)) return fail(op, ErrorCode::kOffsetOutOfRange, host);
+  if (!keeps_offsets && has_transactional(*op)) return fail(op, ErrorCode::kInvalidTxnState, host);
   op->base_offset = keeps_offsets ? load_i64(op->records) : next_offset_;
   Bytes rest{op->records, static_cast<size_t>(op->records_bytes)};
   RecordBatch batch;
@@ -197,6 +202,15 @@ void Partition::append(ProduceOp* op, PartitionHost& host) {
   }
   staged_ops_.push_back(op);
   host.touch(this);
+}
+
+ErrorCode Partition::append_error(int32_t named) const {
+  if (is_offline()) return ErrorCode::kKafkaStorageError;
+  if (options_.is_raft) return ErrorCode::kNone;  // raft's own machine judges the epochs of its log
+  const int32_t ours = leader_epoch();
+  if (ours < 0) return ErrorCode::kNotLeaderOrFollower;
+  if (named == ours) return ErrorCode::kNone;
+  return named < ours ? ErrorCode::kFencedLeaderEpoch : ErrorCode::kUnknownLeaderEpoch;
 }
 
 // Batches that keep their offsets lie behind everything that has one.

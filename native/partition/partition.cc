@@ -175,7 +175,7 @@ bool Partition::maybe_increment_high_watermark() {
 
 bool Partition::set_high_watermark(PartitionHost& host, int32_t leader_epoch,
                                    int64_t high_watermark) {
-  if (is_retired_ || leader_epoch != this->leader_epoch()) {
+  if (is_retired_ || !options_.is_raft || leader_epoch < this->leader_epoch()) {
     count_stale(host);
     return false;
   }

@@ -247,6 +247,7 @@ class Partition {
   void fail_all(ProduceOps* ops, ErrorCode error, PartitionHost& host);
   bool check_sequence(ProduceOp* op, const RecordBatch& batch, PartitionHost& host);
   void stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets);
+  ErrorCode append_error(int32_t named) const;
   bool fits(const ProduceOp& op) const;
   void join_waiting(ProduceOp* op, PartitionHost& host);
   void complete_waiting(PartitionHost& host);

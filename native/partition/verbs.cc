@@ -32,6 +32,7 @@ ErrorCode Partition::truncate(PartitionHost& host, int32_t leader_epoch, int64_t
                                                : ErrorCode::kUnknownLeaderEpoch;
   }
   if (is_offline()) return ErrorCode::kKafkaStorageError;
+  if (is_leader() && !options_.is_raft) return ErrorCode::kNotLeaderOrFollower;
   if (is_writing_) return ErrorCode::kOperationNotAttempted;
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
   if (offset >= log_end_offset()) return ErrorCode::kNone;

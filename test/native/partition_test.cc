@@ -116,6 +116,9 @@ TEST("partition: own batches on a leader get offsets and its epoch, many at a ti
            ErrorCode::kCorruptMessage);
   CHECK_EQ(error_of(append_own(node, 0, 3, {})), ErrorCode::kCorruptMessage);
   CHECK_EQ(node.partition(0).log_end_offset(), 5);
+  CHECK_EQ(node.partition(0).truncate(node.at(0), 3, 2), ErrorCode::kNotLeaderOrFollower);
+  CHECK_OK(node.open(1, "u", 0));
+  CHECK_EQ(error_of(append_own(node, 1, -1, {batch_of(node, 1)})), ErrorCode::kNotLeaderOrFollower);
 }
 
 TEST("partition: followers keep offsets and epochs, and truncate by them") {
