@@ -763,6 +763,15 @@ Napi::Value sim_connect(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), sim->world().connect_client(static_cast<uint16_t>(port)));
 }
 
+// simConnected(plane, client) → whether somebody listened
+Napi::Value sim_connected(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "simConnected");
+  SimPlane* sim = simulated(arguments);
+  const int32_t client = arguments.int32(1, "client");
+  if (!arguments.ok()) return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), sim->world().client_connected(client).ok());
+}
+
 // simSend(plane, client, bytes) → how many were taken, -1 when the connection is gone
 Napi::Value sim_send(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "simSend");
@@ -891,6 +900,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("simNow", sim_now);
   add("simWall", sim_wall);
   add("simConnect", sim_connect);
+  add("simConnected", sim_connected);
   add("simSend", sim_send);
   add("simReceive", sim_receive);
   add("simClose", sim_close);

@@ -360,6 +360,11 @@ export class NativeWorld {
     return this.#addon.simConnect(this.#plane, port)
   }
 
+  /** False when nobody listened there. */
+  isConnected(client: number): boolean {
+    return this.#addon.simConnected(this.#plane, client)
+  }
+
   /** How many bytes were taken; -1 when the connection is gone. */
   send(client: number, bytes: Uint8Array): number {
     return this.#addon.simSend(this.#plane, client, bytes)

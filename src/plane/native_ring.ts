@@ -197,6 +197,7 @@ export interface Addon {
   simNow(plane: number): number
   simWall(plane: number): number
   simConnect(plane: number, port: number): number
+  simConnected(plane: number, client: number): boolean
   simSend(plane: number, client: number, bytes: Uint8Array): number
   simReceive(plane: number, client: number, bytesMax: number): Uint8Array | null
   simClose(plane: number, client: number, how: number): void

@@ -44,10 +44,11 @@ class SimUnderTest implements PlaneUnderTest {
   }
 
   connect(port: number): Promise<TestConnection> {
-    const connection = new SimConnection(this.#world, this.#world.connect(port))
+    const client = this.#world.connect(port)
+    for (let step = 0; step < STEPS_MAX && !this.#world.isConnected(client); step++) this.#step(1)
+    if (!this.#world.isConnected(client)) return Promise.reject(new Error('connection refused'))
     this.#step(STEP_US)
-    if (connection.isClosed) return Promise.reject(new Error('connection refused'))
-    return Promise.resolve(connection)
+    return Promise.resolve(new SimConnection(this.#world, client))
   }
 
   #step(microseconds: number): void {
