@@ -1,7 +1,6 @@
-// The small tools of src/lib that carry no domain words: clock, random, timers, deque.
+// The small tools of src/lib that carry no domain words: clock, random, timers.
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/lib/clock.ts'
-import { Deque } from '../../../src/lib/deque.ts'
 import { Random } from '../../../src/lib/random.ts'
 import { TimerQueue } from '../../../src/lib/timers.ts'
 
@@ -103,26 +102,5 @@ describe('lib: timers', () => {
       }
       expect(timers.pop(now)).toBe(undefined)
     }
-  })
-})
-
-describe('lib: deque', () => {
-  test('lib: deque: agrees with an array under random use and respects its maximum', () => {
-    const random = new Random(6)
-    const deque = new Deque<number>(20)
-    const model: number[] = []
-    for (let i = 0; i < 5000; i++) {
-      const action = random.nextInt(4)
-      if (action === 0) expect(deque.push(i)).toBe(model.length < 20 && model.push(i) > 0)
-      else if (action === 1)
-        expect(deque.unshift(i)).toBe(model.length < 20 && model.unshift(i) > 0)
-      else if (action === 2) expect(deque.shift()).toBe(model.shift())
-      else expect(deque.pop()).toBe(model.pop())
-      expect(deque.size).toBe(model.length)
-      expect(deque.at(0)).toBe(model[0])
-    }
-    expect([...deque]).toEqual(model)
-    deque.clear()
-    expect(deque.isEmpty).toBe(true)
   })
 })
