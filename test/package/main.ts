@@ -1,0 +1,151 @@
+// `npm run package`: what users install, from an empty folder, as they do it.
+//
+// Packs the repository, installs the tarball with npm (which compiles the addon), starts `npx ottla`, produces to it
+// with kafkajs and reads the end offset back, stops it by SIGTERM, restarts it on its data, then embeds it through
+// `import { startBroker } from 'ottla'`. Last: where no compiler is, the install says so in plain words and fails.
+// Runs on the Node it is started with, 22 or newer. `--keep` leaves the folder.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { Kafka, logLevel } from 'kafkajs'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const folder = mkdtempSync(join(tmpdir(), 'ottla-package-'))
+const START_DEADLINE_MS = 30_000
+
+/** What npm tells its scripts must not steer the npm that we start. */
+function environment(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env).filter(
+    ([name]) => !/^npm_(package|lifecycle|config_local_prefix|command|execpath)/.test(name),
+  )
+  return Object.fromEntries(entries)
+}
+
+function fail(why: string): never {
+  throw new Error(why)
+}
+
+function step(words: string): void {
+  console.error(`package: ${words}`)
+}
+
+function run(command: string, args: string[], cwd = folder): string {
+  const done = spawnSync(command, args, { cwd, env: environment(), encoding: 'utf8' })
+  if (done.status === 0) return done.stdout
+  return fail(`${command} ${args.join(' ')} failed:\n${done.stdout}${done.stderr}`)
+}
+
+/** Starts `npx ottla start` and waits for its one line; the port is in it. */
+async function startBroker(): Promise<{ child: ChildProcess; port: number }> {
+  const child = spawn('npx', ['ottla', 'start', '--port', '0', '--data-dir', './data'], {
+    cwd: folder,
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  })
+  const deadline = AbortSignal.timeout(START_DEADLINE_MS)
+  for await (const line of createInterface({ input: child.stdout!, signal: deadline })) {
+    const port = /PLAINTEXT:\/\/127\.0\.0\.1:(\d+)/.exec(line)?.[1]
+    if (port !== undefined) return { child, port: Number(port) }
+  }
+  return fail('ottla start ended without saying where it listens')
+}
+
+/** npx stands between us and the broker, so the signal goes to the whole group. */
+async function stopBroker(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit')
+  process.kill(-child.pid!, 'SIGTERM')
+  await ended
+}
+
+async function produce(port: number, value: string): Promise<string | undefined> {
+  const kafka = new Kafka({
+    clientId: 'package',
+    brokers: [`127.0.0.1:${port}`],
+    logLevel: logLevel.ERROR,
+  })
+  const producer = kafka.producer({ allowAutoTopicCreation: true })
+  await producer.connect()
+  const [sent] = await producer.send({ topic: 'package', messages: [{ key: 'k', value }] })
+  await producer.disconnect()
+  const admin = kafka.admin()
+  await admin.connect()
+  const [end] = await admin.fetchTopicOffsets('package')
+  await admin.disconnect()
+  if (sent?.errorCode !== 0) fail(`produce answered ${JSON.stringify(sent)}`)
+  return end?.high
+}
+
+/** A path with Node and nothing else: no compiler, no cmake. */
+function refusesWithoutCompiler(): void {
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  symlinkSync(process.execPath, join(bin, 'node'))
+  const script = join(folder, 'node_modules/ottla/native/build.mjs')
+  const done = spawnSync(process.execPath, [script, '--force'], {
+    env: { PATH: bin },
+    encoding: 'utf8',
+  })
+  const isClear = /cannot be built: cmake is missing/.test(done.stderr)
+  if (done.status !== 1 || !isClear) fail(`without a compiler: ${done.status} ${done.stderr}`)
+}
+
+const EMBED = `
+import { startBroker } from 'ottla'
+const broker = await startBroker()
+if (!/^127\\.0\\.0\\.1:\\d+$/.test(broker.address)) throw new Error(broker.address)
+await broker.close()
+console.log('closed')
+`
+
+const TYPED = `
+import { type Broker, startBroker } from 'ottla'
+const broker: Broker = await startBroker({ port: 0, config: { 'num.partitions': 3 } })
+const port: number = broker.port
+await broker.close()
+export { port }
+`
+
+async function main(): Promise<void> {
+  const [major] = process.versions.node.split('.')
+  if (Number(major) < 22) fail(`this needs Node 22 or newer, not ${process.version}`)
+  step(`Node ${process.version}, ${folder}`)
+  run('npm', ['pack', '--silent', '--pack-destination', folder], root)
+  const tarball = readdirSync(folder).find((name) => /^ottla-.*\.tgz$/.test(name))
+  if (tarball === undefined) fail('npm pack made no tarball')
+  step(`npm i ./${tarball}`)
+  run('npm', ['i', '--no-audit', '--no-fund', `./${tarball}`])
+  step('npx ottla start, produce, stop')
+  const first = await startBroker()
+  const end = await produce(first.port, 'one')
+  if (end !== '1') fail(`after one record the end offset is ${end}`)
+  await stopBroker(first.child)
+  step('start again on the same data')
+  const second = await startBroker()
+  const next = await produce(second.port, 'two')
+  if (next !== '2') fail(`after a restart and a second record the end offset is ${next}`)
+  await stopBroker(second.child)
+  step("import { startBroker } from 'ottla'")
+  writeFileSync(join(folder, 'embed.mjs'), EMBED)
+  if (run(process.execPath, ['embed.mjs']).trim() !== 'closed') fail('the embedded broker')
+  writeFileSync(join(folder, 'typed.mts'), TYPED)
+  const tsc = join(root, 'node_modules/.bin/tsc')
+  const types = ['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2024,esnext.disposable']
+  run(tsc, [...types, '--module', 'nodenext', '--types', '', 'typed.mts'])
+  step('an install without a compiler says so')
+  refusesWithoutCompiler()
+  step('good')
+}
+
+process.env['PATH'] = [dirname(process.execPath), process.env['PATH']].join(delimiter)
+try {
+  await main()
+} finally {
+  if (process.argv.includes('--keep')) step(`left in ${folder}`)
+  else rmSync(folder, { recursive: true, force: true })
+}
