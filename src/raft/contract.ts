@@ -18,12 +18,16 @@
 import type { Uuid } from '../lib/uuid.ts'
 import type { ControlRecord } from '../protocol/control_records.ts'
 import type { EncodableOf, RequestOf, ResponseOf } from '../protocol/dsl.ts'
+import type { ApiVersions } from '../protocol/messages/metadata.ts'
 import type { Fetch } from '../protocol/messages/produce_fetch.ts'
 import type {
+  AddRaftVoter,
   BeginQuorumEpoch,
   DescribeQuorum,
   EndQuorumEpoch,
   FetchSnapshot,
+  RemoveRaftVoter,
+  UpdateRaftVoter,
   Vote,
 } from '../protocol/messages/quorum.ts'
 import type { EpochStart, OffsetAndEpoch, SnapshotInfo } from './epochs.ts'
@@ -107,15 +111,22 @@ export interface RaftApis {
   Fetch: typeof Fetch
   FetchSnapshot: typeof FetchSnapshot
   DescribeQuorum: typeof DescribeQuorum
+  AddRaftVoter: typeof AddRaftVoter
+  RemoveRaftVoter: typeof RemoveRaftVoter
+  UpdateRaftVoter: typeof UpdateRaftVoter
 }
+/** Apis that the machine answers. */
 export type RaftApi = keyof RaftApis
-/** Apis that the machine itself sends; DescribeQuorum is only answered. */
-export type SentApi = Exclude<RaftApi, 'DescribeQuorum'>
-export type RaftRequest<A extends RaftApi> = RequestOf<RaftApis[A]>
-export type RaftResponse<A extends RaftApi> = ResponseOf<RaftApis[A]>
+/** Apis that the machine sends; ApiVersions asks a joining voter what it can run. */
+export type SentApi =
+  | Exclude<RaftApi, 'DescribeQuorum' | 'AddRaftVoter' | 'RemoveRaftVoter'>
+  | 'ApiVersions'
+type AllApis = RaftApis & { ApiVersions: typeof ApiVersions }
+export type RaftRequest<A extends keyof AllApis> = RequestOf<AllApis[A]>
+export type RaftResponse<A extends keyof AllApis> = ResponseOf<AllApis[A]>
 /** A response as it is given to the encoder: what is left out has its default. */
-export type RaftReply<A extends RaftApi> = EncodableOf<RaftApis[A]['response']>
-export type RaftQuestion<A extends RaftApi> = EncodableOf<RaftApis[A]['request']>
+export type RaftReply<A extends keyof AllApis> = EncodableOf<AllApis[A]['response']>
+export type RaftQuestion<A extends keyof AllApis> = EncodableOf<AllApis[A]['request']>
 
 /** Whom to connect to. A negative id is a bootstrap server whose real id is not known. */
 export interface Destination {

@@ -100,6 +100,8 @@ export interface Follower {
   fetchDeadlineMs: number
   /** A follower that the leader has served refuses pre-votes: the leader lives. */
   hasFetched: boolean
+  /** When to see whether the leader knows our addresses. */
+  updateVoterAtMs: number
   /** The snapshot being fetched, and how much of it is here. */
   snapshot: { readonly id: OffsetAndEpoch; position: number } | null
 }
@@ -242,6 +244,7 @@ export class Core {
       leaderEndpoints: known,
       fetchDeadlineMs: this.nowMs + this.config.fetchTimeoutMs,
       hasFetched: false,
+      updateVoterAtMs: this.nowMs + 3 * this.config.fetchTimeoutMs,
       snapshot: null,
     }
     this.become(role, { epoch })

@@ -10,6 +10,7 @@ import type { Destination, FetchedBatches, RaftResponse } from './contract.ts'
 import type { Core, Follower } from './core.ts'
 import { becomeProspective } from './election.ts'
 import { endpointsFrom, fetchRequest, METADATA_TOPIC_ID } from './messages.ts'
+import { maybeUpdateVoter } from './reconfigure.ts'
 import { beginSnapshot, fetchSnapshotRequest } from './snapshots.ts'
 import { commonResponse } from './transitions.ts'
 
@@ -31,7 +32,7 @@ export function pollFollower(core: Core): void {
   const leader = core.reach(role.leaderId, role.leaderEndpoints)
   // An unreachable leader may have a successor: another node would know.
   if (leader === undefined || core.peers.isTroubled(leader.id, core.nowMs)) pollAnyVoter(core)
-  if (leader !== undefined) fetchFrom(core, leader, role)
+  if (leader !== undefined && !maybeUpdateVoter(core, role)) fetchFrom(core, leader, role)
 }
 
 function fetchFrom(core: Core, to: Destination, role: Follower | null): void {

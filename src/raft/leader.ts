@@ -23,8 +23,9 @@ import {
   leaderRequestError,
   METADATA_TOPIC_ID,
 } from './messages.ts'
+import { afterCommit, finish, pollChange } from './reconfigure.ts'
 import { isBootstrapId } from './snapshots.ts'
-import { NO_DIRECTORY, type ReplicaKey, replicaKey, type Voter } from './voters.ts'
+import { NO_DIRECTORY, type ReplicaKey, replicaKey, type Voter, type VoterSet } from './voters.ts'
 
 type FetchPartition = RaftRequest<'Fetch'>['topics'][number]['partitions'][number]
 
@@ -42,6 +43,8 @@ export function becomeLeader(core: Core, grantedIds: readonly number[]): void {
     beginQuorumDeadlineMs: core.nowMs,
     fetchedVoters: new Set(),
     deferred: [],
+    change: null,
+    isRemoved: false,
   }
   const own = role.replicas.voter(core.localKey)
   if (own !== undefined) own.hasAcknowledged = true
@@ -84,13 +87,19 @@ function startOfEpoch(core: Core, grantedIds: readonly number[]): ControlRecord[
   return records
 }
 
-function appendControl(core: Core, role: Leader, records: ControlRecord[]): void {
+/** Puts a new voter set into the log, and in force; its offset. */
+export function appendVoters(core: Core, role: Leader, voters: VoterSet): number {
+  return appendControl(core, role, [{ type: 'voters', value: voters.toRecord() }])
+}
+
+function appendControl(core: Core, role: Leader, records: ControlRecord[]): number {
   const baseOffset = append(core, role, { count: records.length, control: records, payload: null })
   records.forEach((record, index) => {
     if (record.type !== 'kraftVersion' && record.type !== 'voters') return
     core.voters.replay(baseOffset + index, record)
   })
   role.replicas.updateVoters(core.voters.voters)
+  return baseOffset + records.length - 1
 }
 
 function append(
@@ -124,6 +133,7 @@ function maybeAdvance(core: Core, role: Leader): void {
     const { epochStartOffset } = role
     core.out.push({ kind: 'becameLeader', epoch: core.epoch, epochStartOffset })
   }
+  afterCommit(core, role)
   completeFetches(core, role)
 }
 
@@ -256,6 +266,7 @@ export function failFetches(core: Core, role: Leader): void {
     core.respond(ticket, 'Fetch', response)
   }
   role.deferred = []
+  if (role.change !== null) finish(core, role, [ErrorCode.NOT_LEADER_OR_FOLLOWER, null])
 }
 
 function fetchResponse(
@@ -295,6 +306,12 @@ function fetchResponse(
 export function pollLeader(core: Core, resign: () => void): void {
   const { role } = core
   if (role.name !== 'leader') return
+  if (role.isRemoved) {
+    core.note('removed from the voters')
+    resign()
+    return
+  }
+  pollChange(core, role)
   if (!core.isOnlyVoter) {
     if (core.nowMs >= role.checkQuorumDeadlineMs) {
       core.note(`no majority fetched for ${checkQuorumTimeout(core)} ms`)

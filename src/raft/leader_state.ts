@@ -7,7 +7,7 @@
 
 import type { RaftRequest } from './contract.ts'
 import type { Asked } from './messages.ts'
-import { keyText, type ReplicaKey, type VoterSet } from './voters.ts'
+import { type Endpoint, keyText, type ReplicaKey, type VoterSet } from './voters.ts'
 
 /** One replica as its leader sees it. */
 export interface Replica {
@@ -28,6 +28,18 @@ export interface DeferredFetch {
   readonly deadlineMs: number
 }
 
+/** A change of the voter set that somebody waits for. */
+export interface VoterChange {
+  readonly ticket: number
+  readonly api: 'AddRaftVoter' | 'RemoveRaftVoter'
+  readonly deadlineMs: number
+  /** A replica that is to join and must first say what it can run. */
+  readonly joining: (ReplicaKey & { readonly endpoints: readonly Endpoint[] }) | null
+  readonly ackWhenCommitted: boolean
+  /** Where the new set stands in the log, once it does. */
+  offset: number | null
+}
+
 /** The role of a leader. */
 export interface Leader {
   readonly name: 'leader'
@@ -41,6 +53,9 @@ export interface Leader {
   /** Voters that fetched since the deadline was last moved. */
   readonly fetchedVoters: Set<number>
   deferred: DeferredFetch[]
+  change: VoterChange | null
+  /** A committed voter set is without this node: it resigns at the next opportunity. */
+  isRemoved: boolean
 }
 
 const OBSERVERS_MAX = 10_000
@@ -138,6 +153,13 @@ export class Replicas {
     offsets.sort((x, y) => y - x)
     const offset = offsets[Math.floor(offsets.length / 2)] ?? -1
     return offset < 0 ? null : offset
+  }
+
+  /** Whether a replica has been as far as the leader, not too long ago. */
+  isCaughtUp(key: ReplicaKey, nowMs: number, withinMs: number): boolean {
+    const replica = this.voter(key) ?? this.observers.get(keyText(key))
+    if (replica === undefined) return false
+    return replica.lastCaughtUpMs > 0 && replica.lastFetchMs > nowMs - withinMs
   }
 
   /** The other voters, the one with the longest log first. */

@@ -44,6 +44,13 @@ import { LogView } from './epochs.ts'
 import { handleFetchResponse, pollFollower } from './follower.ts'
 import { failFetches, handleFetch, onLeaderFlushed, pollLeader, propose } from './leader.ts'
 import { INITIAL_ELECTION_STATE } from './quorum_state.ts'
+import {
+  handleAddVoter,
+  handleApiVersionsResponse,
+  handleRemoveVoter,
+  handleUpdateVoter,
+  handleUpdateVoterResponse,
+} from './reconfigure.ts'
 import { handleFetchSnapshot, handleFetchSnapshotResponse, handleInstalled } from './snapshots.ts'
 import { VoterHistory, VoterSet } from './voters.ts'
 
@@ -242,6 +249,15 @@ function handleRequest(core: Core, input: RequestInput): void {
     case 'DescribeQuorum':
       handleDescribe(core, ticket, input, input.request)
       return
+    case 'AddRaftVoter':
+      handleAddVoter(core, ticket, input.request)
+      return
+    case 'RemoveRaftVoter':
+      handleRemoveVoter(core, ticket, input.request)
+      return
+    case 'UpdateRaftVoter':
+      handleUpdateVoter(core, ticket, input, input.request)
+      return
   }
 }
 
@@ -267,5 +283,9 @@ function readResponse(
       return handleFetchResponse(core, input.response, sent.context)
     case 'FetchSnapshot':
       return handleFetchSnapshotResponse(core, input.response)
+    case 'UpdateRaftVoter':
+      return handleUpdateVoterResponse(core, input.response)
+    case 'ApiVersions':
+      return handleApiVersionsResponse(core, sent.id, input.response)
   }
 }

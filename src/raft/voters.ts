@@ -98,6 +98,19 @@ export class VoterSet {
     return new VoterSet(this.voters().map((member) => (member.id === voter.id ? voter : member)))
   }
 
+  /** The same set with one more member. */
+  withAdded(voter: Voter): VoterSet {
+    return new VoterSet([...this.voters(), voter])
+  }
+
+  /** The set without a member; undefined when it is not one, or the only one. */
+  without(key: ReplicaKey): VoterSet | undefined {
+    const member = this.byId.get(key.id)
+    if (member === undefined || member.directoryId !== key.directoryId) return undefined
+    if (this.byId.size === 1) return undefined
+    return new VoterSet(this.voters().filter((voter) => voter.id !== key.id))
+  }
+
   /** Whether the set tells other addresses or levels for a member than it tells of itself. */
   isStaleFor(voter: Voter): boolean {
     const member = this.byId.get(voter.id)

@@ -9,6 +9,7 @@ import { TimerQueue } from '../../../src/lib/timers.ts'
 import { decode, encode } from '../../../src/protocol/codec.ts'
 import { encodeControlBatch } from '../../../src/protocol/control_records.ts'
 import type { Api, Message } from '../../../src/protocol/dsl.ts'
+import { errorName } from '../../../src/protocol/errors.ts'
 import { encodeBatch } from '../../../src/protocol/record_batch.ts'
 import { encodeQuorumState } from '../../../src/raft/quorum_state.ts'
 import {
@@ -27,6 +28,8 @@ export interface SimOptions {
   readonly seed: number
   readonly voters: number
   readonly observers: number
+  /** Nodes that may become voters and are none at first. */
+  readonly joiners?: number
   /** Messages lost, of a hundred. */
   readonly lossPercent: number
   readonly duplicatePercent: number
@@ -81,6 +84,7 @@ export class Cluster {
   readonly cuts = new Set<string>()
   leadersElected = 0
   snapshotsInstalled = 0
+  votersChanged = 0
   readonly trace: string[] = []
   private readonly options: SimOptions
   private readonly events = new TimerQueue<Event>()
@@ -107,10 +111,17 @@ export class Cluster {
               { type: 'voters', value: set.toRecord() },
             ],
     }
-    for (let id = 1; id <= options.voters + options.observers; id++) {
-      this.machines.set(id, new Machine(id, new Disk(this.bootstrap)))
+    const total = options.voters + options.observers + (options.joiners ?? 0)
+    for (let id = 1; id <= total; id++) {
+      const isNew = id > options.voters + options.observers
+      const file = isNew ? { ...this.bootstrap, quorum: [] } : this.bootstrap
+      this.machines.set(id, new Machine(id, new Disk(file)))
     }
     for (const id of this.machines.keys()) this.start(id)
+  }
+
+  get hasJoiners(): boolean {
+    return (this.options.joiners ?? 0) > 0
   }
 
   get running(): Machine[] {
@@ -139,7 +150,10 @@ export class Cluster {
     const ids = Array.from({ length: voters }, (_, index) => index + 1)
     const staticVoters =
       isStatic === true ? ids.map((each) => ({ ...voter(each), directoryId: null })) : []
-    const fields: Partial<RaftConfig> = { canVote: id <= voters, staticVoters, ...config }
+    const canVote = id <= voters || id > voters + this.options.observers
+    const bootstrapServers = [...this.machines.keys()].flatMap((each) => voter(each).endpoints)
+    const fields: Partial<RaftConfig> = { canVote, staticVoters, ...config }
+    if ((this.options.joiners ?? 0) > 0) Object.assign(fields, { bootstrapServers })
     machine.raft = new Raft(configOf(id, fields), this.random.fork())
     machine.highWatermark = -1
     this.give(machine, machine.disk.boot())
@@ -178,6 +192,32 @@ export class Cluster {
   propose(machine: Machine, text: string): void {
     const epoch = machine.raft!.epoch
     this.give(machine, { kind: 'propose', ticket: 0, epoch, count: 1, payload: text })
+  }
+
+  /** Asks a leader to let a replica in or to let a voter go. */
+  reconfigure(machine: Machine): void {
+    const { voters } = machine.raft!
+    const canJoin = [...this.machines.keys()].filter(
+      (id) => voters.get(id) === undefined && (id <= this.options.voters || this.isJoiner(id)),
+    )
+    const isJoin = canJoin.length > 0 && (voters.size < 3 || this.random.ratio(1, 2))
+    const id = this.random.pick(isJoin ? canJoin : voters.ids())
+    const { directoryId, endpoints } = voter(id)
+    const ticket = this.nextTicket++
+    const key = { clusterId: 'cluster', voterId: id, voterDirectoryId: directoryId! }
+    const request = isJoin
+      ? { ...key, timeoutMs: 1000, listeners: endpoints, ackWhenCommitted: true }
+      : key
+    const api = isJoin ? 'AddRaftVoter' : 'RemoveRaftVoter'
+    this.changes.set(ticket, `${api} ${id}`)
+    const [version, listener] = [apis[api].valid.max, 'CONTROLLER']
+    this.give(machine, { kind: 'request', ticket, api, version, listener, request } as RaftInput)
+  }
+
+  private readonly changes = new Map<number, string>()
+
+  private isJoiner(id: number): boolean {
+    return id > this.options.voters + this.options.observers
   }
 
   /** Sums up a node's committed log and throws the log below away. */
@@ -361,6 +401,10 @@ export class Cluster {
         this.refuse(machine, target.id, requestId)
         return
       }
+      if (api === 'ApiVersions') {
+        this.answerApiVersions(target, machine, requestId)
+        return
+      }
       const ticket = this.nextTicket++
       this.openTickets.set(ticket, { to: machine, api, version, requestId, by: target.incarnation })
       const request = decode(table.request, version, bytes)
@@ -368,6 +412,17 @@ export class Cluster {
       if (api === 'Vote') this.askedVotes.set(ticket, request as never)
       const input = { kind: 'request', ticket, api, version, listener, request }
       this.give(target, input as RaftInput)
+    })
+  }
+
+  private answerApiVersions(from: Machine, to: Machine, requestId: number): void {
+    const table = apis.ApiVersions.response
+    const supportedFeatures = [{ name: 'kraft.version', minVersion: 0, maxVersion: 1 }]
+    const response = decode(table, 4, encode(table, 4, { supportedFeatures }))
+    const { incarnation } = to
+    this.transmit(from.id, to.id, () => {
+      if (to.incarnation !== incarnation || to.raft === null) return
+      this.give(to, { kind: 'response', requestId, api: 'ApiVersions', response })
     })
   }
 
@@ -389,6 +444,14 @@ export class Cluster {
   }
 
   private answer(machine: Machine, ticket: number, response: object): void {
+    const change = this.changes.get(ticket)
+    if (change !== undefined) {
+      this.changes.delete(ticket)
+      const { errorCode } = response as { errorCode: number }
+      if (errorCode === 0) this.votersChanged++
+      this.note(`${change}: ${errorName(errorCode)}`)
+      return
+    }
     const open = this.openTickets.get(ticket)
     if (open === undefined) throw new Violation('answered twice')
     this.openTickets.delete(ticket)

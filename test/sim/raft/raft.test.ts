@@ -9,15 +9,19 @@ describe('raft: simulation', () => {
   test('raft: simulation: faults break no rule, and healing restores service', () => {
     let committed = 0
     let snapshotsInstalled = 0
+    let votersChanged = 0
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       const result = runSim(optionsOf(seed))
       expect(result.violation, `RAFT_SEED=${seed} RAFT_SEEDS=1`).toBe(null)
       expect(result.leadersElected).toBeGreaterThan(0)
       committed += result.committed
       snapshotsInstalled += result.snapshotsInstalled
+      votersChanged += result.votersChanged
     }
     expect(committed).toBeGreaterThan(SEEDS * 20)
-    if (SEEDS >= 60) expect(snapshotsInstalled).toBeGreaterThan(0)
+    if (SEEDS < 60) return
+    expect(snapshotsInstalled).toBeGreaterThan(0)
+    expect(votersChanged).toBeGreaterThan(0)
   })
 
   test('raft: simulation: the same seed gives the same run', () => {

@@ -7,6 +7,7 @@ export interface SimResult {
   readonly committed: number
   readonly leadersElected: number
   readonly snapshotsInstalled: number
+  readonly votersChanged: number
   readonly trace: readonly string[]
 }
 
@@ -23,6 +24,7 @@ export function optionsOf(seed: number, fields: Partial<SimOptions> = {}): SimOp
     duplicatePercent: [0, 5, 20][seed % 3]!,
     delayMsMax: [5, 50, 300][seed % 3]!,
     isStatic: seed % 5 === 0,
+    joiners: seed % 5 === 1 || seed % 5 === 2 ? 2 : 0,
     oldVoters: seed % 7 === 0 ? 2 : 0,
     ...fields,
   }
@@ -39,12 +41,13 @@ export function runSim(options: SimOptions): SimResult {
     if (!(error instanceof Violation)) throw error
     violation = error.message
   }
-  const { leadersElected, snapshotsInstalled, trace } = cluster
+  const { leadersElected, snapshotsInstalled, votersChanged, trace } = cluster
   return {
     violation,
     committed: cluster.committed.length,
     leadersElected,
     snapshotsInstalled,
+    votersChanged,
     trace,
   }
 }
@@ -98,6 +101,9 @@ function disturb(cluster: Cluster): void {
       if (running.length > 0) cluster.snapshot(random.pick(running))
     },
     () => cluster.cuts.clear(),
+    () => {
+      if (leader !== undefined && cluster.hasJoiners) cluster.reconfigure(leader)
+    },
   ]
   random.pick(disturbances)()
 }

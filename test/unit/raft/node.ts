@@ -3,6 +3,7 @@
 import { Reader } from '../../../src/lib/bytes.ts'
 import { Random } from '../../../src/lib/random.ts'
 import { decodeRequest, encodeRequest } from '../../../src/protocol/codec.ts'
+import { ApiVersions } from '../../../src/protocol/messages/metadata.ts'
 import { Fetch } from '../../../src/protocol/messages/produce_fetch.ts'
 import * as quorum from '../../../src/protocol/messages/quorum.ts'
 import { readBatches } from '../../../src/raft/batches.ts'
@@ -55,7 +56,7 @@ export const emptyDisk: BootInput = {
   quorumRecords: [],
 }
 
-export const apis = { ...quorum, Fetch }
+export const apis = { ...quorum, Fetch, ApiVersions }
 
 /** A request with every field, defaults filled in as the decoder would. */
 export function question<A extends RaftApi>(
