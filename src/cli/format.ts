@@ -26,6 +26,14 @@ export interface FormatOptions {
 /** Formats and says what it did; the exit code. */
 export function formatCommand(options: FormatOptions): number {
   const world = new SystemWorld(new Log(stderrSink(options.logLevel)), lockDirectory)
+  try {
+    return formatIn(world, options)
+  } finally {
+    world.close()
+  }
+}
+
+function formatIn(world: SystemWorld, options: FormatOptions): number {
   const parsed = readConfiguration({
     defaults: null,
     files: options.config === undefined ? [] : [fileOf(options.config)],

@@ -8,7 +8,7 @@ import {
   readConfiguration,
   singleNodeDefaults,
 } from '../broker_options.ts'
-import { describeWarning } from '../config/parse.ts'
+import { describeWarning, type ParsedConfig } from '../config/parse.ts'
 import { SystemWorld, stderrSink } from '../host/system.ts'
 import { Log, type LogLevel } from '../lib/log.ts'
 import { OttlaNode } from '../node.ts'
@@ -27,54 +27,61 @@ export interface StartOptions {
 /** Runs until stopped; resolves to the exit code. */
 export async function startCommand(options: StartOptions): Promise<number> {
   const world = new SystemWorld(new Log(stderrSink(options.logLevel)), lockDirectory)
-  const parsed = readConfiguration({
-    defaults:
-      options.config === undefined
-        ? singleNodeDefaults(absolute(options.dataDir), options.host, options.port)
-        : null,
-    files: options.config === undefined ? [] : [fileOf(options.config)],
+  try {
+    const parsed = configurationOf(options)
+    for (const warning of parsed.warnings) world.log.warn(describeWarning(warning))
+    if (options.config === undefined) formatMissing(world, parsed)
+    const node = await OttlaNode.start(parsed, {
+      world,
+      createPlane: createNativePlane,
+      onFatal: (problem) => {
+        world.log.error(`stopping: ${problem.message}`)
+        process.exit(1)
+      },
+    })
+    return await untilStopped(node, world, parsed)
+  } finally {
+    world.close()
+  }
+}
+
+function configurationOf(options: StartOptions): ParsedConfig {
+  const { config, dataDir, host, port } = options
+  return readConfiguration({
+    defaults: config === undefined ? singleNodeDefaults(absolute(dataDir), host, port) : null,
+    files: config === undefined ? [] : [fileOf(config)],
     env: process.env,
     options: options.allowUnenforced === true ? { 'ottla.allow.unenforced': true } : {},
     set: options.set,
   })
-  for (const warning of parsed.warnings) world.log.warn(describeWarning(warning))
-  if (options.config === undefined) formatMissing(world, parsed)
-  const ended = Promise.withResolvers<number>()
-  const node = await OttlaNode.start(parsed, {
-    world,
-    createPlane: createNativePlane,
-    onFatal: (problem) => {
-      world.log.error(`stopping: ${problem.message}`)
-      process.exit(1)
-    },
-  })
-  const where = node.boundListeners.map(
-    ({ name, advertisedHost, advertisedPort }) => `${name}://${advertisedHost}:${advertisedPort}`,
-  )
-  process.stdout.write(
-    `ottla node ${node.nodeId} of cluster ${node.clusterId} listens on ${where.join(', ')}; ` +
-      `its data is in ${parsed.derived.logDirs.join(', ')}\n`,
-  )
-  let isStopping = false
-  const stop = (signal: NodeJS.Signals) => {
-    if (isStopping) process.exit(128 + (signal === 'SIGINT' ? 2 : 15))
-    isStopping = true
-    world.log.info('stopping; a second signal ends at once', { signal })
-    node.stop().then(
-      () => ended.resolve(0),
-      (problem: Error) => ended.reject(problem),
+}
+
+function untilStopped(node: OttlaNode, world: SystemWorld, parsed: ParsedConfig): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let isStopping = false
+    const stop = (signal: NodeJS.Signals) => {
+      if (isStopping) process.exit(128 + (signal === 'SIGINT' ? 2 : 15))
+      isStopping = true
+      world.log.info('stopping; a second signal ends at once', { signal })
+      node.stop().then(() => resolve(0), reject)
+    }
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+    const where = node.boundListeners.map(
+      ({ name, advertisedHost, advertisedPort }) => `${name}://${advertisedHost}:${advertisedPort}`,
     )
-  }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
-  const code = await ended.promise
-  process.off('SIGTERM', stop)
-  process.off('SIGINT', stop)
-  world.close()
-  return code
+    process.stdout.write(
+      `ottla node ${node.nodeId} of cluster ${node.clusterId} listens on ${where.join(', ')}; ` +
+        `its data is in ${parsed.derived.logDirs.join(', ')}\n`,
+    )
+  })
 }
 
 /** A configuration file and its name for messages. */
 export function fileOf(path: string): { name: string; text: string } {
-  return { name: path, text: readFileSync(path, 'latin1') }
+  try {
+    return { name: path, text: readFileSync(path, 'latin1') }
+  } catch (problem) {
+    throw new DirectoryError(`cannot read ${path}: ${(problem as Error).message}`)
+  }
 }
