@@ -5,9 +5,9 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages='g++ cmake make libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev'
-[ "${1:-}" != test ] || packages="$packages clang-format" # the tests check the format of native/
+[ "${1:-}" != test ] || packages="$packages clang-format kcat" # tests check formats and run a client
 have() { # true when everything the addon needs to build is there
-  case $packages in *clang-format*) command -v clang-format >/dev/null || return 1 ;; esac
+  case $packages in *clang-format*) { command -v clang-format && command -v kcat; } >/dev/null || return 1 ;; esac
   command -v g++ >/dev/null && command -v cmake >/dev/null && command -v make >/dev/null &&
     printf '#include <zstd.h>\n#include <lz4frame.h>\n#include <snappy-c.h>\n#include <zlib.h>\n' |
     g++ -x c++ -E - >/dev/null 2>&1
