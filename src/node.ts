@@ -111,6 +111,7 @@ export class OttlaNode {
   private async run(): Promise<void> {
     const { derived } = this.parsed
     const { files } = this.world
+    refuseUnbuilt(this.parsed)
     for (const path of new Set([derived.metadataLogDir, ...derived.logDirs])) this.lock(path)
     const opened = openDirectories(files, derived)
     this.clusterIdText = opened.clusterId
@@ -440,5 +441,15 @@ export class OttlaNode {
 
   private release(): void {
     for (const lock of this.locks.splice(0)) lock.release()
+  }
+}
+
+/** A node is a whole cluster today: what needs a second one is refused before anything is touched. */
+function refuseUnbuilt({ derived }: ParsedConfig): void {
+  if (!derived.isBroker || !derived.isController) {
+    throw new StartRefused('process.roles must be broker,controller: nodes of one role are not built')
+  }
+  if (derived.voters.length > 1) {
+    throw new StartRefused('controller.quorum.voters names several nodes: such a quorum is not built')
   }
 }

@@ -3,7 +3,7 @@
 // Kafka, which warns of unknown keys.
 
 import type { ValuesOf } from './rows.ts'
-import { boolean, effective, int, long, string } from './rows.ts'
+import { boolean, effective, inert, int, long, string } from './rows.ts'
 
 /** Every key of our own. */
 export const ottlaTable = {
@@ -12,7 +12,7 @@ export const ottlaTable = {
     doc: 'Reactor threads that serve connections and logs; 0 is one, the choice up to four cores.',
   }),
   'ottla.io.backend': string('auto', '[auto, epoll]', 'low read-only', {
-    state: effective('integration: config: io backend'),
+    state: inert('epoll is the only backend'),
     doc: 'How the system is asked for I/O; auto takes the best backend that is allowed here.',
   }),
   'ottla.produce.validate': string('header', '[header, full]', 'medium read-only', {

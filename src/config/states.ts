@@ -37,3 +37,5 @@ export const jvmTiming = inert('it times a Java thread that does not exist here'
 export const openFromStart = inert(
   'there is no authorizer to wait for, so every listener opens at once',
 )
+export const aloneQuorum = inert('a quorum of one elects itself and follows nobody')
+export const ownQueues = inert('requests wait in their connections, and those are bounded')

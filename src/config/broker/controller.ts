@@ -14,7 +14,7 @@ import {
   REQUIRED,
   string,
 } from '../rows.ts'
-import { jvmTiming, kafkaTests, noPeers, noTimeRoll } from '../states.ts'
+import { aloneQuorum, jvmTiming, kafkaTests, noPeers, noTimeRoll } from '../states.ts'
 
 /** Broker keys: node, roles, quorum and metadata log. */
 export const controllerRows = {
@@ -74,27 +74,27 @@ export const controllerRows = {
     doc: 'Lets a controller join the voters by itself.',
   }),
   'controller.quorum.election.timeout.ms': int(1000, '[0,...]', 'high read-only', {
-    state: effective('integration: config: election timeout'),
+    state: aloneQuorum,
     doc: 'Time in ms a candidate waits for votes.',
   }),
   'controller.quorum.election.backoff.max.ms': int(1000, '[0,...]', 'high read-only', {
-    state: effective('integration: config: election backoff'),
+    state: aloneQuorum,
     doc: 'Longest rest in ms between elections.',
   }),
   'controller.quorum.fetch.timeout.ms': int(2000, '[0,...]', 'high read-only', {
-    state: effective('integration: config: quorum fetch timeout'),
+    state: aloneQuorum,
     doc: 'Time in ms without contact after which followers elect and leaders resign.',
   }),
   'controller.quorum.fetch.max.bytes': int(1_048_576, '[1,...]', 'low read-only', {
-    state: effective('integration: config: quorum fetch is bounded'),
+    state: aloneQuorum,
     doc: 'Most bytes of the metadata log in one Fetch.',
   }),
   'controller.quorum.fetch.snapshot.max.bytes': int(1_048_576, '[1,...]', 'low read-only', {
-    state: effective('integration: config: quorum snapshot fetch is bounded'),
+    state: aloneQuorum,
     doc: 'Most bytes of a snapshot in one FetchSnapshot.',
   }),
   'controller.quorum.append.linger.ms': int(25, '[0,...]', 'medium read-only', {
-    state: effective('integration: config: metadata appends linger'),
+    state: inert('records leave in the turn that decided them'),
     doc: 'Time in ms the leader gathers metadata records before writing them.',
   }),
   'controller.quorum.request.timeout.ms': int(2000, '[0,...]', 'medium read-only', {
@@ -140,11 +140,11 @@ export const controllerRows = {
     doc: 'Bytes of metadata log and snapshots kept on disk.',
   }),
   'metadata.max.retention.ms': long(604_800_000, '', 'high read-only', {
-    state: effective('integration: config: metadata log is trimmed by age'),
+    state: notBuilt('the metadata log is trimmed by size only'),
     doc: 'Time in ms that metadata segments and snapshots are kept.',
   }),
   'metadata.max.idle.interval.ms': int(500, '[0,...]', 'low read-only', {
-    state: effective('integration: config: idle controller writes no-op records'),
+    state: inert('a quorum of one needs no records to stay alive'),
     doc: 'Pace in ms of no-op metadata records; 0 turns them off.',
   }),
   'internal.metadata.log.segment.bytes': int(null, '', 'low read-only', {

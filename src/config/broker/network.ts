@@ -3,8 +3,8 @@
 // test/unit/config/tables.test.ts.
 // Kafka: SocketServerConfigs, ServerConfigs.
 
-import { boolean, effective, inert, int, list, long, string } from '../rows.ts'
-import { noPeers, noQuotaWindow, openFromStart, reactors } from '../states.ts'
+import { boolean, effective, inert, int, list, long, notBuilt, string } from '../rows.ts'
+import { noPeers, noQuotaWindow, openFromStart, ownQueues, reactors } from '../states.ts'
 
 /** Broker keys: listeners, connections and sockets. */
 export const networkRows = {
@@ -57,7 +57,7 @@ export const networkRows = {
     doc: 'Largest request frame in bytes; a larger one closes the connection.',
   }),
   'socket.listen.backlog.size': int(50, '[1,...]', 'medium read-only', {
-    state: effective('integration: config: listen backlog is set'),
+    state: inert('as many connections may wait as the system allows'),
     doc: 'Connections the system may hold before they are accepted.',
   }),
   'socket.connection.setup.timeout.ms': long(10_000, '', 'medium read-only', {
@@ -81,7 +81,7 @@ export const networkRows = {
     doc: 'Connections that may be open from one address at one time.',
   }),
   'max.connections.per.ip.overrides': string('', '', 'medium cluster-wide', {
-    state: effective('integration: config: overrides of the maximum per address'),
+    state: notBuilt('the maximum per address has no exceptions'),
     doc: 'Limits for single addresses, as `host:count` pairs, in place of the common one.',
   }),
   'max.connection.creation.rate': int(2_147_483_647, '[0,...]', 'medium cluster-wide', {
@@ -89,11 +89,11 @@ export const networkRows = {
     doc: 'New connections accepted per second on this broker.',
   }),
   'queued.max.requests': int(500, '[1,...]', 'high read-only', {
-    state: effective('integration: config: queued requests pause reading'),
+    state: ownQueues,
     doc: 'Requests that may wait for an answer before reading from sockets pauses.',
   }),
   'queued.max.request.bytes': long(-1, '', 'medium read-only', {
-    state: effective('integration: config: queued bytes pause reading'),
+    state: ownQueues,
     doc: 'Bytes of waiting requests before reading from sockets pauses; -1 is no limit.',
   }),
   'max.request.partition.size.limit': int(2000, '[1,...]', 'medium read-only', {
