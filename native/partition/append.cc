@@ -152,6 +152,7 @@ bool Partition::check_sequence(ProduceOp* op, const RecordBatch& batch, Partitio
       op->refusal.error = ErrorCode::kInvalidProducerEpoch;
       break;
   }
+  op->refusal.has_log_start = true;
   refuse(op, host);
   return false;
 }

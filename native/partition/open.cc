@@ -153,7 +153,7 @@ Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   if (from < end) {
     OTTLA_TRY(log_->scan(io, from, end, BatchVisitor{&Partition::replay_producer, this}));
   }
-  producers_.expire(io.wall_ms(), options_.producer_expiration_ms);
+  expired_at_ms_ = io.now_us() / 1000;  // the idle get their time again
   return Status::good();
 }
 
