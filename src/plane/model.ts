@@ -307,32 +307,30 @@ export class ModelPlane implements DataPlane {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
     const [key, version] = [view.getInt16(0), view.getInt16(2)]
     const isOurs = turn.conn.isData && (key === Produce.key || key === Fetch.key)
-    const isServed = hasVersion(key === Produce.key ? Produce : Fetch, version)
+    const api = key === Produce.key ? Produce : Fetch
+    if (!isOurs) this.#connections.forward(turn, frame)
+    else if (hasVersion(api, version)) this.#start(turn, api, version, new Reader(frame))
+    else this.#connections.close(turn.conn, DisconnectReason.unsupported)
+  }
+
+  #start(turn: Turn, api: typeof Produce | typeof Fetch, version: number, reader: Reader): void {
+    let isHeaderRead = false
     try {
-      if (!isOurs) this.#connections.forward(turn, frame)
-      else if (!isServed) this.#connections.close(turn.conn, DisconnectReason.unsupported)
-      else if (key === Produce.key) this.#startProduce(turn, version, frame)
-      else this.#startFetch(turn, version, frame)
+      const { correlationId } = decodeRequestHeader(api, version, reader)
+      isHeaderRead = true
+      const origin = this.#originOf(turn, version, correlationId)
+      if (api === Produce) {
+        this.#count(counterColumn.requestsProduce, 1)
+        this.#produces.start(origin, decodeRequest(Produce, version, reader))
+      } else {
+        this.#count(counterColumn.requestsFetch, 1)
+        this.#fetches.start(origin, decodeRequest(Fetch, version, reader))
+      }
     } catch (error) {
       if (!(error instanceof MalformedFrame)) throw error
-      this.#connections.end(turn, DisconnectReason.malformed)
+      if (isHeaderRead) this.#connections.end(turn, DisconnectReason.malformed)
+      else this.#connections.malformed(turn.conn)
     }
-  }
-
-  #startProduce(turn: Turn, version: number, frame: Uint8Array): void {
-    const reader = new Reader(frame)
-    const header = decodeRequestHeader(Produce, version, reader)
-    const request = decodeRequest(Produce, version, reader)
-    this.#count(counterColumn.requestsProduce, 1)
-    this.#produces.start(this.#originOf(turn, version, header.correlationId), request)
-  }
-
-  #startFetch(turn: Turn, version: number, frame: Uint8Array): void {
-    const reader = new Reader(frame)
-    const header = decodeRequestHeader(Fetch, version, reader)
-    const request = decodeRequest(Fetch, version, reader)
-    this.#count(counterColumn.requestsFetch, 1)
-    this.#fetches.start(this.#originOf(turn, version, header.correlationId), request)
   }
 
   #originOf(turn: Turn, apiVersion: number, correlationId: number): RequestOrigin {

@@ -13,7 +13,10 @@ import { type Observation, type Op, REPLICAS, World } from './plane_world.ts'
 
 const RECENT = 8
 /** Batches carry fixed times, and the planes' clocks differ: producers must not expire. */
-const FOREVER = { producerIdExpirationMs: Number.MAX_SAFE_INTEGER }
+const FOREVER = {
+  producerIdExpirationMs: Number.MAX_SAFE_INTEGER,
+  connectionsMaxIdleMs: 1_000_000_000,
+}
 
 /** Where two planes disagreed. */
 export interface Difference {
@@ -31,10 +34,14 @@ export async function comparePlanes(
   steps: number,
 ): Promise<Difference | null> {
   const random = new Random(seed)
-  const generator = new Generator(random)
+  const generator = new Generator(
+    random,
+    pair.every((harness) => harness.hasVirtualTime),
+  )
+  const verdicts: 'ask' | 'allow' = random.ratio(1, 4) ? 'ask' : 'allow'
   const configs = REPLICAS.map(() => generator.config())
   const [one, other] = (await Promise.all(
-    pair.map(async (harness) => new World(await harness.open(FOREVER), configs)),
+    pair.map(async (harness) => new World(await harness.open({ ...FOREVER, verdicts }), configs)),
   )) as [World, World]
   await one.start()
   await other.start()

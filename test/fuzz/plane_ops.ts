@@ -2,14 +2,17 @@
 // sequences, sessions' epochs) and looks at one plane's rows, so that most of what it sends is almost right:
 // errors hide near the edges, not in noise.
 
-import { gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Random } from '../../src/lib/random.ts'
+import { RetireMode } from '../../src/plane/layout.ts'
 import type { PartitionConfig, PartitionRow } from '../../src/plane/plane.ts'
 import { encodeBatch, sealBatch } from '../../src/protocol/record_batch.ts'
-import { CONFIG, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
+import { CONFIG, HANDLE, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
 import { CONNECTIONS, type FetchBody, type Op, REPLICAS } from './plane_world.ts'
 
 const NO_ID = 'AAAAAAAAAAAAAAAAAAAABA'
+const FOREVER_MS = 2_000_000_000
+const WAIT_MS = 20_000
 const BASE_MS = 1_600_000_000_000
 
 interface Producer {
@@ -34,8 +37,12 @@ export class Generator {
   #partitionEpoch = 0
   #fresh: Session | null = null
 
-  constructor(random: Random) {
+  readonly #mayWait: boolean
+
+  /** `mayWait`: both planes have virtual time. */
+  constructor(random: Random, mayWait: boolean) {
     this.#random = random
+    this.#mayWait = mayWait
     // Swarm: each run likes some operations more than others, and leaves some out.
     this.#weights = KINDS.map(() => random.pick([0, 1, 1, 3, 8]))
     this.#weights[0] = 8
@@ -63,6 +70,11 @@ export class Generator {
     return this[KINDS[index]!](rows)
   }
 
+  /** Waiting ends by signal, or at a jump of time: never by the time that steps take. */
+  #patience(): number {
+    return this.#mayWait ? this.#random.pick([10_000, 30_000, FOREVER_MS]) : FOREVER_MS
+  }
+
   #slot(): number {
     return this.#random.nextInt(REPLICAS.length)
   }
@@ -85,7 +97,7 @@ export class Generator {
       version,
       body: {
         acks: this.#random.pick([-1, 1, 1, 0, this.#random.ratio(1, 20) ? 2 : 1]),
-        timeoutMs: 3_600_000,
+        timeoutMs: this.#patience(),
         topicData: [
           {
             name: isUnknown ? 'nowhere' : TOPIC,
@@ -100,7 +112,7 @@ export class Generator {
   #records(index: number): Uint8Array | null {
     if (this.#random.ratio(1, 60)) return null
     const count = this.#random.nextInt(1, 4)
-    const isGzip = this.#random.ratio(1, 6)
+    const compression = this.#random.pick(['none', 'none', 'none', 'none', 'gzip', 'zstd'] as const)
     const records = [...Array(count)].map(() => ({
       timestamp: BASE_MS + this.#random.nextInt(100),
       key: this.#random.ratio(1, 10) ? null : Uint8Array.of(1, 2),
@@ -109,12 +121,8 @@ export class Generator {
     const batch = encodeBatch({
       records,
       ...this.#identity(index, count),
-      ...(isGzip
-        ? {
-            compression: 'gzip' as const,
-            compress: (_: string, bytes: Uint8Array) => gzipSync(bytes),
-          }
-        : {}),
+      compression,
+      compress: (codec, bytes) => (codec === 'gzip' ? gzipSync(bytes) : zstdCompressSync(bytes)),
     })
     return this.#random.ratio(1, 8) ? this.#spoil(batch) : batch
   }
@@ -160,7 +168,7 @@ export class Generator {
     const wantsSession = version >= 7 && this.#random.ratio(1, 2)
     const waits = this.#random.ratio(1, 12)
     const body: FetchBody = {
-      maxWaitMs: waits ? 3_600_000 : 0,
+      maxWaitMs: waits ? this.#patience() : 0,
       minBytes: this.#random.pick([0, 1, 100]),
       maxBytes: this.#random.pick([0, 150, 600, 1 << 20]),
       isolationLevel: this.#random.nextInt(2),
@@ -293,13 +301,40 @@ export class Generator {
     return asked('append', [slot, epoch, batch])
   }
 
+  cut(): Op {
+    const { conn, version, body } = this.produce() as Extract<Op, { kind: 'produce' }>
+    const isLonger = this.#random.ratio(1, 3)
+    const keeps = isLonger ? 1 : this.#random.nextFloat()
+    return { kind: 'cut', conn, version, body, keeps, adds: isLonger ? 3 : 0 }
+  }
+
+  wait(rows: readonly PartitionRow[]): Op {
+    return this.#mayWait ? { kind: 'wait', ms: WAIT_MS } : this.lookup(rows)
+  }
+
+  verdict(): Op {
+    const isAllowed = this.#random.ratio(3, 4)
+    return verb('verdict', [0, HANDLE, this.#random.nextInt(2), isAllowed])
+  }
+
+  reopen(): Op {
+    const slot = this.#slot()
+    const mode = this.#random.pick([RetireMode.close, RetireMode.delete])
+    this.#forgetProducers()
+    return { kind: 'reopen', slot, mode, leaderEpoch: ++this.#leaderEpochs[slot]! }
+  }
+
+  /** How far back a reopened log remembers is a plane's own affair: other producers take over. */
+  #forgetProducers(): void {
+    this.#producers = this.#producers.map(({ id }) => ({ id: id + 3, epoch: 0, next: [0, 0, 0] }))
+  }
+
   restart(): Op {
     if (this.#random.ratio(3, 4)) return this.lookup([...REPLICAS].map(() => EMPTY_ROW))
     this.#sessions = []
     const newest = Math.max(...this.#leaderEpochs) + 1
     this.#leaderEpochs = this.#leaderEpochs.map(() => newest)
-    // How far back a restart remembers producers is a plane's own affair: others take their place.
-    this.#producers = this.#producers.map(({ id }) => ({ id: id + 3, epoch: 0, next: [0, 0, 0] }))
+    this.#forgetProducers()
     return { kind: 'restart', isClean: this.#random.ratio(1, 2) }
   }
 }
@@ -316,6 +351,10 @@ const KINDS = [
   'configure',
   'lookup',
   'append',
+  'cut',
+  'wait',
+  'verdict',
+  'reopen',
   'restart',
 ] as const
 

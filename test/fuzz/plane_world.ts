@@ -3,6 +3,7 @@
 // there is one); every response must also be the canonical encoding of what it says, byte for byte.
 
 import { Reader } from '../../src/lib/bytes.ts'
+import { RetireMode } from '../../src/plane/layout.ts'
 import type { PartitionConfig, PartitionRow } from '../../src/plane/plane.ts'
 import { decodeFrom, encode } from '../../src/protocol/codec.ts'
 import type { EncodableOf } from '../../src/protocol/dsl.ts'
@@ -12,13 +13,12 @@ import {
   responseHeaderVersion,
 } from '../../src/protocol/headers.ts'
 import { Fetch, Produce } from '../../src/protocol/messages/produce_fetch.ts'
-import { CONFIG, HANDLE, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
+import { HANDLE, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
 import type { PlaneUnderTest, TestConnection } from '../plane/harness.ts'
 
 export const CONNECTIONS = 4
 /** By slot, which is the partition index: who replicates it. */
 export const REPLICAS: readonly (readonly number[])[] = [[1], [1, 2, 3], [1, 2]]
-const RESTART_CONFIG = CONFIG
 
 export type ProduceBody = EncodableOf<(typeof Produce)['request']>
 export type FetchBody = EncodableOf<(typeof Fetch)['request']>
@@ -27,7 +27,10 @@ export type FetchBody = EncodableOf<(typeof Fetch)['request']>
 export type Op =
   | { kind: 'produce'; conn: number; version: number; body: ProduceBody }
   | { kind: 'fetch'; conn: number; version: number; body: FetchBody; session: number }
+  | { kind: 'cut'; conn: number; version: number; body: ProduceBody; keeps: number; adds: number }
   | { kind: 'verb'; name: string; args: readonly unknown[]; isAsked: boolean }
+  | { kind: 'reopen'; slot: number; mode: number; leaderEpoch: number }
+  | { kind: 'wait'; ms: number }
   | { kind: 'restart'; isClean: boolean }
 
 interface Sent {
@@ -71,24 +74,7 @@ export class World {
     const { plane } = this.under
     this.#port = plane.listen({ listener: 1, host: '127.0.0.1', port: 0, data: true })
     REPLICAS.forEach((_, slot) => {
-      plane.create(
-        {
-          slot,
-          incarnation: 1,
-          directory: this.under.directory,
-          topic: TOPIC,
-          topicId: TOPIC_ID,
-          partition: slot,
-          config: this.#configs[slot] ?? RESTART_CONFIG,
-          isCleanShutdown: isClean,
-          recoveryPoint: isClean ? (rows[slot]?.recoveryPoint ?? 0) : 0,
-          logStartOffset: rows[slot]?.logStartOffset ?? 0,
-          highWatermark: rows[slot]?.highWatermark ?? 0,
-          isWatched: false,
-          isRaft: false,
-        },
-        this.#ticket(),
-      )
+      this.#create(slot, rows[slot], isClean)
     })
     await this.#answered()
     const leaderEpoch = this.#epoch
@@ -104,6 +90,27 @@ export class World {
     plane.brokers(1, [{ id: 2, host: 'two', port: 9092, rack: null }])
     for (let conn = 0; conn < CONNECTIONS; conn++) await this.#connect(conn)
     await this.under.quiet()
+  }
+
+  #create(slot: number, row: PartitionRow | undefined, isClean: boolean): void {
+    this.under.plane.create(
+      {
+        slot,
+        incarnation: 1,
+        directory: this.under.directory,
+        topic: TOPIC,
+        topicId: TOPIC_ID,
+        partition: slot,
+        config: this.#configs[slot]!,
+        isCleanShutdown: isClean,
+        recoveryPoint: isClean ? (row?.recoveryPoint ?? 0) : 0,
+        logStartOffset: row?.logStartOffset ?? 0,
+        highWatermark: row?.highWatermark ?? 0,
+        isWatched: false,
+        isRaft: false,
+      },
+      this.#ticket(),
+    )
   }
 
   async #connect(conn: number): Promise<void> {
@@ -127,7 +134,10 @@ export class World {
     const answers: unknown[] = []
     if (op.kind === 'produce') this.#send(op.conn, Produce, op.version, op.body)
     else if (op.kind === 'fetch') this.#fetch(op)
+    else if (op.kind === 'cut') this.#cut(op)
     else if (op.kind === 'verb') answers.push(await this.#verb(op))
+    else if (op.kind === 'reopen') await this.#reopen(op)
+    else if (op.kind === 'wait') await this.under.advance(op.ms)
     else await this.#restart(op.isClean)
     await this.under.quiet()
     return this.#observe(answers)
@@ -143,6 +153,18 @@ export class World {
     this.#sent[conn]!.push({ api, version, correlationId })
     const header = { correlationId, clientId: 'fuzz' }
     this.#conns[conn]!.send(encodeRequestFrame(api as never, version, header, body as never))
+  }
+
+  /** A frame that ends too early, or goes on after its end. */
+  #cut(op: Extract<Op, { kind: 'cut' }>): void {
+    const correlationId = this.#nextCorrelation++
+    this.#sent[op.conn]!.push({ api: Produce, version: op.version, correlationId })
+    const header = { correlationId, clientId: 'fuzz' }
+    const whole = encodeRequestFrame(Produce, op.version, header, op.body)
+    const frame = new Uint8Array(Math.max(12, Math.floor(whole.length * op.keeps)) + op.adds)
+    frame.set(whole.subarray(0, frame.length))
+    new DataView(frame.buffer).setInt32(0, frame.length - 4)
+    this.#conns[op.conn]!.send(frame)
   }
 
   #fetch(op: Extract<Op, { kind: 'fetch' }>): void {
@@ -163,6 +185,18 @@ export class World {
     const { ticket: _, ...answer } = this.under.facts.answer(ticket)!
     // Beside an error the numbers mean nothing.
     return answer['errorCode'] === 0 ? answer : { errorCode: answer['errorCode'] }
+  }
+
+  async #reopen({ slot, mode, leaderEpoch }: Extract<Op, { kind: 'reopen' }>): Promise<void> {
+    const { plane } = this.under
+    const row = plane.partition(slot)
+    plane.retire(slot, mode, this.#ticket())
+    await this.#answered()
+    this.#create(slot, mode === RetireMode.delete ? undefined : row, mode === RetireMode.close)
+    await this.#answered()
+    const replicas = REPLICAS[slot]!
+    this.#epoch = Math.max(this.#epoch, leaderEpoch)
+    plane.lead({ slot, leaderEpoch, partitionEpoch: 0, replicas, isr: replicas })
   }
 
   async #restart(isClean: boolean): Promise<void> {

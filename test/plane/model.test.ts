@@ -9,12 +9,12 @@ import { LookupKind } from '../../src/plane/layout.ts'
 import { ModelPlane } from '../../src/plane/model.ts'
 import { decompress } from '../../src/plane/model_codecs.ts'
 import { ModelDisk } from '../../src/plane/model_disk.ts'
-import { LoopbackNetwork } from '../../src/plane/model_loopback.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { batchOf } from './client.ts'
 import { Fixture, produced, produceOf } from './fixture.ts'
 import { Facts } from './harness.ts'
 import { modelHarness } from './harness_model.ts'
+import { LoopbackNetwork } from './loopback.ts'
 
 const EIO = 5
 

@@ -2,8 +2,8 @@
 // through the injected scheduler, never from inside a call, so planes cannot re-enter each other.
 // The simulator has its own network with faults; this one is for tests and for a cluster in one process.
 
-import type { ModelNetwork, Stream, StreamHandler } from './model_network.ts'
-import { PlaneError } from './plane.ts'
+import type { ModelNetwork, Stream, StreamHandler } from '../../src/plane/model_network.ts'
+import { PlaneError } from '../../src/plane/plane.ts'
 
 const ECONNREFUSED = 111
 const FIRST_PORT = 40_000
