@@ -14,6 +14,9 @@ import { type Endpoint, NO_DIRECTORY, type ReplicaKey } from './voters.ts'
 /** The id of `__cluster_metadata`. */
 export const METADATA_TOPIC_ID = ONE_UUID
 
+/** An epoch beyond this is nonsense: obeying it would leave no room to grow within an int32. */
+export const EPOCH_MAX = 2 ** 31 - 1 - 1_000_000
+
 /** The context of a request that shapes its answer. */
 export interface Asked {
   readonly version: number
@@ -42,7 +45,7 @@ export function isOurCluster(core: Core, clusterId: string | null): boolean {
 /** The check of requests between voters. */
 export function voterRequestError(core: Core, id: number, epoch: number): ErrorCode {
   if (epoch < core.epoch) return ErrorCode.FENCED_LEADER_EPOCH
-  return id < 0 ? ErrorCode.INVALID_REQUEST : ErrorCode.NONE
+  return id < 0 || epoch > EPOCH_MAX ? ErrorCode.INVALID_REQUEST : ErrorCode.NONE
 }
 
 /** The check of requests that only the leader of exactly this epoch may answer. */

@@ -7,6 +7,7 @@
 
 import { ErrorCode } from '../protocol/errors.ts'
 import type { Core } from './core.ts'
+import { EPOCH_MAX } from './messages.ts'
 import type { Endpoint } from './voters.ts'
 
 /** What a message says about who leads. */
@@ -26,7 +27,9 @@ export function isConsistent(core: Core, { leaderId, epoch }: LeaderClaim): bool
 /** Obeys a claim that is newer than what this node knows. */
 export function maybeTransition(core: Core, claim: LeaderClaim): void {
   const { leaderId, epoch, endpoints } = claim
-  if (!isConsistent(core, claim)) {
+  if (epoch > EPOCH_MAX) {
+    core.note(`ignored: epoch ${epoch}`)
+  } else if (!isConsistent(core, claim)) {
     core.note(`ignored: node ${leaderId} as leader of epoch ${epoch}; we know ${core.leaderId}`)
   } else if (epoch > core.epoch) {
     if (leaderId === null) core.becomeUnattached(epoch)

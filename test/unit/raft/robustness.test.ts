@@ -14,6 +14,9 @@ const APIS: RaftApi[] = [
   'Fetch',
   'FetchSnapshot',
   'DescribeQuorum',
+  'AddRaftVoter',
+  'RemoveRaftVoter',
+  'UpdateRaftVoter',
 ]
 
 function disk(voters: number): BootInput {
@@ -84,6 +87,15 @@ class Nonsense {
     const all = {
       clusterId: random.pick([null, 'cluster', 'other']),
       voterId: id,
+      voterDirectoryId: directory(random.pick([1, 2, 3])),
+      currentLeaderEpoch: epoch,
+      kRaftVersionFeature: {
+        minSupportedVersion: random.pick([-1, 0, 1]),
+        maxSupportedVersion: random.pick([0, 1, 2]),
+      },
+      listeners: random.ratio(1, 3) ? [] : [{ name: listener, host: 'node3', port: 1 }],
+      errorCode: random.pick([0, 0, 0, 35, 41]),
+      supportedFeatures: [{ name: 'kraft.version', minVersion: 0, maxVersion: 1 }],
       replicaId: id,
       replicaState: { replicaId: id, replicaEpoch: -1 },
       maxWaitMs: this.number(),
@@ -128,7 +140,7 @@ describe('raft: robustness', () => {
       const random = new Random(seed)
       const nonsense = new Nonsense(random)
       const voters = random.pick([1, 3])
-      const node = new Node(configOf(1), seed)
+      const node = new Node(configOf(1, { deferredFetchesMax: 3 }), seed)
       let sent: { requestId: number; api: string }[] = []
       const waiting = new Map<number, { api: RaftApi; version: number }>()
       const look = (effects: RaftEffect[]) => {
