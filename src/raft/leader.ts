@@ -89,6 +89,9 @@ function startOfEpoch(core: Core, grantedIds: readonly number[]): ControlRecord[
 
 /** Puts a new voter set into the log, and in force; its offset. */
 export function appendVoters(core: Core, role: Leader, voters: VoterSet): number {
+  // A new set gets its full time to fetch: a lone voter never had to move its deadline.
+  role.checkQuorumDeadlineMs = core.nowMs + checkQuorumTimeout(core)
+  role.fetchedVoters.clear()
   return appendControl(core, role, [{ type: 'voters', value: voters.toRecord() }])
 }
 

@@ -4,11 +4,13 @@
 // instant and whose messages wait until they are delivered. What it prints is meant to be read: one
 // line per effect and per message, in the order of events.
 //
-//   nodes N [observers M]   boot N voters that were formatted together, and M observers
+//   nodes N [observers M] [joiners K]   boot N voters that were formatted together, M observers, and
+//                           K nodes that may become voters
 //   time MS                 let time pass; timers fire when they are due, nothing is delivered
 //   run MS                  let time pass and deliver at once; messages are not printed
 //   deliver [A>B]           deliver waiting messages (of one direction) until none is left
 //   drop A>B | cut A B | heal
+//   add A B | remove A B    ask A to let B into the voters or out of them
 //   propose A TEXT | resign A | snapshot A | crash A | start A | status
 
 import { Random } from '../../../src/lib/random.ts'
@@ -67,6 +69,7 @@ class Conversation {
   private isQuiet = false
   private readonly open = new Map<number, (response: object) => void>()
   private bootstrap: SnapshotFile | null = null
+  private readonly joiners = new Set<number>()
 
   run(line: string): string[] {
     this.lines = []
@@ -79,7 +82,7 @@ class Conversation {
     const first = Number(words[0])
     switch (verb) {
       case 'nodes':
-        this.boot(first, Number(words[2] ?? 0))
+        this.boot(first, countOf(words, 'observers'), countOf(words, 'joiners'))
         return
       case 'time':
         this.passTime(first)
@@ -108,6 +111,10 @@ class Conversation {
         this.give(machine, { kind: 'propose', ticket: 0, epoch, count: 1, payload })
         return
       }
+      case 'add':
+      case 'remove':
+        this.change(verb, this.machines.get(first)!, Number(words[1]))
+        return
       case 'resign': {
         const machine = this.machines.get(first)!
         this.give(machine, { kind: 'resign', epoch: machine.raft!.epoch })
@@ -134,8 +141,9 @@ class Conversation {
     }
   }
 
-  private boot(voters: number, observers: number): void {
-    const ids = Array.from({ length: voters + observers }, (_, index) => index + 1)
+  private boot(voters: number, observers: number, joiners: number): void {
+    const count = voters + observers + joiners
+    const ids = Array.from({ length: count }, (_, index) => index + 1)
     const set = new VoterSet(ids.slice(0, voters).map(voter))
     const version = { version: 0, kRaftVersion: 1 }
     this.bootstrap = {
@@ -148,7 +156,9 @@ class Conversation {
       ],
     }
     for (const id of ids) {
-      const disk = new Disk(this.bootstrap)
+      const isJoiner = id > voters + observers
+      if (isJoiner) this.joiners.add(id)
+      const disk = new Disk(isJoiner ? { ...this.bootstrap, quorum: [] } : this.bootstrap)
       this.machines.set(id, { id, disk, raft: null, incarnation: 0, highWatermark: -1 })
     }
     for (const machine of this.machines.values()) this.start(machine)
@@ -156,8 +166,13 @@ class Conversation {
 
   private start(machine: Machine): void {
     const { id } = machine
-    const canVote = new VoterSet(this.votersNow()).get(id) !== undefined
-    machine.raft = new Raft(configOf(id, { canVote }), new Random(id * 7919 + machine.incarnation))
+    const voters = new VoterSet(this.votersNow())
+    const isJoiner = this.joiners.has(id)
+    const config = configOf(id, {
+      canVote: isJoiner || voters.get(id) !== undefined,
+      bootstrapServers: isJoiner ? voters.voters().flatMap((each) => each.endpoints) : [],
+    })
+    machine.raft = new Raft(config, new Random(id * 7919 + machine.incarnation))
     machine.highWatermark = -1
     this.give(machine, machine.disk.boot())
   }
@@ -192,6 +207,22 @@ class Conversation {
       if (!this.isQuiet) this.lines.push(`${route(letter!)}  ${letter!.text}${lost}`)
       if (!isCut) letter!.deliver()
     }
+  }
+
+  private change(verb: 'add' | 'remove', machine: Machine, id: number): void {
+    const { directoryId, endpoints } = voter(id)
+    const key = { clusterId: 'cluster', voterId: id, voterDirectoryId: directoryId! }
+    const more = { timeoutMs: 1000, listeners: endpoints, ackWhenCommitted: true }
+    const api = verb === 'add' ? 'AddRaftVoter' : 'RemoveRaftVoter'
+    const request = verb === 'add' ? { ...key, ...more } : key
+    const ticket = this.nextTicket++
+    this.open.set(ticket, (response) => {
+      const { errorCode, errorMessage } = response as { errorCode: number; errorMessage: string }
+      const why = errorMessage === null ? '' : `: ${errorMessage}`
+      this.lines.push(`  ${machine.id}: answers ${verb} ${id}: ${errorName(errorCode)}${why}`)
+    })
+    const [version, listener] = [apis[api].valid.max, 'CONTROLLER']
+    this.give(machine, { kind: 'request', ticket, api, version, listener, request } as RaftInput)
   }
 
   private snapshot(machine: Machine): void {
@@ -312,6 +343,10 @@ class Conversation {
       })
     }
     this.post(machine.id, target.id, `${api} ${requestText(api, request)}`, () => {
+      if (api === 'ApiVersions') {
+        returned({ supportedFeatures: [{ name: 'kraft.version', minVersion: 0, maxVersion: 1 }] })
+        return
+      }
       const ticket = this.nextTicket++
       this.open.set(ticket, returned)
       const listener = 'CONTROLLER'
@@ -329,6 +364,9 @@ class Conversation {
     this.letters.push({ from, to, text, deliver })
   }
 }
+
+const countOf = (words: readonly string[], name: string) =>
+  Number(words[words.indexOf(name) + 1] ?? 0) * (words.includes(name) ? 1 : 0)
 
 const route = ({ from, to }: Letter) => `${from}>${to}`
 
@@ -349,6 +387,7 @@ function partitionOf(message: Fields): Fields {
 }
 
 function requestText(api: string, request: object): string {
+  if (api === 'ApiVersions') return 'asks what it can run'
   const p = partitionOf(request as Fields)
   switch (api) {
     case 'Vote': {
@@ -365,6 +404,7 @@ function requestText(api: string, request: object): string {
 }
 
 function responseText(response: object): string {
+  if ('supportedFeatures' in response) return 'answers kraft.version 0-1'
   const p = partitionOf(response as Fields)
   const leader = (p['currentLeader'] ?? p) as Fields
   const parts = [`answers epoch ${leader['leaderEpoch']}, leader ${leader['leaderId']}`]
