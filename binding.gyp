@@ -15,8 +15,11 @@
       'cflags!': ['-O2'],
       'cflags': ['-O3', '-fvisibility=hidden', '-Wall', '-Wextra'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++14'],
-      'cflags_cc': ['-std=c++20', '-fno-exceptions', '-fno-rtti', '-fvisibility-inlines-hidden'],
-      'ldflags': ['-Wl,--exclude-libs,ALL', '-Wl,-Bsymbolic'],
+      'cflags_cc': ['-std=c++20', '-fno-exceptions', '-fno-rtti', '-fno-gnu-unique', '-fvisibility-inlines-hidden'],
+      'ldflags': [
+        '-Wl,--exclude-libs,ALL', '-Wl,-Bsymbolic', '-Wl,-z,nodynamic-undefined-weak',
+        '-Wl,--version-script=../native/addon.map'
+      ],
       'libraries': ['-l:libzstd.a', '-l:liblz4.a', '-l:libsnappy.a', '-l:libz.a', '-lpthread']
     }
   ]

@@ -13,6 +13,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -47,8 +48,16 @@ struct Door {
 
 // Of one environment (the main thread or a worker).
 struct Instance {
+  Instance() = default;
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+  ~Instance() {
+    for (const Handle file : locks) (void)io->close(file);
+  }
+
   std::map<int32_t, std::unique_ptr<Door>> doors;
   std::unique_ptr<Io> io;  // for locks
+  std::set<Handle> locks;
   int32_t next = 1;
 };
 
@@ -352,6 +361,7 @@ Napi::Value lock_directory(const Napi::CallbackInfo& info) {
   if (instance->io == nullptr) return Napi::Number::New(info.Env(), -EMFILE);
   Handle file = kNoHandle;
   const Status status = instance->io->lock_file(path + "/.lock", &file);
+  if (status.ok()) instance->locks.insert(file);
   if (status.ok()) return Napi::Number::New(info.Env(), file);
   return Napi::Number::New(info.Env(), status.code == Code::kBusy ? -EAGAIN : -errno_of(status));
 }
@@ -361,7 +371,8 @@ void unlock_directory(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "unlockDirectory");
   const int32_t file = arguments.range(0, "descriptor", 0, kInt32Max);
   auto* instance = info.Env().GetInstanceData<Instance>();
-  if (arguments.ok() && instance->io != nullptr) (void)instance->io->close(file);
+  if (instance->locks.erase(file) == 0) return arguments.fail("descriptor", "a lock that is held");
+  (void)instance->io->close(file);
 }
 
 // --- network
