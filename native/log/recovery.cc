@@ -22,7 +22,8 @@ namespace ottla {
 
 namespace {
 
-constexpr size_t kReplayBytes = 1 << 20;
+constexpr int64_t kReplayBytesMin = 4 << 10;
+constexpr int64_t kReplayBytesMax = 1 << 20;
 constexpr size_t kTailBytes = 8 << 10;
 
 struct Listing {
@@ -208,7 +209,9 @@ Status Loader::take_trusted(Segment* segment, int64_t bytes, bool is_last, bool*
 }
 
 Status Loader::replay_batches(Segment* segment, Handle file, int64_t file_bytes) {
-  if (buffer_.empty()) buffer_.resize(kReplayBytes);
+  const size_t wanted =
+      static_cast<size_t>(std::clamp(file_bytes, kReplayBytesMin, kReplayBytesMax));
+  if (buffer_.size() < wanted) buffer_.resize(wanted);
   BatchScanner scanner(io_, file, 0, file_bytes, buffer_);
   int64_t next_offset = segment->base_offset();
   bool valid = true;
