@@ -271,8 +271,11 @@ export class RaftHost {
       case 'note':
         world.log.info(effect.text)
         return
-      // One voter asks nobody and follows nobody; peers arrive with the cluster.
+      // Peers arrive with the cluster. Until then nobody can be reached: whoever claims to lead is
+      // followed in vain for a fetch timeout, and then this voter leads again.
       case 'send':
+        this.inputs.push({ kind: 'sendFailed', requestId: effect.requestId })
+        return
       case 'appendFetched':
       case 'snapshotBegin':
       case 'snapshotWrite':

@@ -27,7 +27,8 @@ export class Peers {
 
   constructor(requestTimeoutMs: number, retryBackoffMs: number) {
     this.requestTimeoutMs = requestTimeoutMs
-    this.retryBackoffMs = retryBackoffMs
+    // Never zero: a peer that refuses at once would be asked for ever at the same moment.
+    this.retryBackoffMs = Math.max(1, retryBackoffMs)
   }
 
   /** When a destination may be asked: `nowMs` or before means now. */
