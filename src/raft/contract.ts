@@ -14,6 +14,8 @@
 //    unless the connection died, which the host may ignore.
 // 5. Before the next input the host looks at `wakeAtMs` and sees to it that a `timer` input arrives
 //    then; an early or a superfluous one is harmless.
+// 6. The time it passes never goes back: wall time at the start plus what a monotonic clock has
+//    counted since. A wall clock that is set back by an hour must not stop elections for an hour.
 
 import type { Uuid } from '../lib/uuid.ts'
 import type { ControlRecord } from '../protocol/control_records.ts'
