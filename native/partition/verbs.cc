@@ -125,7 +125,7 @@ void Partition::dump_producers(std::vector<uint8_t>* rows) const {
 }
 
 void Partition::maintain(PartitionHost& host) {
-  constexpr int64_t kExpiryIntervalMs = 600000;  // producer.id.expiration.check.interval.ms
+  constexpr int64_t kExpiryIntervalMs = 60000;
   if (is_retired_ || is_writing_) return;
   log_->reclaim(host.io());
   const int64_t now_ms = host.now_us() / 1000;
