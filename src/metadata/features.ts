@@ -62,15 +62,15 @@ const row = (level: number, since: string, dependsOn: Readonly<Record<string, nu
 
 /** Every feature but metadata.version, with its levels in ascending order. */
 export const FEATURES: ReadonlyMap<string, readonly FeatureLevel[]> = new Map([
-  ['kraft.version', [row(0, '3.3-IV3'), row(1, '3.9-IV0')]],
-  ['transaction.version', [row(0, '3.3-IV3'), row(1, '4.0-IV2'), row(2, '4.0-IV2')]],
-  ['group.version', [row(0, '3.3-IV3'), row(1, '4.0-IV0')]],
   [
     'eligible.leader.replicas.version',
     [row(0, '3.3-IV3'), row(1, '4.1-IV0', { [METADATA_VERSION]: SINCE.eligibleLeaderReplicas })],
   ],
+  ['group.version', [row(0, '3.3-IV3'), row(1, '4.0-IV0')]],
+  ['kraft.version', [row(0, '3.3-IV3'), row(1, '3.9-IV0')]],
   ['share.version', [row(0, '3.3-IV3'), row(1, '4.2-IV0')]],
   ['streams.version', [row(0, '3.3-IV3'), row(1, '4.2-IV1')]],
+  ['transaction.version', [row(0, '3.3-IV3'), row(1, '4.0-IV2'), row(2, '4.0-IV2')]],
 ])
 
 /** The levels that a cluster formatted at a metadata.version begins with; level 0 is left out. */
