@@ -261,7 +261,16 @@ export class OttlaNode {
     const drain = () => {
       if (this.isPlaneOpen && plane.drain(sink) > 0) world.defer(drain)
     }
-    plane.onDoorbell = drain
+    plane.onDoorbell = () => {
+      try {
+        drain()
+      } catch (problem) {
+        // The addon's callback would swallow it: a bug of ours ends the process where it can be seen.
+        world.defer(() => {
+          throw problem
+        })
+      }
+    }
   }
 
   private listen(

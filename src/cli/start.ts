@@ -9,6 +9,7 @@ import {
   singleNodeDefaults,
 } from '../broker_options.ts'
 import { describeWarning, type ParsedConfig } from '../config/parse.ts'
+import { DirectoryError } from '../host/formatting.ts'
 import { SystemWorld, stderrSink } from '../host/system.ts'
 import { Log, type LogLevel } from '../lib/log.ts'
 import { OttlaNode } from '../node.ts'

@@ -125,7 +125,7 @@ export const topicTable = {
     doc: "How far, in ms, a producer's timestamp may lie in the future.",
   }),
   'min.insync.replicas': int(1, '[1,...]', 'medium resource', {
-    state: effective('integration: config: acks=all needs min.insync.replicas'),
+    state: effective('acks all: too small an ISR refuses before the append; acks 1 does not ask'),
     doc: 'Replicas that must be in sync for a write with acks=all to be accepted.',
   }),
   preallocate: boolean(false, 'medium resource', {

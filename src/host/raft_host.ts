@@ -386,7 +386,9 @@ export class RaftHost {
 
   private maybeSnapshot(): void {
     const { world, snapshots } = this.options
-    if (this.image.isInTransaction || this.image.provenance.offset < 0) return
+    // Before the bootstrap there is nothing to sum up; inside a transaction nothing is true yet.
+    const isSettled = this.image.features.metadataVersion !== undefined
+    if (!isSettled || this.image.isInTransaction) return
     const isLarge = this.bytesSinceSnapshot >= snapshots.bytesBetween
     const age = world.clock.nowMs() - this.lastSnapshotMs
     const isOld = snapshots.intervalMs > 0 && age >= snapshots.intervalMs

@@ -40,7 +40,7 @@ export const controllerRows = {
     doc: 'Pace in ms of heartbeats to the controller.',
   }),
   'broker.session.timeout.ms': int(9000, '', 'medium read-only', {
-    state: effective('integration: config: silent broker is fenced'),
+    state: effective('controller: brokers: a silent broker is fenced and leads no more'),
     doc: 'Time in ms without a heartbeat after which a broker is fenced.',
   }),
   'initial.broker.registration.timeout.ms': int(60_000, '', 'medium read-only', {

@@ -32,7 +32,7 @@ export const topicsRows = {
     doc: 'Allows topics to be deleted.',
   }),
   'min.insync.replicas': int(1, '[1,...]', 'high cluster-wide', {
-    state: effective('integration: config: acks=all needs min.insync.replicas'),
+    state: effective('acks all: too small an ISR refuses before the append; acks 1 does not ask'),
     doc: 'Replicas that must be in sync for a write with acks=all to be accepted.',
   }),
   'unclean.leader.election.enable': boolean(false, 'high cluster-wide', {
