@@ -55,7 +55,7 @@ export class Generator {
       ...CONFIG,
       segmentBytesMax: this.#random.pick([300, 2000, 1 << 30]),
       messageBytesMax: this.#random.pick([250, 1_048_588]),
-      minInsyncReplicas: this.#random.pick([1, 1, 2]),
+      minInsyncReplicas: this.#random.pick([1, 2, 2]),
       compacted: this.#random.ratio(1, 4),
       timestampAfterMsMax: this.#random.pick([1000, Number.MAX_SAFE_INTEGER]),
     }
@@ -96,7 +96,7 @@ export class Generator {
       conn: this.#random.nextInt(CONNECTIONS),
       version,
       body: {
-        acks: this.#random.pick([-1, 1, 1, 0, this.#random.ratio(1, 20) ? 2 : 1]),
+        acks: this.#random.pick([-1, -1, -1, 1, 1, 0, this.#random.ratio(1, 20) ? 2 : 1]),
         timeoutMs: this.#patience(),
         topicData: [
           {
@@ -256,6 +256,8 @@ export class Generator {
   }
 
   follow(): Op {
+    // Followers answer little: most changes of role end in a leader.
+    if (this.#random.ratio(2, 3)) return this.lead()
     const slot = this.#slot()
     return verb('follow', [slot, ++this.#leaderEpochs[slot]!, this.#random.pick([-1, 2, 3])])
   }
@@ -275,7 +277,7 @@ export class Generator {
   truncate(rows: readonly PartitionRow[]): Op {
     const slot = this.#slot()
     // Where an epoch could end: the watermark is always between batches. Leaders do not truncate.
-    if (rows[slot]!.isLeader) return this.follow()
+    if (rows[slot]!.isLeader) return this.isr()
     return asked('truncate', [slot, this.#leaderEpochs[slot]!, rows[slot]!.highWatermark])
   }
 
