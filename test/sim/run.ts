@@ -1,0 +1,103 @@
+// One seed of one scenario: safety under faults, then liveness after they end, then an orderly stop and a last start.
+
+import { Random } from '../../src/lib/random.ts'
+import { Cluster } from './cluster.ts'
+import { Nemesis } from './nemesis.ts'
+import type { Scenario, ScenarioOptions } from './scenarios/scenario.ts'
+import { Trace, Violation } from './trace.ts'
+
+/** Everything under way must be answered within this, once nothing goes wrong any more. */
+const HEALED_MS = 60_000
+
+/** What became of one run. */
+export interface Verdict {
+  readonly seed: number
+  readonly scenario: string
+  /** What broke, or null. */
+  readonly violation: string | null
+  readonly stack: string
+  readonly trace: Trace
+  readonly options: ScenarioOptions
+  readonly changes: number
+  readonly acknowledged: number
+  readonly lives: number
+  readonly committed: number
+}
+
+/** The one line that repeats a run. */
+export const commandOf = ({ seed, scenario }: { seed: number; scenario: string }): string =>
+  `npm run sim -- ${seed} --scenario ${scenario}`
+
+/** The options of a seed. */
+export function optionsOf(scenario: Scenario, seed: number): ScenarioOptions {
+  return scenario.options(new Random([seed, 0x6f747461, 1]))
+}
+
+/** Runs one seed; what broke is in the verdict. */
+export async function runSeed(
+  scenario: Scenario,
+  seed: number,
+  { options = optionsOf(scenario, seed), trace = new Trace() } = {},
+): Promise<Verdict> {
+  const cluster = new Cluster({ seed, ...worldOf(options) }, trace)
+  let problem: unknown = null
+  try {
+    await story(cluster, options)
+  } catch (thrown) {
+    problem = thrown
+    trace.add(`broken: ${thrown}`)
+  }
+  const isViolation = problem instanceof Violation
+  const error = problem as Error | null
+  return {
+    seed,
+    scenario: scenario.name,
+    violation: error === null ? null : isViolation ? error.message : String(error),
+    stack: error?.stack ?? '',
+    trace,
+    options,
+    changes: cluster.admins.reduce((sum, admin) => sum + admin.changes, 0),
+    acknowledged: cluster.logs.acknowledged,
+    lives: cluster.machine.starts,
+    committed: cluster.metadata.committedEndOffset,
+  }
+}
+
+/** What a cluster is built from. */
+export function worldOf(options: ScenarioOptions) {
+  const { logDirectories, snapshotBytes, retentionBytes, diskDelayMsMax, bugs } = options
+  return {
+    machine: { logDirectories, snapshotBytes, retentionBytes, diskDelayMsMax, bugs },
+    network: { delayMsMax: options.delayMsMax, splitOneIn: 4 },
+  }
+}
+
+async function story(cluster: Cluster, options: ScenarioOptions): Promise<void> {
+  const { durationMs, admins, producers, consumers, partitions, pauseMsMax } = options
+  const shared = { topic: 'shared', partitions, pauseMsMax }
+  for (let at = 0; at < admins; at++) cluster.addAdmin(`admin${at}`, { names: 4, pauseMsMax })
+  for (let at = 0; at < producers; at++) cluster.addProducer(`producer${at}`, shared)
+  for (let at = 0; at < consumers; at++) cluster.addConsumer(`consumer${at}`, shared)
+  await new Nemesis(cluster, options.faults).torment(durationMs)
+  await heal(cluster)
+  await restartInOrder(cluster)
+}
+
+async function heal(cluster: Cluster): Promise<void> {
+  const { machine } = cluster
+  machine.isSlow = false
+  machine.endSoon(Number.POSITIVE_INFINITY, 'kill')
+  if (machine.isOff && !(await cluster.up())) throw new Violation('the node does not come up')
+  cluster.end()
+  if (!(await cluster.runUntil(() => cluster.isFinished, HEALED_MS))) {
+    throw new Violation(`not answered after all faults had ended: ${cluster.waiting}`)
+  }
+  cluster.checkStill()
+}
+
+async function restartInOrder(cluster: Cluster): Promise<void> {
+  if (!(await cluster.down())) throw new Violation('the node died while it stopped')
+  cluster.checkStill()
+  if (!(await cluster.up())) throw new Violation('the node died while it started')
+  if (!(await cluster.down())) throw new Violation('the node died while it stopped')
+}

@@ -1,0 +1,69 @@
+// Every scenario by name: the table that `npm run sim -- --scenario NAME` looks into.
+
+import type { Scenario } from './scenario.ts'
+import { drawn } from './scenario.ts'
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'mixed',
+    story: 'administrators, producers and consumers while processes are killed and the power goes',
+    options: drawn,
+  },
+  {
+    name: 'kills',
+    story: 'only processes die: nothing written may be lost',
+    options: (random) => {
+      const options = drawn(random)
+      return { ...options, faults: { ...options.faults, endings: ['kill'] } }
+    },
+  },
+  {
+    name: 'admin',
+    story: 'many changes of topics, snapshots all the time, the power goes often',
+    options: (random) => {
+      const options = drawn(random)
+      return {
+        ...options,
+        admins: 3,
+        producers: 0,
+        consumers: 0,
+        pauseMsMax: 20,
+        snapshotBytes: random.pick([200, 1000]),
+        retentionBytes: random.pick([1, 2000]),
+        faults: { ...options.faults, everyMs: 400, endings: ['power'] },
+      }
+    },
+  },
+  {
+    name: 'restarts',
+    story: 'the node is stopped in order and started again, over and over',
+    options: (random) => {
+      const options = drawn(random)
+      return { ...options, faults: { ...options.faults, everyMs: 600, kinds: ['stop'] } }
+    },
+  },
+  {
+    name: 'clock',
+    story: 'the wall clock jumps forward while clients work',
+    options: (random) => {
+      const options = drawn(random)
+      return {
+        ...options,
+        faults: { ...options.faults, everyMs: 800, kinds: ['clockJump', 'crash'] },
+      }
+    },
+  },
+  {
+    name: 'calm',
+    story: 'no faults at all: what fails here is plainly broken',
+    options: (random) => {
+      const options = drawn(random)
+      return { ...options, faults: { ...options.faults, everyMs: 0 } }
+    },
+  },
+]
+
+/** The scenario of this name, or undefined. */
+export function scenarioOf(name: string): Scenario | undefined {
+  return SCENARIOS.find((scenario) => scenario.name === name)
+}
