@@ -142,6 +142,7 @@ export class ModelLog {
     }
     dropFrom(this.store, offset)
     this.logEndOffset = endOf(this.store)
+    this.logStartOffset = Math.min(this.logStartOffset, this.logEndOffset)
     this.recoveryPoint = Math.min(this.recoveryPoint, this.logEndOffset)
     this.#forgetEpochsFrom(offset)
     this.#replayProducers()

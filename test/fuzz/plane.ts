@@ -6,6 +6,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { Random } from '../../src/lib/random.ts'
+import type { PlaneOptions } from '../../src/plane/plane.ts'
 import type { PlaneHarness } from '../plane/harness.ts'
 import { modelHarness } from '../plane/harness_model.ts'
 import { harnesses } from '../plane/harnesses.ts'
@@ -41,10 +42,14 @@ export async function comparePlanes(
     random,
     pair.every((harness) => harness.hasVirtualTime),
   )
-  const verdicts: 'ask' | 'allow' = random.ratio(1, 4) ? 'ask' : 'allow'
+  const options: Partial<PlaneOptions> = {
+    ...FOREVER,
+    verdicts: random.ratio(1, 4) ? 'ask' : 'allow',
+    produceValidation: random.ratio(1, 4) ? 'full' : 'header',
+  }
   const configs = REPLICAS.map(() => generator.config())
   const [one, other] = (await Promise.all(
-    pair.map(async (harness) => new World(await harness.open({ ...FOREVER, verdicts }), configs)),
+    pair.map(async (harness) => new World(await harness.open(options), configs)),
   )) as [World, World]
   await one.start()
   await other.start()

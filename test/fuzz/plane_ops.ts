@@ -23,6 +23,8 @@ interface Producer {
 }
 
 interface Session {
+  /** Sessions live in a reactor: they are spoken to where they were made. */
+  readonly conn: number
   epoch: number
   readonly usesIds: boolean
 }
@@ -210,7 +212,7 @@ export class Generator {
     const known = this.#sessions.length
     if (known === 0 || this.#random.ratio(1, 4)) {
       // Answered at once, so that the two planes number sessions alike.
-      this.#fresh = { epoch: 1, usesIds }
+      this.#fresh = { conn, epoch: 1, usesIds }
       const first = { ...body, maxWaitMs: 0, sessionEpoch: 0 }
       return { kind: 'fetch', conn, version, body: first, session: -1 }
     }
@@ -226,7 +228,7 @@ export class Generator {
       partitions: [slot],
     }))
     const next = { ...body, maxWaitMs: 0, sessionEpoch, forgottenTopicsData }
-    return { kind: 'fetch', conn, version, body: next, session: index }
+    return { kind: 'fetch', conn: session.conn, version, body: next, session: index }
   }
 
   follower(rows: readonly PartitionRow[]): Op {

@@ -10,6 +10,7 @@ import { simHarness } from './harness_sim.ts'
 export function harnesses(): ReadonlyMap<string, PlaneHarness> {
   const all = new Map([['model', modelHarness]])
   if (!isAddonBuilt()) return all
+  // One reactor each: with more, connections have no order among each other to compare.
   return all.set('sim', simHarness(1)).set('native', nativeHarness(1))
 }
 
