@@ -3,7 +3,8 @@
 // Packs the repository, installs the tarball with npm (which compiles the addon), starts `npx ottla`, produces to it
 // with kafkajs and reads the end offset back, stops it by SIGTERM, restarts it on its data, then embeds it through
 // `import { startBroker } from 'ottla'`. Last: where no compiler is, the install says so in plain words and fails.
-// Runs on the Node it is started with, 22 or newer. `--keep` leaves the folder.
+// npm scripts have the repository's Node first on the PATH; this takes the system's where it is new enough (22), because
+// that is what users have. `--keep` leaves the folder.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,13 +18,26 @@ import { Kafka, logLevel } from 'kafkajs'
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const folder = mkdtempSync(join(tmpdir(), 'ottla-package-'))
 const START_DEADLINE_MS = 30_000
+const NODE_LEAST = 22
+const searchPath = userPath()
 
-/** What npm tells its scripts must not steer the npm that we start. */
+/** What npm tells its scripts must not steer the npm that we start, nor the repository's modules. */
 function environment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(
-    ([name]) => !/^npm_(package|lifecycle|config_local_prefix|command|execpath)/.test(name),
+    ([name]) =>
+      !/^npm_(package|lifecycle|config_local_prefix|command|execpath|node_execpath)/.test(name),
   )
-  return Object.fromEntries(entries)
+  return { ...Object.fromEntries(entries), PATH: searchPath }
+}
+
+/** The PATH of a user: the system's Node, or ours where that one is too old to run a broker. */
+function userPath(): string {
+  const own = join(root, 'node_modules')
+  const places = (process.env['PATH'] ?? '').split(delimiter).filter((at) => !at.startsWith(own))
+  const path = places.join(delimiter)
+  const found = spawnSync('node', ['--version'], { env: { PATH: path }, encoding: 'utf8' })
+  const major = Number(/^v(\d+)/.exec(found.stdout ?? '')?.[1] ?? 0)
+  return major >= NODE_LEAST ? path : [dirname(process.execPath), path].join(delimiter)
 }
 
 function fail(why: string): never {
@@ -67,7 +81,7 @@ async function produce(port: number, value: string): Promise<string | undefined>
   const kafka = new Kafka({
     clientId: 'package',
     brokers: [`127.0.0.1:${port}`],
-    logLevel: logLevel.ERROR,
+    logLevel: logLevel.NOTHING,
   })
   const producer = kafka.producer({ allowAutoTopicCreation: true })
   await producer.connect()
@@ -112,9 +126,7 @@ export { port }
 `
 
 async function main(): Promise<void> {
-  const [major] = process.versions.node.split('.')
-  if (Number(major) < 22) fail(`this needs Node 22 or newer, not ${process.version}`)
-  step(`Node ${process.version}, ${folder}`)
+  step(`Node ${run('node', ['--version']).trim()}, ${folder}`)
   run('npm', ['pack', '--silent', '--pack-destination', folder], root)
   const tarball = readdirSync(folder).find((name) => /^ottla-.*\.tgz$/.test(name))
   if (tarball === undefined) fail('npm pack made no tarball')
@@ -132,7 +144,7 @@ async function main(): Promise<void> {
   await stopBroker(second.child)
   step("import { startBroker } from 'ottla'")
   writeFileSync(join(folder, 'embed.mjs'), EMBED)
-  if (run(process.execPath, ['embed.mjs']).trim() !== 'closed') fail('the embedded broker')
+  if (run('node', ['embed.mjs']).trim() !== 'closed') fail('the embedded broker')
   writeFileSync(join(folder, 'typed.mts'), TYPED)
   const tsc = join(root, 'node_modules/.bin/tsc')
   const types = ['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2024,esnext.disposable']
@@ -142,7 +154,6 @@ async function main(): Promise<void> {
   step('good')
 }
 
-process.env['PATH'] = [dirname(process.execPath), process.env['PATH']].join(delimiter)
 try {
   await main()
 } finally {
