@@ -110,6 +110,16 @@ class SegmentPin {
   Handle file_ = kNoHandle;
 };
 
+// The tail without a look into the file: from one recent append's end to another, or to the
+// segment's.
+bool is_tail_run(const Segment& segment, int64_t offset, int64_t limit, const SegmentEnd& end,
+                 int64_t bytes_max, int64_t* position, int64_t* stop) {
+  if (!segment.boundary_at(offset, position)) return false;
+  *stop = end.bytes;
+  if (limit < end.next_offset && !segment.boundary_at(limit, stop)) return false;
+  return *stop > *position && *stop - *position <= bytes_max;
+}
+
 // The batches of one segment from `offset` on, below `limit` and `bytes_max`. Empty when they lie
 // elsewhere.
 Status read_segment(Io& io, Segment* segment, int64_t offset, int64_t limit, int64_t bytes_max,
@@ -119,13 +129,20 @@ Status read_segment(Io& io, Segment* segment, int64_t offset, int64_t limit, int
   if (offset >= end.next_offset || end.bytes == 0) return Status::good();
   SegmentPin pin(segment);
   OTTLA_TRY(pin.take(io));
+  int64_t position = 0, stop = end.bytes;
+  if (is_tail_run(*segment, offset, limit, end, bytes_max, &position, &stop)) {
+    *found = true;
+    segment->ref();
+    *slice = ReadSlice(segment, pin.release(), position, stop - position);
+    return Status::good();
+  }
   BatchPlace first;
   OTTLA_TRY(segment->locate(io, pin.file(), offset, end, &first));
   if (first.position < 0) return Status::good();
   *found = true;
   if (first.last_offset >= limit)
     return Status::good();  // the batch reaches beyond what may be shown
-  int64_t stop = end.bytes;
+  stop = end.bytes;
   if (limit < end.next_offset) {
     BatchPlace beyond;
     OTTLA_TRY(segment->locate(io, pin.file(), limit, end, &beyond));

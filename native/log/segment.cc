@@ -52,6 +52,20 @@ SegmentEnd Segment::end() const {
   }
 }
 
+bool Segment::boundary_at(int64_t offset, int64_t* position) const {
+  for (;;) {
+    const uint32_t before = sequence_.load(std::memory_order_acquire);
+    bool found = false;
+    for (const Boundary& boundary : boundaries_) {
+      if (boundary.offset.load(std::memory_order_acquire) != offset) continue;
+      *position = boundary.position.load(std::memory_order_acquire);
+      found = true;
+    }
+    const uint32_t after = sequence_.load(std::memory_order_acquire);
+    if (before == after && before % 2 == 0) return found;
+  }
+}
+
 Status Segment::pin(Io& io, Handle* file) {
   if (is_gone()) return Status::fail(Code::kNotFound, "segment was deleted");
   OTTLA_TRY(file_.pin(io, file));
@@ -241,6 +255,15 @@ void Segment::commit(Io& io, Limbo* limbo, const AppendBatch& batch, int64_t ind
 void Segment::publish() {
   const uint32_t sequence = sequence_.load(std::memory_order_relaxed);
   sequence_.exchange(sequence + 1, std::memory_order_acq_rel);  // later stores stay after it
+  const int64_t old_bytes = published_bytes_.load(std::memory_order_relaxed);
+  if (end_.bytes > old_bytes) {
+    Boundary& boundary = boundaries_[next_boundary_++ % kBoundaries];
+    boundary.offset.store(published_next_offset_.load(std::memory_order_relaxed),
+                          std::memory_order_release);
+    boundary.position.store(old_bytes, std::memory_order_release);
+  } else if (end_.bytes < old_bytes) {
+    for (Boundary& boundary : boundaries_) boundary.offset.store(-1, std::memory_order_release);
+  }
   published_bytes_.store(end_.bytes, std::memory_order_release);
   published_next_offset_.store(end_.next_offset, std::memory_order_release);
   published_max_timestamp_.store(end_.max_timestamp, std::memory_order_release);

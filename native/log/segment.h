@@ -80,6 +80,9 @@ class Segment {
   void unpin() { file_.unpin(); }
   // First batch below `end` whose last offset is at or above `offset`.
   Status locate(Io& io, Handle file, int64_t offset, const SegmentEnd& end, BatchPlace* place);
+  // Where the batch after a recent append's end begins, if `offset` is one: readers at the tail
+  // come back with the log end they saw, and need no look into the file.
+  bool boundary_at(int64_t offset, int64_t* position) const;
   // Where the last whole batch ends that lies within [from, limit]; `from` is a batch's position.
   Status whole_batches(Io& io, Handle file, int64_t from, int64_t limit, const SegmentEnd& end,
                        int64_t* position);
@@ -134,8 +137,15 @@ class Segment {
   std::atomic<int64_t> published_next_offset_{0};
   std::atomic<int64_t> published_max_timestamp_{kNoTimestamp};
   std::atomic<int64_t> published_max_timestamp_offset_{-1};
+  struct Boundary {
+    std::atomic<int64_t> offset{-1};
+    std::atomic<int64_t> position{0};
+  };
+  static constexpr uint32_t kBoundaries = 8;
+  Boundary boundaries_[kBoundaries];  // a ring, newest at next_boundary_ - 1
 
   // The writer's own.
+  uint32_t next_boundary_ = 0;
   SegmentEnd end_;
   int64_t bytes_since_index_ = 0;
   int64_t rolling_timestamp_ = kNoTimestamp;

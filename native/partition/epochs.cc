@@ -11,7 +11,7 @@ namespace {
 // Where the first entry of an epoch above `epoch` lies.
 template <typename Entries>
 size_t above(const Entries& entries, int32_t epoch) {
-  size_t low = 0, high = entries.size();
+  size_t low = 0, high = entries.count;
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
     (entries[middle].epoch <= epoch ? low : high) =
@@ -119,62 +119,50 @@ void Epochs::publish() {
   sequence_.store(sequence + 2, std::memory_order_release);
 }
 
-int32_t Epochs::end_offset(int32_t epoch, int64_t log_end_offset, int64_t* end_offset) const {
-  struct View {
-    const Slot* slots;
-    size_t count;
-    size_t size() const { return count; }
-    EpochEntry operator[](size_t i) const {
-      return {slots[i].epoch.load(std::memory_order_acquire),
-              slots[i].start_offset.load(std::memory_order_acquire)};
-    }
-  };
+// Runs `answer` on a table that did not change meanwhile.
+template <typename Answer>
+int32_t Epochs::consistently(const Answer& answer) const {
   for (;;) {
     const uint32_t before = sequence_.load(std::memory_order_acquire);
     const Table* table = table_.load(std::memory_order_acquire);
-    const size_t count =
-        table == nullptr ? 0 : std::min(count_.load(std::memory_order_acquire), table->capacity);
-    const View view{table == nullptr ? nullptr : table->slots.get(), count};
-    const size_t next = epoch == kUndefinedEpoch ? count : above(view, epoch);
-    int32_t found = kUndefinedEpoch;
-    *end_offset = kUndefinedEpochOffset;
-    if (epoch != kUndefinedEpoch && next < count) {
-      found = next == 0 ? epoch : view[next - 1].epoch;
-      *end_offset = view[next].start_offset;
-    } else if (epoch != kUndefinedEpoch && count > 0 && view[count - 1].epoch == epoch) {
-      found = epoch;
-      *end_offset = log_end_offset;
+    View view;
+    if (table != nullptr) {
+      view.slots = table->slots.get();
+      view.count = std::min(count_.load(std::memory_order_acquire), table->capacity);
     }
-    if (before % 2 == 0 && sequence_.load(std::memory_order_acquire) == before) return found;
+    const int32_t answered = answer(view);
+    if (before % 2 == 0 && sequence_.load(std::memory_order_acquire) == before) return answered;
   }
+}
+
+int32_t Epochs::end_offset(int32_t epoch, int64_t log_end_offset, int64_t* end_offset) const {
+  return consistently([&](const View& view) {
+    *end_offset = kUndefinedEpochOffset;
+    if (epoch == kUndefinedEpoch || view.count == 0) return kUndefinedEpoch;
+    const size_t next = above(view, epoch);
+    if (next < view.count) {
+      *end_offset = view[next].start_offset;
+      return next == 0 ? epoch : view[next - 1].epoch;
+    }
+    if (view[next - 1].epoch != epoch) return kUndefinedEpoch;  // newer than all we know
+    *end_offset = log_end_offset;
+    return epoch;
+  });
 }
 
 int32_t Epochs::latest() const {
-  for (;;) {
-    const uint32_t before = sequence_.load(std::memory_order_acquire);
-    const Table* table = table_.load(std::memory_order_acquire);
-    const size_t count =
-        table == nullptr ? 0 : std::min(count_.load(std::memory_order_acquire), table->capacity);
-    const int32_t epoch = count == 0
-                              ? kUndefinedEpoch
-                              : table->slots[count - 1].epoch.load(std::memory_order_acquire);
-    if (before % 2 == 0 && sequence_.load(std::memory_order_acquire) == before) return epoch;
-  }
+  return consistently([](const View& view) {
+    return view.count == 0 ? kUndefinedEpoch : view[view.count - 1].epoch;
+  });
 }
 
 int32_t Epochs::epoch_of(int64_t offset) const {
-  for (;;) {
-    const uint32_t before = sequence_.load(std::memory_order_acquire);
-    const Table* table = table_.load(std::memory_order_acquire);
-    const size_t count =
-        table == nullptr ? 0 : std::min(count_.load(std::memory_order_acquire), table->capacity);
+  return consistently([offset](const View& view) {
     int32_t epoch = kUndefinedEpoch;
-    for (size_t i = 0; i < count; i += 1) {
-      if (table->slots[i].start_offset.load(std::memory_order_acquire) > offset) break;
-      epoch = table->slots[i].epoch.load(std::memory_order_acquire);
-    }
-    if (before % 2 == 0 && sequence_.load(std::memory_order_acquire) == before) return epoch;
-  }
+    for (size_t i = 0; i < view.count && view[i].start_offset <= offset; i += 1)
+      epoch = view[i].epoch;
+    return epoch;
+  });
 }
 
 }  // namespace ottla

@@ -64,6 +64,18 @@ class Epochs {
     std::unique_ptr<Slot[]> slots;
   };
 
+  // What readers see.
+  struct View {
+    const Slot* slots = nullptr;
+    size_t count = 0;
+    EpochEntry operator[](size_t i) const {
+      return {slots[i].epoch.load(std::memory_order_acquire),
+              slots[i].start_offset.load(std::memory_order_acquire)};
+    }
+  };
+
+  template <typename Answer>
+  int32_t consistently(const Answer& answer) const;
   bool insert(EpochEntry entry);
   void publish();
   Status write(Io& io, bool synced);
