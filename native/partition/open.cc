@@ -36,6 +36,7 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
   log.directory = o.log_directory + "/" + partition_directory(o.topic, o.index);
   log.config = o.config.log;
   log.clean_shutdown = o.is_clean_shutdown;
+  log.gaps_allowed = o.config.is_compacted;
   log.recovery_point = o.recovery_point;
   log.log_start_offset = o.log_start_offset;
   log.quiescence = o.quiescence;
