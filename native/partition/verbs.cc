@@ -26,7 +26,8 @@ ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
 }
 
 ErrorCode Partition::truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset) {
-  if (leader_epoch != this->leader_epoch()) {
+  // Raft's own machine judges the epochs of its log.
+  if (!options_.is_raft && leader_epoch != this->leader_epoch()) {
     CounterRow(host.counters(), kCounterColumns).add(counter::kStaleCommands, 1);
     return leader_epoch < this->leader_epoch() ? ErrorCode::kFencedLeaderEpoch
                                                : ErrorCode::kUnknownLeaderEpoch;

@@ -4,6 +4,7 @@
 // Kafka: UnifiedLog, LocalLog, LogSegment, LeaderEpochFileCache.
 
 import { assert } from '../lib/assert.ts'
+import { MalformedFrame } from '../lib/bytes.ts'
 import { type BatchHeader, readBatchHeader, recordsOf } from '../protocol/record_batch.ts'
 import { decompress } from './model_codecs.ts'
 import {
@@ -239,7 +240,7 @@ export class ModelLog {
     for (const batch of this.#batches()) {
       if (largest === null || batch.maxTimestamp > largest.maxTimestamp) largest = batch
     }
-    if (largest === null) return NONE
+    if (largest === null || largest.maxTimestamp < 0n) return NONE
     return this.#firstRecord(largest, (record) => record === largest.maxTimestamp, 0) ?? NONE
   }
 
@@ -249,11 +250,15 @@ export class ModelLog {
     from: number,
   ): TimedOffset | null {
     const header = readBatchHeader(batch.bytes)
-    for (const record of recordsOf(batch.bytes, header, decompress)) {
-      if (record.offset >= from && accept(record.timestamp)) {
-        const { offset, timestamp } = record
-        return { offset, timestamp, leaderEpoch: batch.leaderEpoch }
+    const { leaderEpoch } = batch
+    try {
+      for (const { offset, timestamp } of recordsOf(batch.bytes, header, decompress)) {
+        if (offset >= from && accept(timestamp)) return { offset, timestamp, leaderEpoch }
       }
+    } catch (error) {
+      if (!(error instanceof MalformedFrame)) throw error
+      // Its reader's error, when it comes to be read; it stops nobody here.
+      return { offset: batch.baseOffset, timestamp: batch.maxTimestamp, leaderEpoch }
     }
     return null
   }

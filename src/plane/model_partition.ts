@@ -323,8 +323,11 @@ export class ModelPartition {
   }
 
   truncate(leaderEpoch: number, offset: number): number {
-    if (leaderEpoch < this.leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH
-    if (leaderEpoch > this.leaderEpoch) return ErrorCode.UNKNOWN_LEADER_EPOCH
+    // Raft's own machine judges the epochs of its log.
+    if (!this.options.isRaft) {
+      if (leaderEpoch < this.leaderEpoch) return ErrorCode.FENCED_LEADER_EPOCH
+      if (leaderEpoch > this.leaderEpoch) return ErrorCode.UNKNOWN_LEADER_EPOCH
+    }
     if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
     if (this.isLeader && !this.options.isRaft) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     this.log.truncateTo(offset, this.#context.nowMs())

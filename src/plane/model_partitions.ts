@@ -114,7 +114,8 @@ export class ModelPartitions {
   truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void {
     this.#asked(slot, ticket, (partition) => {
       const errorCode = partition.truncate(leaderEpoch, offset)
-      if (leaderEpoch !== partition.leaderEpoch) this.#stale()
+      const isStale = leaderEpoch !== partition.leaderEpoch && !partition.options.isRaft
+      if (isStale) this.#stale()
       this.#done(ticket, errorCode, partition.log.logEndOffset, -1, -1)
     })
   }

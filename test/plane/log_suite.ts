@@ -184,6 +184,8 @@ export function logSuite(harness: PlaneHarness): void {
     expect((await f.row()).highWatermark).toBe(4)
     const end = await f.ask((ticket) => f.plane.lookup(0, LookupKind.epochEnd, 3, ticket))
     expect(end).toMatchObject({ a: 2, b: 3 })
+    const cut = await f.ask((ticket) => f.plane.truncate(0, 0, 4, ticket))
+    expect(cut).toMatchObject({ errorCode: 0, a: 4 })
     const read = await f.ask((ticket) => f.plane.read(0, 2, 1 << 20, ticket))
     const header = readBatchHeader(read['bytes'] as Uint8Array)
     expect(header).toMatchObject({ baseOffset: 2, partitionLeaderEpoch: 4 })
