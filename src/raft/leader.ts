@@ -110,7 +110,8 @@ function append(
   role: Leader,
   batch: { count: number; control: readonly ControlRecord[] | null; payload: unknown },
 ): number {
-  const { epoch, nowMs: timestampMs } = core
+  const { epoch } = core
+  const timestampMs = Math.floor(core.nowMs)
   const baseOffset = core.log.logEndOffset
   core.log.append(epoch, baseOffset, baseOffset + batch.count)
   core.out.push({ kind: 'append', baseOffset, epoch, timestampMs, ...batch, after: 'quorum-state' })
