@@ -224,6 +224,19 @@ describe('tidy: builds', () => {
     expect(codecs.filter((codec) => !gyp.includes(`-l:lib${codec}.a`))).toEqual([])
   })
 
+  it('the lock file names every platform, so that npm ci works on each', () => {
+    // npm leaves out what the registry at hand does not have, and then refuses its own lock.
+    type Locked = { optionalDependencies?: Record<string, string> }
+    const locked = JSON.parse(text('package-lock.json')).packages as Record<string, Locked>
+    const missing = Object.entries(locked).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter(
+        (name) =>
+          !(`node_modules/${name}` in locked) && !(`${path}/node_modules/${name}` in locked),
+      ),
+    )
+    expect(missing).toEqual([])
+  })
+
   it('the package holds what building the addon needs', () => {
     const build = ['native/**/*.h', 'native/**/*.cc', 'native/*.mjs', 'CMakeLists.txt', 'dist']
     expect(build.filter((pattern) => !packageJson.files.includes(pattern))).toEqual([])

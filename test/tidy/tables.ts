@@ -70,6 +70,7 @@ export const MAY_CATCH: Record<string, string> = {
   'src/node.ts': 'a start that failed gives back what it took',
   'src/plane/model.ts': 'malformed bytes close one connection',
   'src/plane/model_batch.ts': 'malformed records are an answer',
+  'src/plane/model_log.ts': 'a batch that cannot be read ends the walk',
   'src/plane/model_codecs.ts': 'bytes that do not decompress are an answer',
   'src/index.ts': 'a start that failed gives back what it took',
   'src/cli/': 'errors become exit codes',
@@ -116,8 +117,9 @@ export const MAY_BE_WIDE: Record<string, string> = {
   'src/plane': 'the seam is three files; the model of the plane, a noun per file, is the rest',
 }
 
-/** Tests wait for conditions, not for time. These harnesses talk to real processes and have deadlines. */
+/** Tests wait for conditions, not for time. These talk to real processes and have deadlines. */
 export const MAY_WAIT: Record<string, string> = {
+  'test/oracle': 'programs beside Apache Kafka; no tests',
   'test/integration/support/eventually.ts':
     'looks at a condition of another process until it holds or its deadline is over',
 }
