@@ -232,6 +232,7 @@ void Partition::fetch(Io& io, const FetchQuery& query, FetchResult* result) cons
   } else if (query.needs_leader && !is_leader) {
     error = ErrorCode::kNotLeaderOrFollower;
   } else {
+    result->leader_epoch = leader_epoch;
     error = read(io, query, result);
     if (log_->generation() != generation) error = ErrorCode::kNotLeaderOrFollower;
   }

@@ -119,6 +119,7 @@ struct FetchResult {
   int64_t last_stable_offset = -1;
   int64_t log_start_offset = -1;
   int64_t log_end_offset = -1;   // when it was read
+  int32_t leader_epoch = -1;     // likewise
   int32_t diverging_epoch = -1;  // with diverging_end_offset; -1: does not diverge
   int64_t diverging_end_offset = -1;
   bool is_behind = false;  // its offset lies in an older segment than its bound

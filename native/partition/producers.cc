@@ -46,7 +46,6 @@ void ProducerEntry::add(const ProducerBatch& batch) {
   batches[batch_count] = cached(batch);
   batch_count += 1;
   last_timestamp = batch.timestamp;
-  if (batch.is_transactional && txn_first_offset < 0) txn_first_offset = batch.first_offset;
 }
 
 const Producers::Staged* Producers::staged(uint64_t id) const {
@@ -105,7 +104,7 @@ void Producers::commit(int64_t end_offset) {
     const uint64_t id = staged_first_ + staged_begin_;
     const ProducerBatch& batch = staged_[staged_begin_].batch;
     ProducerEntry* entry = find_or_add(batch.producer_id);
-    entry->add(batch);
+    enter(entry, batch);
     if (entry->staged_newest == id) entry->has_staged = false;
     staged_begin_ += 1;
   }
@@ -128,7 +127,19 @@ void Producers::rollback(int64_t first_offset) {
   }
 }
 
-void Producers::replay(const ProducerBatch& batch) { find_or_add(batch.producer_id)->add(batch); }
+void Producers::replay(const ProducerBatch& batch) { enter(find_or_add(batch.producer_id), batch); }
+
+void Producers::enter(ProducerEntry* entry, const ProducerBatch& batch) {
+  entry->add(batch);
+  if (batch.is_transactional && entry->txn_first_offset < 0) {
+    set_txn_first_offset(entry, batch.first_offset);
+  }
+}
+
+void Producers::set_txn_first_offset(ProducerEntry* entry, int64_t offset) {
+  open_transactions_ += (offset >= 0 ? 1u : 0u) - (entry->txn_first_offset >= 0 ? 1u : 0u);
+  entry->txn_first_offset = offset;
+}
 
 void Producers::replay_marker(int64_t producer_id, int16_t producer_epoch,
                               int32_t coordinator_epoch, int64_t timestamp) {
@@ -138,12 +149,13 @@ void Producers::replay_marker(int64_t producer_id, int16_t producer_epoch,
     entry->batch_count = 0;
   }
   entry->coordinator_epoch = coordinator_epoch;
-  entry->txn_first_offset = -1;
+  set_txn_first_offset(entry, -1);
   entry->last_timestamp = timestamp;
 }
 
 void Producers::restore(const ProducerEntry& row) {
   ProducerEntry* entry = find_or_add(row.producer_id);
+  set_txn_first_offset(entry, row.txn_first_offset);
   *entry = row;
   entry->has_staged = false;
 }
@@ -159,7 +171,13 @@ void Producers::collect(int64_t end_offset, std::vector<ProducerEntry>* rows) co
         if (s->batch.last_offset < end_offset) below.push_back(&s->batch);
       }
     }
-    for (size_t i = below.size(); i > 0; i -= 1) row.add(*below[i - 1]);
+    for (size_t i = below.size(); i > 0; i -= 1) {
+      const ProducerBatch& batch = *below[i - 1];
+      row.add(batch);
+      if (batch.is_transactional && row.txn_first_offset < 0) {
+        row.txn_first_offset = batch.first_offset;
+      }
+    }
     row.has_staged = false;
     if (row.producer_epoch != kNoProducerEpoch) rows->push_back(row);
   }
@@ -178,6 +196,7 @@ void Producers::expire(int64_t now_ms, int64_t expiration_ms) {
 }
 
 void Producers::clear() {
+  open_transactions_ = 0;
   entries_.clear();
   std::fill(buckets_.begin(), buckets_.end(), 0);
   staged_first_ += staged_.size();
@@ -187,6 +206,7 @@ void Producers::clear() {
 
 int64_t Producers::first_unstable_offset() const {
   int64_t first = -1;
+  if (open_transactions_ == 0) return first;
   for (const ProducerEntry& entry : entries_) {
     if (entry.txn_first_offset < 0) continue;
     if (first < 0 || entry.txn_first_offset < first) first = entry.txn_first_offset;

@@ -73,7 +73,7 @@ struct ProducerEntry {
 
   const CachedBatch* last() const { return batch_count == 0 ? nullptr : &batches[batch_count - 1]; }
   int32_t last_sequence() const { return batch_count == 0 ? kNoSequence : last()->last_sequence; }
-  void add(const ProducerBatch& batch);
+  void add(const ProducerBatch& batch);  // all but the transaction it may begin
 };
 
 enum class SequenceCheck : uint8_t {
@@ -124,6 +124,8 @@ class Producers {
     uint64_t older = 0;  // id of this producer's staged batch before it; 0: none
   };
 
+  void enter(ProducerEntry* entry, const ProducerBatch& batch);
+  void set_txn_first_offset(ProducerEntry* entry, int64_t offset);
   ProducerEntry* find_or_add(int64_t producer_id);
   void erase(uint32_t index);
   void evict_near(int64_t producer_id);
@@ -136,6 +138,7 @@ class Producers {
       buckets_;  // index into entries_ plus one; 0: empty. A power of two, linear probing
   std::vector<Staged> staged_;  // from staged_begin_; ids are staged_first_ + position
   size_t staged_begin_ = 0;
+  uint32_t open_transactions_ = 0;
   uint64_t staged_first_ = 1;  // id of staged_[0]
 };
 

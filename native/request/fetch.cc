@@ -442,6 +442,7 @@ bool Fetches::has_moved(Context& context, const Pending& pending, size_t target)
   const Read& read = pending.reads[target];
   const Partition* partition = context.partition(read.slot);
   if (partition->owner() == context.reactor()) return false;
+  if (partition->leader_epoch() != read.result.leader_epoch) return true;
   if (pending.replica_id >= 0) {
     return partition->log_end_offset() != read.result.log_end_offset;
   }

@@ -32,8 +32,6 @@ struct RequestsOptions {
   int reactors = 1;
   int32_t fetch_bytes_max = 55 << 20;  // fetch.max.bytes
   int32_t fetch_sessions_max = 1000;   // of this reactor
-  int32_t verdict_timeout_ms = 30000;  // a request parked longer fails
-  int64_t parked_bytes_max = 64 << 20;
 };
 
 class Requests {
