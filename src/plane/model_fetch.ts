@@ -63,6 +63,8 @@ interface Pending {
   readonly deadlineMs: number
   /** Nothing was read yet: a verdict is missing. */
   isParked: boolean
+  /** Topics (by handle) it may not read: judged once, when it starts. */
+  readonly denied: Set<number>
 }
 
 /** The Fetch requests of one plane that are not answered yet, in order of arrival. */
@@ -108,6 +110,7 @@ export class ModelFetches {
       context,
       deadlineMs: monotonicMs(this.#context.clock) + Math.max(0, request.maxWaitMs),
       isParked: true,
+      denied: new Set(),
     }
     this.#pending.push(pending)
     this.#unpark(pending)
@@ -128,11 +131,13 @@ export class ModelFetches {
   #asksVerdicts(pending: Pending): boolean {
     if (pending.context.kind === 'error') return false
     let asks = false
+    pending.denied.clear()
     const { principal } = pending.origin
     for (const target of pending.context.targets) {
       const topic = this.#topicOf(pending, target)
       if (topic === null) continue
       const verdict = this.#context.routes.verdict(principal, topic.handle, TopicOperation.read)
+      if (verdict === 'denied') pending.denied.add(topic.handle)
       if (verdict !== 'ask') continue
       this.#context.verdictNeeded(principal, topic.handle, TopicOperation.read)
       asks = true
@@ -202,14 +207,13 @@ export class ModelFetches {
 
   #read(pending: Pending, target: FetchTarget, limits: Limits): Read {
     const topic = this.#topicOf(pending, target)
-    const { apiVersion, principal } = pending.origin
+    const { apiVersion } = pending.origin
     if (topic === null) {
       const byId = apiVersion >= TOPIC_ID_VERSION
       const errorCode = byId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
       return failed(target, null, errorCode, true)
     }
-    const verdict = this.#context.routes.verdict(principal, topic.handle, TopicOperation.read)
-    if (verdict !== 'allowed') {
+    if (pending.denied.has(topic.handle)) {
       return failed(target, topic, ErrorCode.TOPIC_AUTHORIZATION_FAILED, true)
     }
     const found = findPartition(this.#context, topic, target.partition)

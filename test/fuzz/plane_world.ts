@@ -3,7 +3,7 @@
 // there is one); every response must also be the canonical encoding of what it says, byte for byte.
 
 import { Reader } from '../../src/lib/bytes.ts'
-import { RetireMode } from '../../src/plane/layout.ts'
+import { RetireMode, TopicOperation } from '../../src/plane/layout.ts'
 import type { PartitionConfig, PartitionRow } from '../../src/plane/plane.ts'
 import { decodeFrom, encode } from '../../src/protocol/codec.ts'
 import type { EncodableOf } from '../../src/protocol/dsl.ts'
@@ -87,6 +87,8 @@ export class World {
       topicId: TOPIC_ID,
       partitions: REPLICAS.map((_, slot) => ({ slot, leaderId: 1, leaderEpoch })),
     })
+    // Reads never park here: released at once, followers and consumers have no order among each other.
+    plane.verdict(0, HANDLE, TopicOperation.read, true)
     plane.brokers(1, [{ id: 2, host: 'two', port: 9092, rack: null }])
     for (let conn = 0; conn < CONNECTIONS; conn++) await this.#connect(conn)
     await this.under.quiet()
