@@ -85,7 +85,10 @@ export function format(files: Files, options: FormatOptions): string[] {
     }
     const isEmpty = files
       .list(directory)
-      .every((name) => name.startsWith('.') || name === 'lost+found')
+      .every(
+        (name) =>
+          name.startsWith('.') || name === 'lost+found' || isUnfinished(files, directory, name),
+      )
     if (!isEmpty) {
       throw new DirectoryError(
         `${directory} is not formatted but holds files; choose an empty directory or remove them`,
@@ -99,6 +102,18 @@ export function format(files: Files, options: FormatOptions): string[] {
     done.push(directory)
   }
   return done
+}
+
+/** What a format that was cut short left behind: the next one writes it again. */
+function isUnfinished(files: Files, directory: string, name: string): boolean {
+  const ours = [META_PROPERTIES, BOOTSTRAP_FILE_NAME]
+  if (name === METADATA_DIRECTORY) {
+    const first = snapshotFileName(0, 0)
+    return files
+      .list(`${directory}/${name}`)
+      .every((entry) => entry === first || entry === `${first}.tmp`)
+  }
+  return name === BOOTSTRAP_FILE_NAME || ours.some((file) => name === `${file}.tmp`)
 }
 
 /** Kafka keeps the first hundred ids, and those that print with a leading dash, out of the way. */

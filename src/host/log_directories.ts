@@ -6,7 +6,9 @@
 // Invariant: a checkpoint is replaced whole or not at all, and never claims more than the plane has published.
 // Kafka: LogManager, OffsetCheckpointFile, CleanShutdownFileHandler.
 
+import { uuidToBytes } from '../lib/uuid.ts'
 import type { DataPlane } from '../plane/plane.ts'
+import { METADATA_DIRECTORY } from './metadata_log.ts'
 import type { Files } from './world.ts'
 
 /** What a partition should be opened with. */
@@ -30,6 +32,9 @@ const RECOVERY_POINT = 'recovery-point-offset-checkpoint'
 const LOG_START = 'log-start-offset-checkpoint'
 const HIGH_WATERMARK = 'replication-offset-checkpoint'
 const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
+
+const NAME_LENGTH_MAX = 255
+const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
 
 type Offsets = Map<string, number>
 
@@ -70,6 +75,15 @@ export function decodeCheckpoint(bytes: Uint8Array): Offsets | null {
     out.set(`${topic}-${partition}`, value)
   }
   return out
+}
+
+/** `topic-0` becomes `topic-0.<32 digits>-stray`; a topic's name too long for that is cut, as Kafka does. */
+function strayName(name: string, topicId: string | null): string {
+  const dash = name.lastIndexOf('-')
+  const bytes = uuidToBytes(topicId ?? NO_TOPIC_ID)
+  const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const suffix = `${name.slice(dash)}.${digits}-stray`
+  return `${name.slice(0, Math.min(dash, NAME_LENGTH_MAX - suffix.length))}${suffix}`
 }
 
 /** The log directories of a node. */
@@ -117,13 +131,46 @@ export class LogDirectories {
       this.directories.find(({ id }) => id === assignedId) ??
       this.directories.reduce((least, next) => (next.partitions < least.partitions ? next : least))
     directory.partitions++
+    // A checkpoint may outlive its partition by a crash; it says nothing about a new namesake.
+    const of = (offsets: Offsets) => (directory.existing.has(name) ? (offsets.get(name) ?? 0) : 0)
     return {
       directory: directory.path,
       isCleanShutdown: directory.isCleanShutdown,
-      recoveryPoint: directory.recoveryPoints.get(name) ?? 0,
-      logStartOffset: directory.logStarts.get(name) ?? 0,
-      highWatermark: directory.highWatermarks.get(name) ?? 0,
+      recoveryPoint: of(directory.recoveryPoints),
+      logStartOffset: of(directory.logStarts),
+      highWatermark: of(directory.highWatermarks),
     }
+  }
+
+  /**
+   * Renames partitions that the metadata does not know (their topic was deleted, and the process ended before their
+   * files were), so that a namesake never opens them; says what it renamed. Kafka: LogManager's stray replicas.
+   */
+  setAsideStrays(
+    topicIdOf: (topic: string, partition: number) => string | undefined,
+  ): { from: string; to: string }[] {
+    const renamed: { from: string; to: string }[] = []
+    for (const { path, existing } of this.directories) {
+      for (const name of existing) {
+        if (name === METADATA_DIRECTORY) continue
+        const dash = name.lastIndexOf('-')
+        const expected = topicIdOf(name.slice(0, dash), Number(name.slice(dash + 1)))
+        const found = this.topicId(`${path}/${name}`)
+        if (expected !== undefined && (found === null || found === expected)) continue
+        const to = strayName(name, found)
+        this.files.rename(`${path}/${name}`, `${path}/${to}`)
+        existing.delete(name)
+        renamed.push({ from: `${path}/${name}`, to })
+      }
+    }
+    return renamed
+  }
+
+  /** What a partition's `partition.metadata` says; null when it is missing, which a crash at its creation explains. */
+  private topicId(directory: string): string | null {
+    const bytes = this.files.read(`${directory}/partition.metadata`)
+    const line = bytes && /^topic_id: *(\S+)$/m.exec(decoder.decode(bytes))
+    return line?.[1] ?? null
   }
 
   /** A partition was deleted: a namesake starts from nothing. */

@@ -76,6 +76,7 @@ interface OpenRequest {
 export class RaftHost {
   private readonly options: RaftHostOptions
   private readonly raft: Raft
+  private readonly startedAtMs: number
   /** Everything committed. */
   readonly image = new MetadataImage()
   /** Batches above the high watermark, in order. */
@@ -97,7 +98,9 @@ export class RaftHost {
 
   constructor(options: RaftHostOptions) {
     this.options = options
-    this.raft = new Raft(options.raft, options.world.random.fork())
+    const { clock, random } = options.world
+    this.startedAtMs = clock.nowMs() - clock.monotonicUs() / 1000
+    this.raft = new Raft(options.raft, random.fork())
   }
 
   /** Where the metadata log and its snapshots are. */
@@ -206,13 +209,18 @@ export class RaftHost {
     try {
       for (let next = this.inputs.shift(); next !== undefined; next = this.inputs.shift()) {
         const effects: RaftEffect[] = []
-        this.raft.step(next, this.options.world.clock.nowMs(), effects)
+        this.raft.step(next, this.steadyMs(), effects)
         for (const effect of effects) this.carryOut(effect)
       }
     } finally {
       this.isStepping = false
     }
     this.arm()
+  }
+
+  /** Wall time at start plus what has passed since: raft's time never goes back (promise 6). */
+  private steadyMs(): number {
+    return this.startedAtMs + this.options.world.clock.monotonicUs() / 1000
   }
 
   private arm(): void {
@@ -223,7 +231,7 @@ export class RaftHost {
     this.timerAtMs = at
     if (!Number.isFinite(at)) return
     const { world } = this.options
-    this.cancelTimer = world.schedule(Math.max(0, at - world.clock.nowMs()), () => {
+    this.cancelTimer = world.schedule(Math.max(0, at - this.steadyMs()), () => {
       this.timerAtMs = Number.POSITIVE_INFINITY
       this.step({ kind: 'timer' })
     })
