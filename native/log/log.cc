@@ -222,7 +222,7 @@ Status Log::close(Io& io, bool clean) {
   Status status = state.offline;
   if (status.ok() && state.tail_dirty) status = state.active()->cut_tail(io);
   for (Segment* segment : state.segments()) {
-    if (status.ok() && segment == state.active()) status = segment->seal(io, &state.limbo);
+    if (status.ok() && state.touched) status = segment->seal(io, &state.limbo);
   }
   if (status.ok() && clean && state.touched) {
     status = flush(io, log_end_offset());

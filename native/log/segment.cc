@@ -224,6 +224,7 @@ void Segment::reserve(Io& io, const LogConfig& config, int64_t bytes) {
     file_.unpin();
     if (!allocation_off_) allocated_ = target;
   }
+  if (allocated_ < target) release_budget();
 }
 
 void Segment::release_budget() {
