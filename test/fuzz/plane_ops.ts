@@ -4,7 +4,7 @@
 
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import type { Random } from '../../src/lib/random.ts'
-import { RetireMode } from '../../src/plane/layout.ts'
+import { RetireMode, TopicOperation } from '../../src/plane/layout.ts'
 import type { PartitionConfig, PartitionRow } from '../../src/plane/plane.ts'
 import { encodeBatch, sealBatch } from '../../src/protocol/record_batch.ts'
 import { CONFIG, HANDLE, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
@@ -318,7 +318,7 @@ export class Generator {
 
   verdict(): Op {
     const isAllowed = this.#random.ratio(3, 4)
-    return verb('verdict', [0, HANDLE, this.#random.nextInt(2), isAllowed])
+    return verb('verdict', [0, HANDLE, TopicOperation.write, isAllowed])
   }
 
   reopen(): Op {
