@@ -82,10 +82,21 @@ export class Publisher {
   }
 
   publish(delta: MetadataDelta, image: MetadataImage): void {
+    if (this.image === null) this.setAsideStrays(image)
     this.image = image
     if (delta.brokers.size > 0) this.publishBrokers(image)
     for (const change of delta.topics) this.publishTopic(change, image)
     this.publishConfigs(delta, image)
+  }
+
+  /** The first image holds everything committed before this start: a partition it does not know was deleted. */
+  private setAsideStrays(image: MetadataImage): void {
+    const { directories, nodeId, log } = this.options
+    const strays = directories.setAsideStrays((topic, index) => {
+      const partition = image.topics.byName(topic)?.partitions[index]
+      return partition?.replicas.includes(nodeId) ? partition.topicId : undefined
+    })
+    for (const stray of strays) log.warn('the metadata does not know a partition', stray)
   }
 
   private publishBrokers(image: MetadataImage): void {

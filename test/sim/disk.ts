@@ -7,7 +7,7 @@
 
 import type { Files } from '../../src/host/world.ts'
 import type { Random } from '../../src/lib/random.ts'
-import { ModelDisk } from '../../src/plane/model_disk.ts'
+import { ModelDisk, type StoredLog } from '../../src/plane/model_disk.ts'
 import type { Life } from './life.ts'
 
 /** Planted bugs: what a careless program leaves out. The simulator must find each (canary.ts). */
@@ -89,6 +89,11 @@ export class SimDisk {
   }
 
   read(path: string): Uint8Array | null {
+    const [parent, name] = split(path)
+    if (name === 'partition.metadata') {
+      const log = this.log(parent)
+      return log === undefined ? null : new TextEncoder().encode(`topic_id: ${log.topicId}`)
+    }
     const node = this.find(path)
     return node === undefined || node instanceof SimDirectory ? null : node.bytes.slice()
   }
@@ -105,6 +110,12 @@ export class SimDisk {
       if (log.directory === path) names.add(`${log.topic}-${log.partition}`)
     }
     return [...names].sort()
+  }
+
+  /** The partition that lies in a directory. */
+  log(path: string): StoredLog | undefined {
+    const isThere = (log: StoredLog) => `${log.directory}/${log.topic}-${log.partition}` === path
+    return this.logs.logs().find(isThere)
   }
 
   lock(path: string, life: Life): { release(): void } | null {
@@ -196,6 +207,8 @@ class MountedFiles implements Files {
   rename(from: string, to: string): void {
     const [parent, name] = split(from)
     const [target, newName] = split(to)
+    const log = this.disk.log(from)
+    if (log !== undefined) return this.setAside(log, to)
     const directory = this.disk.directory(parent)
     const node = directory?.entries.get(name)
     if (directory === undefined || node === undefined) throw new Error(`ENOENT ${from}`)
@@ -206,6 +219,11 @@ class MountedFiles implements Files {
       entries.set(newName, node)
     })
     this.sync(target)
+  }
+
+  /** A partition's directory gets a name that nobody opens: it is gone. */
+  private setAside(log: StoredLog, to: string): void {
+    if (this.life.proceed('rename', to)) this.disk.logs.remove(log)
   }
 
   lock(path: string): { release(): void } | null {

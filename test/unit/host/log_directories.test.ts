@@ -1,0 +1,75 @@
+// Log directories: whose partitions they hold, and what their checkpoints are believed about.
+import { describe, expect, test } from 'vitest'
+import { encodeCheckpoint, LogDirectories } from '../../../src/host/log_directories.ts'
+import type { Files } from '../../../src/host/world.ts'
+
+const TOPIC_ID = 'J8qXRwI-Qyi2G0guFTiuYw'
+const OTHER_ID = 'GxLdKc1jT9y1YI6Z0Z0Zbg'
+const encoder = new TextEncoder()
+
+/** `/data` with these partitions, by name: the topic id in partition.metadata, or null for none. */
+function directoriesOf(
+  partitions: Record<string, string | null>,
+  checkpoint = new Map<string, number>(),
+) {
+  const renamed: [string, string][] = []
+  const contents = new Map<string, Uint8Array>()
+  for (const file of ['recovery-point', 'log-start', 'replication']) {
+    contents.set(`/data/${file}-offset-checkpoint`, encodeCheckpoint(checkpoint))
+  }
+  for (const [name, id] of Object.entries(partitions)) {
+    const text = `version: 0\ntopic_id: ${id}`
+    if (id !== null) contents.set(`/data/${name}/partition.metadata`, encoder.encode(text))
+  }
+  const files: Partial<Files> = {
+    read: (path) => contents.get(path) ?? null,
+    list: () => Object.keys(partitions),
+    rename: (from, to) => renamed.push([from, to]),
+  }
+  const directories = new LogDirectories(files as Files, [{ path: '/data', id: 'one' }])
+  return { directories, renamed }
+}
+
+describe('host: log directories', () => {
+  test('host: log directories: a partition that the metadata does not know is set aside', () => {
+    const { directories, renamed } = directoriesOf({ 'gone-0': TOPIC_ID, 'kept-1': OTHER_ID })
+    const known = (topic: string, partition: number) =>
+      topic === 'kept' && partition === 1 ? OTHER_ID : undefined
+    expect(directories.setAsideStrays(known)).toHaveLength(1)
+    const digits = '27ca9747023e4328b61b482e1538ae63'
+    expect(renamed).toEqual([['/data/gone-0', `/data/gone-0.${digits}-stray`]])
+  })
+
+  test('host: log directories: a namesake with another topic id is set aside', () => {
+    const { directories, renamed } = directoriesOf({ 'again-0': TOPIC_ID })
+    directories.setAsideStrays(() => OTHER_ID)
+    expect(renamed).toHaveLength(1)
+  })
+
+  test('host: log directories: without partition.metadata the name decides', () => {
+    const { directories, renamed } = directoriesOf({ 'young-0': null, 'gone-0': null })
+    directories.setAsideStrays((topic) => (topic === 'young' ? TOPIC_ID : undefined))
+    expect(renamed.map(([from]) => from)).toEqual(['/data/gone-0'])
+  })
+
+  test('host: log directories: the metadata log and the longest names are no trouble', () => {
+    const longest = `${'t'.repeat(249)}-0`
+    const { directories, renamed } = directoriesOf({
+      '__cluster_metadata-0': null,
+      [longest]: TOPIC_ID,
+    })
+    directories.setAsideStrays(() => undefined)
+    expect(renamed.map(([, to]) => to.length - '/data/'.length)).toEqual([255])
+  })
+
+  test('host: log directories: a checkpoint says nothing about a partition that is not there', () => {
+    const checkpoint = new Map([
+      ['kept-0', 7],
+      ['gone-0', 9],
+    ])
+    const { directories } = directoriesOf({ 'kept-0': TOPIC_ID }, checkpoint)
+    expect(directories.place('kept', 0, undefined).logStartOffset).toBe(7)
+    const { logStartOffset, highWatermark, recoveryPoint } = directories.place('gone', 0, undefined)
+    expect([logStartOffset, highWatermark, recoveryPoint]).toEqual([0, 0, 0])
+  })
+})
