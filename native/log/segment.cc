@@ -171,8 +171,11 @@ bool Segment::Plan::fits(const AppendBatch& batch) const {
   if (relative < 0 || relative > INT32_MAX) return false;
   if (bytes_ == 0) return true;
   if (bytes_ > config_->segment_bytes_max - batch.size) return false;
-  const int64_t waited_ms =
-      rolling_timestamp_ >= 0 ? batch.max_timestamp - rolling_timestamp_ : now_ms_ - created_ms_;
+  // Timestamps are the client's: they wrap here as in Java.
+  const int64_t waited_ms = rolling_timestamp_ >= 0
+                                ? static_cast<int64_t>(static_cast<uint64_t>(batch.max_timestamp) -
+                                                       static_cast<uint64_t>(rolling_timestamp_))
+                                : now_ms_ - created_ms_;
   if (waited_ms > config_->segment_ms - jitter_ms_) return false;
   return offset_entries_ < config_->segment_index_bytes_max / 8 &&
          time_entries_ < config_->segment_index_bytes_max / 12 - 1;

@@ -169,6 +169,22 @@ TEST("log: roll: by time, of the first batch against the next") {
   CHECK((f.bases() == std::vector<int64_t>{0, 2, 4}));
 }
 
+TEST("log: roll: timestamps at the ends of their range do not trap") {
+  Fixture f;
+  const int64_t low = INT64_MIN, high = INT64_MAX;
+  int64_t offset = 0;
+  for (const int64_t timestamp : {int64_t{5}, low, high, low, int64_t{-1}, high}) {
+    std::vector<uint8_t> batch = sized_batch(offset, 50);
+    set_max_timestamp(batch.data(), true, timestamp);
+    CHECK_OK(append(*f.io, *f.log, batch));
+    offset += 1;
+  }
+  CHECK(f.all() == range(0, offset));
+  CHECK_EQ(f.at_time(high).offset, 2);
+  f.reopen(false);
+  CHECK(f.all() == range(0, offset));
+}
+
 TEST("log: roll: announced before the first batch of the segment, once") {
   LogConfig config;
   config.segment_bytes_max = 500;
