@@ -185,7 +185,10 @@ void Reactor::measure() {
 }
 
 void Reactor::close(int64_t grace_us, bool is_clean) {
-  if (phase_ != Phase::kServing) return;
+  if (phase_ != Phase::kServing) {  // already closing: a shorter grace counts
+    drained_by_us_ = std::min(drained_by_us_, now_us_ + grace_us);
+    return;
+  }
   phase_ = Phase::kDraining;
   is_clean_ = is_clean;
   drained_by_us_ = now_us_ + grace_us;
@@ -210,8 +213,10 @@ void Reactor::step_shutdown() {
     partitions_->reclaim();
   }
   if (phase_ == Phase::kClosing && partitions_->is_empty()) {
-    phase_ = Phase::kClosed;
+    // Facts that wait for room are still heard, if somebody listens.
     has_backlog_ = facts_.publish();
+    if (has_backlog_ && now_us_ < drained_by_us_) return;
+    phase_ = Phase::kClosed;
     meet(&all.closed);
   }
 }
