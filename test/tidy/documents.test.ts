@@ -238,8 +238,13 @@ describe('tidy: builds', () => {
   })
 
   it('the package holds what building the addon needs', () => {
-    const build = ['native/**/*.h', 'native/**/*.cc', 'native/*.mjs', 'CMakeLists.txt', 'dist']
-    expect(build.filter((pattern) => !packageJson.files.includes(pattern))).toEqual([])
+    const isPacked = (path: string): boolean =>
+      packageJson.files.some((pattern) => posix.matchesGlob(path, pattern))
+    const needed = files('native').filter((path) => !path.endsWith('.mjs'))
+    const named = text('CMakeLists.txt').match(/\bnative\/[\w/]+\.\w+/g) ?? []
+    const build = [...needed, ...named, 'native/build.mjs', 'CMakeLists.txt', 'binding.gyp']
+    expect(build.filter((path) => !isPacked(path))).toEqual([])
+    expect(packageJson.files).toContain('dist')
     expect(packageJson.scripts['install']).toBe('node native/build.mjs')
   })
 })
