@@ -1,0 +1,96 @@
+// The brokers that are compared, as processes: Ottla as users install it (compiled), Apache Kafka with its own JVM flags.
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CreateTopics, DeleteTopics } from '../src/protocol/messages/topics.ts'
+import { freePorts, Server } from '../test/integration/support/commands.ts'
+import { RawClient } from '../test/integration/support/raw_client.ts'
+import { formatKafka, installKafka, writeProperties } from '../test/oracle/kafka/kafka.ts'
+
+/** A broker under measurement. */
+export class RunningBroker {
+  readonly name: string
+  readonly address: string
+  readonly pid: number
+  private readonly server: Server
+  private readonly client: RawClient
+
+  private constructor(name: string, address: string, server: Server, client: RawClient) {
+    this.name = name
+    this.address = address
+    this.server = server
+    this.client = client
+    this.pid = server.child.pid!
+  }
+
+  static async connect(name: string, port: number, server: Server): Promise<RunningBroker> {
+    const address = `127.0.0.1:${port}`
+    return new RunningBroker(name, address, server, await RawClient.open(address))
+  }
+
+  async createTopic(name: string, numPartitions: number): Promise<void> {
+    const { topics } = await this.client.ask(CreateTopics, 7, {
+      topics: [{ name, numPartitions, replicationFactor: 1 }],
+      timeoutMs: 30_000,
+    })
+    if (topics[0]!.errorCode !== 0) throw new Error(`${this.name}: ${topics[0]!.errorMessage}`)
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    await this.client.ask(DeleteTopics, 6, { topics: [{ name }], timeoutMs: 30_000 })
+  }
+
+  residentMb(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
+    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024)
+  }
+
+  async stop(): Promise<void> {
+    this.client.close()
+    await this.server.end('SIGTERM', 60_000)
+  }
+}
+
+/** Ottla from `dist/`, which is built when it is missing. */
+export async function startOttla(root: string, directory: string): Promise<RunningBroker> {
+  if (!existsSync(join(root, 'dist', 'main.js'))) {
+    execFileSync('npm', ['run', '-s', 'build'], { cwd: root, stdio: 'inherit' })
+  }
+  const port = await freePorts()
+  const main = join(root, 'dist', 'main.js')
+  const args = [
+    main,
+    'start',
+    '--data-dir',
+    directory,
+    '--port',
+    String(port),
+    '--log-level',
+    'error',
+  ]
+  const server = new Server(process.execPath, args)
+  await server.hears(/listens on/, 10_000)
+  return await RunningBroker.connect('ottla', port, server)
+}
+
+/** Apache Kafka 4.3.1 with the flags of its own start script and a heap of 1 GiB. */
+export async function startApacheKafka(directory: string): Promise<RunningBroker> {
+  const libs = await installKafka()
+  const port = await freePorts()
+  const file = writeProperties({ directory, port })
+  await formatKafka(file, 'MkU3OEVBNTcwNTJENDM2Qk')
+  const flags = [
+    '-Xms1G',
+    '-Xmx1G',
+    '-server',
+    '-XX:+UseG1GC',
+    '-XX:MaxGCPauseMillis=20',
+    '-XX:InitiatingHeapOccupancyPercent=35',
+    '-XX:+ExplicitGCInvokesConcurrent',
+    '-Djava.awt.headless=true',
+  ]
+  const server = new Server('java', [...flags, '-cp', libs, 'kafka.Kafka', file])
+  await server.hears(/Kafka Server started/, 120_000)
+  return await RunningBroker.connect('kafka', port, server)
+}
