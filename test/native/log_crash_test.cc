@@ -66,8 +66,9 @@ struct Workload {
     return log.set_log_start_offset(io, offset).ok();
   }
   bool run() {
-    return append_to(9) && flush() && append_to(30) && truncate(17) && append_to(26) && flush() &&
-           trim(11) && append_to(41) && truncate(33) && append_to(36) && flush() && append_to(44);
+    return append_to(9) && flush() && append_to(30) && flush() && truncate(17) && append_to(26) &&
+           flush() && trim(11) && append_to(41) && truncate(33) && append_to(36) && flush() &&
+           append_to(44);
   }
 };
 
