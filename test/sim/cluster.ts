@@ -91,10 +91,15 @@ export class Cluster {
     }
   }
 
-  addAdmin(name: string, options: { names: number; pauseMsMax: number }): void {
+  /** An administrator whose knowledge is checked; whoever made it tells it what to do. */
+  admin(name: string, options: { names: number; pauseMsMax: number }): Admin {
     const admin = new Admin(this.context(name), options)
     this.admins.push(admin)
-    this.begin(admin)
+    return admin
+  }
+
+  addAdmin(name: string, options: { names: number; pauseMsMax: number }): void {
+    this.begin(this.admin(name, options))
   }
 
   addProducer(name: string, options: ProducerOptions): void {

@@ -5,8 +5,8 @@ import type { Random } from '../../src/lib/random.ts'
 import type { Cluster } from './cluster.ts'
 import type { Fault, Faults } from './scenarios/scenario.ts'
 
-/** Operations of a start, and some of a life after it. */
-const OPERATIONS_MAX = 400
+/** A start takes some fifty operations; the rest of a life takes the others. */
+const OPERATIONS_MAX = [20, 60, 400]
 const SLOW_MS = 1000
 const JUMP_MS = [1000, 60_000, 3_600_000]
 
@@ -55,7 +55,7 @@ export class Nemesis {
   private curse(): void {
     this.done.crashAtOperation++
     this.cluster.machine.endNextBefore = {
-      operation: this.random.nextInt(OPERATIONS_MAX),
+      operation: this.random.nextInt(this.random.pick(OPERATIONS_MAX)),
       ending: this.random.pick(this.faults.endings),
     }
   }

@@ -53,7 +53,7 @@ type State = TopicState | null
 export class Admin implements Workload {
   changes = 0
   private readonly context: WorkloadContext
-  private readonly names: readonly string[]
+  readonly names: readonly string[]
   private readonly states = new Map<string, readonly State[]>()
   private readonly pauseMsMax: number
 
@@ -88,10 +88,19 @@ export class Admin implements Workload {
     const [state] = this.states.get(name) as [State]
     if (state === null) return this.create(name, random.nextInt(1, 4))
     const choice = random.nextInt(10)
-    if (choice < 2) return this.delete(name, state)
-    if (choice < 4) return this.grow(name, state, state.partitions + 1)
-    if (choice < 8) return this.configure(name, state)
+    if (choice < 2) return this.delete(name)
+    if (choice < 4) return this.grow(name)
+    if (choice < 8) return this.configure(name)
     return this.write(name)
+  }
+
+  /** Whether a topic of ours is there, as far as we know. */
+  has(name: string): boolean {
+    return this.standing(name) !== undefined
+  }
+
+  private standing(name: string): TopicState | undefined {
+    return this.states.get(name)![0] ?? undefined
   }
 
   async create(name: string, partitions: number): Promise<void> {
@@ -110,7 +119,8 @@ export class Admin implements Workload {
     if (this.states.get(name)![0] === after) await this.isEmpty(name)
   }
 
-  async delete(name: string, state: State): Promise<void> {
+  async delete(name: string): Promise<void> {
+    const state = this.standing(name) ?? null
     await this.attempt(name, state, null, async () => {
       const request = { topics: [{ name }], timeoutMs: 10_000 }
       const { responses } = await this.context.client.ask(DeleteTopics, 6, request)
@@ -118,7 +128,10 @@ export class Admin implements Workload {
     })
   }
 
-  async grow(name: string, state: TopicState, count: number): Promise<void> {
+  async grow(name: string): Promise<void> {
+    const state = this.standing(name)
+    if (state === undefined) return
+    const count = state.partitions + 1
     await this.attempt(name, state, { ...state, partitions: count }, async () => {
       const request = { topics: [{ name, count, assignments: null }], timeoutMs: 10_000 }
       const { results } = await this.context.client.ask(CreatePartitions, 3, request)
@@ -126,7 +139,9 @@ export class Admin implements Workload {
     })
   }
 
-  async configure(name: string, state: TopicState): Promise<void> {
+  async configure(name: string): Promise<void> {
+    const state = this.standing(name)
+    if (state === undefined) return
     const { random } = this.context
     const key = random.pick(KEYS)
     const isDelete = key in state.configs && random.ratio(1, 3)
@@ -231,7 +246,7 @@ export class Admin implements Workload {
   }
 
   /** Something to find where nothing should be. */
-  private async write(name: string): Promise<void> {
+  async write(name: string): Promise<void> {
     const { context } = this
     const value = new TextEncoder().encode('left behind')
     const records = encodeBatch({ records: [{ value }], timestamp: 1_700_000_000_000 })

@@ -67,7 +67,7 @@ export class Producer implements Workload {
     }
   }
 
-  private async produce(partition: number, count: number): Promise<void> {
+  async produce(partition: number, count: number): Promise<void> {
     const { context, options } = this
     const name = context.client.name
     const values = Array.from({ length: count }, () => `${name}:${this.next++}`)
