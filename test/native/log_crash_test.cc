@@ -170,6 +170,35 @@ TEST("log: crash: power lost at every operation, nothing synced is lost, nothing
   }
 }
 
+TEST("log: crash: old batches never come back behind new ones after a truncation") {
+  size_t value_bytes =
+      300;  // batches of one sector, so that any mixture of old and new looks whole
+  while (sized_batch(0, value_bytes).size() < kSimSectorBytes) value_bytes += 1;
+  for (uint64_t seed = 1; seed <= 100 && failures() == 0; seed += 1) {
+    SimWorld world(seed);
+    Promise promise;
+    Log::Options options = options_of(promise);
+    options.config.segment_bytes_max = 1 << 20;
+    {
+      std::unique_ptr<Io> io = world.make_io();
+      std::unique_ptr<Log> log;
+      CHECK_OK(Log::open(*io, options, &log, nullptr));
+      for (int64_t i = 0; i < 8; i += 1)
+        CHECK_OK(append(*io, *log, sized_batch(i, value_bytes, 1000, 0)));
+      CHECK_OK(log->flush(*io, 8));
+      CHECK_OK(log->truncate_to(*io, 2));
+      CHECK_OK(append(*io, *log, sized_batch(2, value_bytes, 1000, 1)));
+      world.die(SimDeath::kPower);
+    }
+    world.restart();
+    std::unique_ptr<Io> io = world.make_io();
+    std::unique_ptr<Log> log;
+    CHECK_OK(Log::open(*io, options, &log, nullptr));
+    promise.ceiling = 3;
+    check_content(*io, *log, 2, promise);
+  }
+}
+
 TEST("log: faults: a write that fails leaves nothing, the next one takes its place") {
   for (const SimFault fault : {SimFault::kFail, SimFault::kShort}) {
     SimWorld world(3);
