@@ -279,8 +279,7 @@ void Partition::on_written(Status status, PartitionHost& host) {
   bytes_in_ += bytes;
   if (unflushed_from_ms_ < 0) unflushed_from_ms_ = host.now_us() / 1000;
   if (end - log_->recovery_point() >= options_.config.flush_messages) {
-    const Status flushed = log_->flush(host.io(), end);
-    unflushed_from_ms_ = -1;
+    const Status flushed = sync(host.io());
     if (!flushed.ok()) {
       go_offline(flushed, host);
       fail_all(&written, ErrorCode::kKafkaStorageError, host);

@@ -14,6 +14,14 @@
 
 namespace ottla {
 
+namespace {
+
+// Five batches of a mebibyte, as many as a producer may have in flight, and room for other
+// producers between.
+constexpr int64_t kReplayBytesMin = 16 << 20;
+
+}  // namespace
+
 Partition::Partition(PartitionOptions options)
     : options_(std::move(options)),
       wakes_(std::make_unique<Wake[]>(static_cast<size_t>(options_.reactors))) {
@@ -44,6 +52,9 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
   log.preallocation_budget = o.preallocation_budget;
   log.observer = {&Partition::replay_epoch, p.get()};
   p->directory_ = log.directory;
+  // Who stopped cleanly has synced the directory's name too.
+  FileInfo info;
+  p->is_directory_synced_ = o.is_clean_shutdown && io.stat(log.directory, &info).ok();
   OTTLA_TRY(io.make_directory(log.directory));
   OTTLA_TRY(p->write_metadata(io));
   OTTLA_TRY(p->epochs_.load(io, log.directory));
@@ -126,11 +137,28 @@ void Partition::replay_producer(void* self, const RecordBatch& batch) {
                               batch.max_timestamp());
 }
 
+// Where a replay after a kill begins at the latest. A snapshot keeps the last batch of each
+// producer; its client may send the last five again, of which it saw no answer, and is told that
+// they are duplicates only if all five were replayed. Kafka begins at the newest snapshot, and
+// answers the older ones OUT_OF_ORDER_SEQUENCE_NUMBER.
+int64_t Partition::producers_needed_from(Io& io) const {
+  std::vector<SegmentFacts> facts;
+  log_->segments(io, &facts);
+  int64_t bytes = 0;
+  for (size_t i = facts.size(); i > 0; i -= 1) {
+    bytes += facts[i - 1].bytes;
+    if (bytes >= kReplayBytesMin) return facts[i - 1].base_offset;
+  }
+  return log_->log_start_offset();
+}
+
 Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   const int64_t end = log_->log_end_offset();
   int64_t from = log_->log_start_offset();
   const auto& snapshots = recovery.producer_snapshots;
+  const int64_t newest = options_.is_clean_shutdown ? end : producers_needed_from(io);
   for (size_t i = snapshots.size(); i > 0; i -= 1) {
+    if (snapshots[i - 1] > newest) continue;
     std::vector<ProducerSnapshotEntry> entries;
     if (!read_producer_snapshot(io, directory_, snapshots[i - 1], &entries).ok()) continue;
     for (const ProducerSnapshotEntry& e : entries) {
@@ -217,7 +245,10 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
 Status Partition::put_away(PartitionHost& host) {
   if (is_deleted_) return log_->remove(host.io());
   const bool is_clean = is_clean_ && !is_offline();
-  if (is_clean) OTTLA_TRY(save_producers(host.io(), log_end_offset()));
+  if (is_clean) {
+    OTTLA_TRY(save_producers(host.io(), log_end_offset()));
+    OTTLA_TRY(sync(host.io()));
+  }
   return log_->close(host.io(), is_clean);
 }
 

@@ -227,6 +227,7 @@ class Partition {
 
   // open.cc
   Status recover(Io& io, const Log::Recovery& recovery);
+  int64_t producers_needed_from(Io& io) const;
   Status load_producers(Io& io, const Log::Recovery& recovery);
   Status save_producers(Io& io, int64_t end_offset);
   Status put_away(PartitionHost& host);
@@ -237,6 +238,7 @@ class Partition {
   static void on_roll(void* self, int64_t base_offset);
 
   // verbs.cc
+  Status sync(Io& io);
   ErrorCode restart(PartitionHost& host, int64_t offset);
   ErrorCode rewind(PartitionHost& host, Status status, int64_t offset);
 
@@ -272,6 +274,7 @@ class Partition {
 
   PartitionOptions options_;
   std::string directory_;
+  bool is_directory_synced_ = false;
   std::unique_ptr<Log> log_;
   Epochs epochs_;
   Producers producers_;

@@ -71,10 +71,18 @@ ErrorCode Partition::rewind(PartitionHost& host, Status status, int64_t offset) 
   return ErrorCode::kNone;
 }
 
+// What is in the log, and before it the name of its directory, which a new partition has only in
+// memory.
+Status Partition::sync(Io& io) {
+  if (!is_directory_synced_) OTTLA_TRY(io.sync_directory(options_.log_directory));
+  is_directory_synced_ = true;
+  unflushed_from_ms_ = -1;
+  return log_->flush(io, log_end_offset());
+}
+
 ErrorCode Partition::flush(PartitionHost& host) {
   if (is_offline()) return ErrorCode::kKafkaStorageError;
-  const Status status = log_->flush(host.io(), log_end_offset());
-  unflushed_from_ms_ = -1;
+  const Status status = sync(host.io());
   if (!status.ok()) {
     go_offline(status, host);
     return ErrorCode::kKafkaStorageError;

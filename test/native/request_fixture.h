@@ -109,12 +109,19 @@ class FakeReactor final : public Context {
 // A broker without a network. Node id 1.
 struct Node {
   explicit Node(int reactor_count = 1, bool asks = false, int32_t sessions_max = 1000)
-      : sessions_max(sessions_max) {
+      : Node(nullptr, reactor_count, asks, sessions_max) {}
+  // On a world that outlives it; null: on one of its own.
+  explicit Node(SimWorld* outer, int reactor_count = 1, bool asks = false,
+                int32_t sessions_max = 1000)
+      : own_world(outer == nullptr ? std::make_unique<SimWorld>(1) : nullptr),
+        world(outer == nullptr ? *own_world : *outer),
+        sessions_max(sessions_max) {
     world.set_wall_ms(1'700'000'000'000);
     for (int r = 0; r < reactor_count; r += 1) {
       reactors.push_back(std::make_unique<FakeReactor>(this, r, reactor_count, asks));
     }
     (void)at(0).io().make_directory("/data");
+    (void)at(0).io().sync_directory("/");
   }
   ~Node() {
     for (auto& reactor : reactors) reactor->requests().close(*reactor);
@@ -163,7 +170,10 @@ struct Node {
     options.topic_id = id_of(topic);
     if (change) change(&options);
     Log::Recovery recovery;
-    return Partition::open(at(options.owner).io(), options, &partitions[slot], &recovery);
+    std::unique_ptr<Partition> partition;
+    const Status status = Partition::open(at(options.owner).io(), options, &partition, &recovery);
+    if (status.ok()) partitions[slot] = std::move(partition);
+    return status;
   }
   bool lead(int32_t slot, int32_t epoch, std::vector<int32_t> replicas, std::vector<int32_t> isr,
             int32_t partition_epoch = 0) {
@@ -199,7 +209,8 @@ struct Node {
     return id;
   }
 
-  SimWorld world{1};
+  std::unique_ptr<SimWorld> own_world;
+  SimWorld& world;
   int32_t sessions_max;
   std::vector<std::unique_ptr<FakeReactor>> reactors;
   std::map<int32_t, std::unique_ptr<Partition>> partitions;
