@@ -48,9 +48,10 @@ bool BatchScanner::next() {
 
 bool BatchScanner::load_records() {
   if (batch_.has_records()) return true;
-  if (batch_.bytes() > static_cast<int64_t>(buffer_.size())) return false;
-  if (!fill(position_, batch_.bytes())) return false;
-  batch_ = RecordBatch(at(position_), static_cast<size_t>(batch_.bytes()));
+  const int64_t bytes = batch_.bytes();  // read now: batch_ looks into the window that moves
+  if (bytes > static_cast<int64_t>(buffer_.size())) return false;
+  if (!fill(position_, bytes)) return false;
+  batch_ = RecordBatch(at(position_), static_cast<size_t>(bytes));
   return true;
 }
 

@@ -131,6 +131,27 @@ TEST("log: recovery: torn batch at the tail is cut, at every byte of the last tw
   }
 }
 
+// The window of the replay is a mebibyte: batches end before, at and behind its edges.
+TEST("log: recovery: large batches that cross the window of the replay are whole") {
+  Disk disk;
+  disk.options.config.segment_bytes_max = 64 << 20;
+  constexpr int64_t kLargeEnd = 24;
+  {
+    std::unique_ptr<Log> log = disk.open(false);
+    for (int64_t offset = 0; offset < kLargeEnd; offset += 1) {
+      const size_t bytes = 150'000 + static_cast<size_t>(offset * 79'999 % 850'000);
+      BatchOptions options;
+      options.base_offset = offset;
+      // Zeros: where a length is read from the wrong place, it is less than any batch has.
+      const TestRecord record{1000 + offset, std::string(bytes, '\0'), false, ""};
+      CHECK_OK(append(*disk.io, *log, make_batch({record}, options)));
+    }
+    CHECK_OK(log->close(*disk.io, true));
+  }
+  disk.expect(false, kLargeEnd);
+  CHECK_EQ(disk.recovery.bytes_truncated, 0);
+}
+
 TEST("log: recovery: a flipped bit anywhere in the tail ends the log before its batch") {
   Disk disk;
   disk.fill();

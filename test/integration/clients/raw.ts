@@ -26,6 +26,7 @@ export async function fetchBatches(
 ): Promise<SeenBatch[]> {
   const batches: SeenBatch[] = []
   let offset = from
+  let end = -1 // the high watermark at the first answer: a partition may grow faster than it is read
   for (;;) {
     const { responses, errorCode } = await client.ask(Fetch, 11, {
       replicaId: -1,
@@ -51,7 +52,8 @@ export async function fetchBatches(
       batches.push({ header, records: records.filter((record) => record.offset >= from) })
       offset = header.lastOffset + 1
     }
-    if (offset >= answer.highWatermark) return batches
+    if (end < 0) end = answer.highWatermark
+    if (offset >= end) return batches
     if (offset === before) throw new Error(`Fetch of ${topic}-${partition} does not move`)
   }
 }

@@ -55,6 +55,12 @@ export async function runCommand(
   return finished
 }
 
+/** What still runs when this process ends goes with it. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 /** A process that serves until it is stopped. */
 export class Server {
   readonly child: ChildProcess
@@ -69,9 +75,13 @@ export class Server {
       env: { ...process.env, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    running.add(this.child)
     this.exited = new Promise((resolve) => {
       this.child.on('error', () => resolve(null))
-      this.child.on('exit', resolve)
+      this.child.on('exit', (code) => {
+        running.delete(this.child)
+        resolve(code)
+      })
     })
     this.child.stdout!.on('data', (bytes) => this.hear(bytes))
     this.child.stderr!.on('data', (bytes) => this.hear(bytes))
