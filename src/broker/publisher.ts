@@ -22,8 +22,10 @@ export interface LocalPartition {
   readonly topic: string
   readonly topicId: string
   readonly partition: number
-  readonly directory: string
+  directory: string
   state: 'opening' | 'open' | 'failed' | 'retiring'
+  /** Its configuration changed while it was being opened. */
+  isConfigStale: boolean
   /** The last PartitionRecord's epochs that were told to the plane. */
   leaderEpoch: number
   partitionEpoch: number
@@ -48,6 +50,8 @@ export interface PublisherOptions {
   log: Log
 }
 
+const nameOf = ({ topic, partition }: LocalPartition): string => `${topic}-${partition}`
+
 /** Keeps the plane as the image says. */
 export class Publisher {
   private readonly options: PublisherOptions
@@ -58,6 +62,8 @@ export class Publisher {
   private incarnations = 0
   private image: MetadataImage | null = null
   private opening = 0
+  /** Partitions by name whose files are going, and who waits for the name. */
+  private readonly leaving = new Map<string, (() => void)[]>()
   private waiters: (() => void)[] = []
 
   constructor(options: PublisherOptions) {
@@ -85,8 +91,8 @@ export class Publisher {
     if (this.image === null) this.setAsideStrays(image)
     this.image = image
     if (delta.brokers.size > 0) this.publishBrokers(image)
-    for (const change of delta.topics) this.publishTopic(change, image)
-    this.publishConfigs(delta, image)
+    for (const change of delta.topics) this.publishTopic(change)
+    this.publishConfigs(delta)
   }
 
   /** The first image holds everything committed before this start: a partition it does not know was deleted. */
@@ -113,73 +119,86 @@ export class Publisher {
     }
   }
 
-  private publishTopic(change: TopicChange, image: MetadataImage): void {
+  private publishTopic(change: TopicChange): void {
     const { after } = change
     if (after === undefined) return this.removeTopic(change.id)
     const topic = this.localTopic(change.id)
     for (const index of change.partitions) {
       const partition = after.partitions[index]
-      if (partition !== undefined) this.publishPartition(topic, after, partition, image)
+      if (partition !== undefined) this.publishPartition(topic, after, partition)
     }
     if (topic.opening === 0) this.route(change.id)
   }
 
-  private publishPartition(
-    topic: LocalTopic,
-    { name }: Topic,
-    partition: Partition,
-    image: MetadataImage,
-  ): void {
+  private publishPartition(topic: LocalTopic, { name }: Topic, partition: Partition): void {
     const local = topic.partitions.get(partition.partitionId)
     const isReplica = partition.replicas.includes(this.options.nodeId)
     if (!isReplica) {
       if (local !== undefined) this.retire(topic, local)
-    } else if (local === undefined) this.open(topic, name, partition, image)
+    } else if (local === undefined) this.open(topic, name, partition)
     else if (local.state === 'open') this.apply(local, partition)
   }
 
-  private open(
-    topic: LocalTopic,
-    name: string,
-    { partitionId, topicId, directories, replicas }: Partition,
-    image: MetadataImage,
-  ): void {
-    const { plane, tickets, nodeId, partitionConfig } = this.options
-    const assigned = directories[replicas.indexOf(nodeId)]
-    const place = this.options.directories.place(name, partitionId, assigned)
+  private open(topic: LocalTopic, name: string, partition: Partition): void {
     const local: LocalPartition = {
       slot: this.freeSlots.pop() ?? this.nextSlot++,
       incarnation: ++this.incarnations,
       topic: name,
-      topicId,
-      partition: partitionId,
-      directory: place.directory,
+      topicId: partition.topicId,
+      partition: partition.partitionId,
+      directory: '',
       state: 'opening',
+      isConfigStale: false,
       leaderEpoch: -1,
       partitionEpoch: -1,
     }
-    topic.partitions.set(partitionId, local)
+    topic.partitions.set(local.partition, local)
     topic.opening++
     this.opening++
+    this.create(topic, local, partition)
+  }
+
+  /** A namesake whose files are still going is waited for: both would be in one directory. */
+  private create(topic: LocalTopic, local: LocalPartition, partition: Partition): void {
+    const { plane, tickets, nodeId, partitionConfig } = this.options
+    const waiting = this.leaving.get(nameOf(local))
+    if (waiting !== undefined) {
+      waiting.push(() => this.create(topic, local, partition))
+      return
+    }
+    if (local.state !== 'opening') return this.neverOpened(topic, local)
+    const { directories, replicas } = partition
+    const assigned = directories[replicas.indexOf(nodeId)]
+    const place = this.options.directories.place(local.topic, local.partition, assigned)
+    local.directory = place.directory
+    local.isConfigStale = false
     const options = {
       slot: local.slot,
       incarnation: local.incarnation,
       directory: place.directory,
-      topic: name,
-      topicId,
-      partition: partitionId,
-      config: partitionConfig(name, image),
+      topic: local.topic,
+      topicId: local.topicId,
+      partition: local.partition,
+      config: partitionConfig(local.topic, this.image!),
       isCleanShutdown: place.isCleanShutdown,
       recoveryPoint: place.recoveryPoint,
       logStartOffset: place.logStartOffset,
       highWatermark: place.highWatermark,
-      isWatched: name.startsWith('__'),
+      isWatched: local.topic.startsWith('__'),
       isRaft: false,
     }
     tickets.call(
       (_, ticket) => plane.create(options, ticket),
       ({ errorCode, c }) => this.opened(topic, local, errorCode, c),
     )
+  }
+
+  /** Deleted while it waited for its namesake: there is nothing to undo. */
+  private neverOpened(topic: LocalTopic, local: LocalPartition): void {
+    topic.opening--
+    this.opening--
+    this.freeSlots.push(local.slot)
+    if (this.opening === 0) for (const resolve of this.waiters.splice(0)) resolve()
   }
 
   private opened(topic: LocalTopic, local: LocalPartition, errorCode: number, cut: number): void {
@@ -191,6 +210,7 @@ export class Publisher {
       local.state = errorCode === 0 ? 'open' : 'failed'
       if (errorCode !== 0) this.options.log.error('cannot open a partition', { ...what, errorCode })
       const partition = this.image?.topics.partition(local.topicId, local.partition)
+      if (local.state === 'open' && local.isConfigStale) this.configure(local)
       if (local.state === 'open' && partition !== undefined) this.apply(local, partition)
       if (topic.opening === 0) this.route(local.topicId)
     } else this.release(local)
@@ -239,6 +259,8 @@ export class Publisher {
     topic.partitions.delete(local.partition)
     const wasOpening = local.state === 'opening'
     local.state = 'retiring'
+    const name = nameOf(local)
+    if (!this.leaving.has(name)) this.leaving.set(name, [])
     // One that is still opening is released when that is over.
     if (!wasOpening) this.release(local)
   }
@@ -250,11 +272,14 @@ export class Publisher {
       () => {
         directories.forget(local.topic, local.partition, local.directory)
         this.freeSlots.push(local.slot)
+        const waiting = this.leaving.get(nameOf(local)) ?? []
+        this.leaving.delete(nameOf(local))
+        for (const create of waiting) create()
       },
     )
   }
 
-  private publishConfigs(delta: MetadataDelta, image: MetadataImage): void {
+  private publishConfigs(delta: MetadataDelta): void {
     const topics = new Set<string>()
     let isEvery = false
     for (const { before, after } of delta.configs) {
@@ -263,11 +288,16 @@ export class Publisher {
       if (resource.type === CONFIG_RESOURCE.broker) isEvery = true
     }
     if (topics.size === 0 && !isEvery) return
-    const { plane, partitionConfig } = this.options
     for (const local of this.partitions()) {
-      if (local.state !== 'open' || !(isEvery || topics.has(local.topic))) continue
-      plane.configure(local.slot, partitionConfig(local.topic, image))
+      if (!isEvery && !topics.has(local.topic)) continue
+      if (local.state === 'open') this.configure(local)
+      else local.isConfigStale = true
     }
+  }
+
+  private configure({ slot, topic }: LocalPartition): void {
+    const { plane, partitionConfig } = this.options
+    plane.configure(slot, partitionConfig(topic, this.image!))
   }
 
   private localTopic(topicId: string): LocalTopic {
