@@ -10,6 +10,16 @@ namespace ottla {
 namespace {
 
 constexpr int kIovMax = 64;
+// The whole of a slice from `skip` on.
+Status read_slice(Io& io, const ReadSlice& slice, int64_t skip, uint8_t* into) {
+  Handle file = kNoHandle;
+  OTTLA_TRY(slice.file(io, &file));
+  const auto bytes = static_cast<size_t>(slice.bytes() - skip);
+  size_t got = 0;
+  OTTLA_TRY(io.read(file, into, bytes, slice.position() + skip, &got));
+  return got == bytes ? Status::good() : Status::fail(Code::kCorrupt, "slice is shorter");
+}
+
 // After the peer's end: time for what is nearly ready, a reactor away, not for a long poll.
 constexpr int64_t kLingerUs = 10 * 1000;
 
@@ -100,6 +110,8 @@ void Conn::send_ready(Reactor& reactor) {
 // One call's worth: memory of as many ready responses as fit, or one file range.
 Status Conn::send_run(Reactor& reactor, size_t* sent) {
   iovec iov[kIovMax];
+  std::vector<uint8_t>& scratch = reactor.scratch();
+  size_t gathered = 0;  // of scratch
   int count = 0;
   bool is_more = false;
   size_t fragment = fragment_;
@@ -112,7 +124,15 @@ Status Conn::send_run(Reactor& reactor, size_t* sent) {
     for (; fragment < response.fragments().size() && count < kIovMax; fragment += 1, skip = 0) {
       const Response::Fragment& run = response.fragments()[fragment];
       if (run.slice) {
-        if (run.slice.bytes() == skip) continue;
+        const int64_t bytes = run.slice.bytes() - skip;
+        if (bytes == 0) continue;
+        if (bytes <= reactor.transport().gathered_bytes_max() &&
+            gathered + static_cast<size_t>(bytes) <= scratch.size()) {
+          OTTLA_TRY(read_slice(reactor.io(), run.slice, skip, scratch.data() + gathered));
+          iov[count++] = {scratch.data() + gathered, static_cast<size_t>(bytes)};
+          gathered += static_cast<size_t>(bytes);
+          continue;
+        }
         if (count == 0) {
           return reactor.transport().send_slice(reactor.io(), socket_, run.slice, skip, sent);
         }

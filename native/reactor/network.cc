@@ -10,6 +10,7 @@ namespace ottla {
 namespace {
 
 constexpr int kBacklog = 1024;
+constexpr int64_t kRetryUs = 1000;  // until starved connections are looked at again
 constexpr int kAcceptsPerTurn = 64;
 constexpr int64_t kAcceptPauseUs = 100 * 1000;  // out of descriptors: not a busy loop
 
@@ -214,16 +215,29 @@ void Reactor::flush_connections() {
   flushing_.clear();
 }
 
+void Reactor::mark_starved(Conn* conn) {
+  starved_.push_back(conn->id());
+  if (is_retrying_) return;
+  is_retrying_ = true;
+  start_timer(now_us_ + kRetryUs, on_starved_retry, this);
+}
+
+void Reactor::on_starved_retry(void* object, PartitionHost&) {
+  auto* reactor = static_cast<Reactor*>(object);
+  reactor->is_retrying_ = false;
+  auto& starved = reactor->starved_;
+  for (const uint64_t id : starved) {
+    if (Conn* conn = reactor->find(id)) conn->unstarve();
+  }
+  reactor->resumable_.insert(reactor->resumable_.end(), starved.begin(), starved.end());
+  starved.clear();
+}
+
 void Reactor::resume_connections() {
   resuming_.clear();
   resuming_.swap(resumable_);
-  resuming_.insert(resuming_.end(), starved_.begin(), starved_.end());
-  starved_.clear();
-  for (uint64_t id : resuming_) {
-    Conn* conn = find(id);
-    if (conn == nullptr) continue;
-    conn->unstarve();
-    conn->resume(*this);
+  for (const uint64_t id : resuming_) {
+    if (Conn* conn = find(id)) conn->resume(*this);
   }
 }
 

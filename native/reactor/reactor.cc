@@ -14,8 +14,9 @@ namespace ottla {
 namespace {
 
 constexpr int kEventsPerTurn = 256;
+constexpr size_t kScratchBytes = 64 * 1024;
 constexpr size_t kMailboxMessages = 8192;
-constexpr int64_t kRetryUs = 1000;  // facts or connections wait for room
+constexpr int64_t kRetryUs = 1000;  // facts wait for room
 constexpr int kRoundsPerTurn = 8;   // of end_turn, while watermarks move
 constexpr size_t kResponsesKept = 256;
 constexpr size_t kResponseBytesKept = 64 * 1024;
@@ -63,7 +64,8 @@ Reactor::Reactor(int index, std::unique_ptr<Io> io, Shared* shared)
       requests_(std::make_unique<Requests>(requests_options(shared->options, index))),
       partitions_(std::make_unique<OwnedPartitions>(this)),
       mailbox_(kMailboxMessages),
-      events_(kEventsPerTurn) {
+      events_(kEventsPerTurn),
+      scratch_(kScratchBytes) {
   now_us_ = io_->now_us();
   wall_ms_ = io_->wall_ms();
 }
@@ -104,7 +106,7 @@ void Reactor::stop() {
 int64_t Reactor::wait_us(int64_t wait_us_max) {
   if (!resumable_.empty() || !dirty_.empty() || !touched_.empty() || has_mail()) return 0;
   int64_t wait = wait_us_max < 0 ? Timers::kNever : wait_us_max;
-  if (!starved_.empty() || has_backlog_) wait = std::min(wait, kRetryUs);
+  if (has_backlog_) wait = std::min(wait, kRetryUs);
   const int64_t deadline = timers_.next_deadline_us();
   if (deadline != Timers::kNever) {
     wait = std::min(wait, std::max<int64_t>(deadline - io_->now_us(), 0));

@@ -90,11 +90,12 @@ class Reactor final : public Context {
   CounterRow& row() { return row_; }
   BlockPool& blocks() { return blocks_; }
   Transport& transport() { return *transport_; }
+  std::vector<uint8_t>& scratch() { return scratch_; }  // of one call
   void recycle(Response&& response);
   void mark_dirty(Conn* conn);
   void mark_resumable(Conn* conn) { resumable_.push_back(conn->id()); }  // next turn, at once
-  void mark_starved(Conn* conn) { starved_.push_back(conn->id()); }      // soon
-  void closed(Conn* conn);  // its socket is closed; freed once nothing is held
+  void mark_starved(Conn* conn);  // a moment later: what it needs is not there now
+  void closed(Conn* conn);        // its socket is closed; freed once nothing is held
 
   void done(double ticket, int32_t error, double a = 0, double b = 0, double c = 0);
   Limbo& limbo() { return limbo_; }
@@ -121,6 +122,7 @@ class Reactor final : public Context {
   bool end_turn();
   void flush_connections();
   void resume_connections();
+  static void on_starved_retry(void* object, PartitionHost& host);
   void bury();
   void measure();
   bool has_mail() const;
@@ -172,10 +174,12 @@ class Reactor final : public Context {
   std::vector<Partition*> ending_;
   std::vector<Response> responses_;  // recycled
   std::vector<Event> events_;
+  std::vector<uint8_t> scratch_;
 
   int64_t now_us_ = 0;
   int64_t wall_ms_ = 0;
   bool has_backlog_ = false;
+  bool is_retrying_ = false;  // a timer will look at the starved
   bool is_draining_ = false;  // no new connections
   Phase phase_ = Phase::kServing;
   bool is_clean_ = false;

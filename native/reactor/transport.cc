@@ -10,6 +10,8 @@ namespace {
 
 class PlainTransport final : public Transport {
  public:
+  int64_t gathered_bytes_max() const override { return 16 * 1024; }
+
   Status send_memory(Io& io, Handle socket, const iovec* iov, int count, bool more,
                      size_t* sent) override {
     return io.send(socket, iov, count, more, sent);
@@ -28,6 +30,7 @@ class PlainTransport final : public Transport {
 class CopyTransport final : public Transport {
  public:
   CopyTransport() : scratch_(64 * 1024) {}
+  int64_t gathered_bytes_max() const override { return 0; }  // each range by itself
 
   Status send_memory(Io& io, Handle socket, const iovec* iov, int count, bool more,
                      size_t* sent) override {
