@@ -3,7 +3,7 @@
 // (exit code 1: stale); `--force` builds always. Plain JavaScript for Node 20: it runs before anything is
 // installed but the dependencies. This is also the package's install script.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -11,19 +11,20 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const addon = join(root, 'build', 'Release', 'ottla.node')
+const roundsMax = 3
 const packages = 'libzstd-dev liblz4-dev libsnappy-dev zlib1g-dev'
 
-const newest = () => {
-  let latest = statSync(join(root, 'CMakeLists.txt')).mtimeMs
-  // Directories count too: a removed file changes its directory only.
-  for (const name of readdirSync(join(root, 'native'), { recursive: true })) {
-    const info = statSync(join(root, 'native', name), { throwIfNoEntry: false })
-    const counts = info?.isDirectory() || /\.(cc|h)$/.test(name)
-    if (info && counts && info.mtimeMs > latest) latest = info.mtimeMs
-  }
-  return latest
-}
-const isFresh = () => existsSync(addon) && statSync(addon).mtimeMs >= newest()
+// Directories count too: a removed file changes its directory only.
+const changedSince = (ms) =>
+  readdirSync(join(root, 'native'), { recursive: true })
+    .map((name) => join(root, 'native', name))
+    .concat(join(root, 'CMakeLists.txt'))
+    .filter((path) => {
+      const info = statSync(path, { throwIfNoEntry: false })
+      const counts = info?.isDirectory() || /\.(cc|h|map|txt)$/.test(path)
+      return info && counts && info.mtimeMs > ms
+    })
+const isFresh = () => existsSync(addon) && changedSince(statSync(addon).mtimeMs).length === 0
 
 const refuse = (what, line) => {
   console.error(`ottla: the native addon cannot be built: ${what}`)
@@ -67,6 +68,15 @@ if (wants.includes('--check')) process.exit(isFresh() ? 0 : 1)
 if (wants.includes('--force') || !isFresh()) {
   requireTools()
   console.error('ottla: building the native addon (about a minute, once)')
-  run('configure')
-  run('build', ['--parallel', String(availableParallelism())])
+  for (let round = 0; round < roundsMax; round += 1) {
+    const began = Date.now()
+    run('configure')
+    run('build', ['--parallel', String(availableParallelism())])
+    // A source saved while it was being compiled looks older than its object: make it newer, once more.
+    const changed = changedSince(began).filter((path) => statSync(path).isFile())
+    if (changed.length === 0) break
+    const now = new Date()
+    for (const path of changed) utimesSync(path, now, now)
+  }
+  if (!isFresh()) utimesSync(addon, new Date(), new Date())  // a changed directory links nothing anew
 }
