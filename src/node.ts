@@ -433,8 +433,9 @@ export class OttlaNode {
   }
 
   private async closeParts(isClean: boolean): Promise<void> {
-    this.controller.stop()
-    this.raft.stop()
+    // Neither is there when the start failed before they were made.
+    this.controller?.stop()
+    this.raft?.stop()
     await this.plane.close({ graceMs: DRAIN_MS, isClean })
     this.isPlaneOpen = false
     this.tickets.abandon()
@@ -456,9 +457,13 @@ export class OttlaNode {
 /** A node is a whole cluster today: what needs a second one is refused before anything is touched. */
 function refuseUnbuilt({ derived }: ParsedConfig): void {
   if (!derived.isBroker || !derived.isController) {
-    throw new StartRefused('process.roles must be broker,controller: nodes of one role are not built')
+    throw new StartRefused(
+      'process.roles must be broker,controller: nodes of one role are not built',
+    )
   }
   if (derived.voters.length > 1) {
-    throw new StartRefused('controller.quorum.voters names several nodes: such a quorum is not built')
+    throw new StartRefused(
+      'controller.quorum.voters names several nodes: such a quorum is not built',
+    )
   }
 }
