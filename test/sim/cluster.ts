@@ -4,6 +4,7 @@
 import { Random } from '../../src/lib/random.ts'
 import { LogChecker } from './checkers/log.ts'
 import { MetadataChecker } from './checkers/metadata.ts'
+import { checkPlacement } from './checkers/placement.ts'
 import { SimClient } from './client.ts'
 import { type Ending, Machine, type MachineOptions } from './machine.ts'
 import { type NetworkOptions, SimNetwork } from './network.ts'
@@ -12,7 +13,11 @@ import { type Trace, Violation } from './trace.ts'
 import { Admin } from './workloads/admin.ts'
 import { Consumer } from './workloads/consume.ts'
 import { Producer, type ProducerOptions } from './workloads/produce.ts'
+import { Racer } from './workloads/race.ts'
 import type { Workload, WorkloadContext } from './workloads/workload.ts'
+
+/** Longer than any answer of a slow disk. */
+const QUIET_MS = 3000
 
 export interface ClusterOptions {
   seed: number
@@ -110,6 +115,10 @@ export class Cluster {
     this.begin(new Consumer(this.context(name), options))
   }
 
+  addRacer(name: string, options: { pauseMsMax: number }): void {
+    this.begin(new Racer(this.context(name), options))
+  }
+
   /** Runs until it ends by itself. */
   begin(workload: Workload): void {
     const run = workload.run().then(
@@ -185,6 +194,14 @@ export class Cluster {
     const { inside } = this.machine
     if (inside !== null) for (const admin of this.admins) admin.check(inside.raft.image)
     this.logs.check()
+  }
+
+  /** Nothing is asked any more: what is still under way ends, and disk, image and plane agree. */
+  async checkQuiet(): Promise<void> {
+    await this.runUntil(() => false, QUIET_MS)
+    const { inside, plane, disk } = this.machine
+    if (inside === null || plane === null) throw new Violation('the node died in peace')
+    checkPlacement(disk, inside.raft.image, inside.publisher, plane)
   }
 
   /** Why it does not finish. */

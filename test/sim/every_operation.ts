@@ -119,6 +119,7 @@ async function finish(cluster: Cluster): Promise<void> {
     throw new Violation(`never answered: ${cluster.waiting}`)
   }
   cluster.checkStill()
+  await cluster.checkQuiet()
   if (!(await cluster.down(LIMIT_MS))) throw new Violation('the second life died at its end')
   if (!(await cluster.up(LIMIT_MS))) throw new Violation('the third life died')
 }

@@ -12,6 +12,7 @@ import type { Random } from '../../src/lib/random.ts'
 import { METADATA_VERSION_MAX } from '../../src/metadata/features.ts'
 import type { MetadataImage } from '../../src/metadata/image.ts'
 import { OttlaNode } from '../../src/node.ts'
+import type { LocalPartitions } from './checkers/placement.ts'
 import { type DiskBugs, SimDisk } from './disk.ts'
 import { Life } from './life.ts'
 import type { SimNetwork } from './network.ts'
@@ -52,6 +53,7 @@ export interface MachineParts {
 /** What checkers look at in a running node. */
 export interface NodeInside {
   raft: RaftHost
+  publisher: LocalPartitions
   controller: { shard: { image: MetadataImage } | null }
 }
 

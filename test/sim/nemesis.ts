@@ -8,7 +8,7 @@ import type { Fault, Faults } from './scenarios/scenario.ts'
 /** A start takes some fifty operations; the rest of a life takes the others. */
 const OPERATIONS_MAX = [20, 60, 400]
 const SLOW_MS = 1000
-const JUMP_MS = [1000, 60_000, 3_600_000]
+const JUMP_MS = [1000, 60_000, 3_600_000, -1000, -60_000, -3_600_000]
 
 /** Torments one cluster until told to stop. */
 export class Nemesis {

@@ -9,6 +9,7 @@ import type {
   DataPlane,
   FactSink,
   LeadPartition,
+  PartitionConfig,
   PartitionRow,
   PlaneOptions,
   Slot,
@@ -21,6 +22,8 @@ import type { SimClock, Timeline } from './timeline.ts'
 
 /** The clocks of purgatory, idle connections and flush.ms are looked at this often. */
 const TICK_MS = 20
+/** Some logs take longer to open than others: recovery reads them. */
+const OPEN_FACTOR = 50
 
 /** What checkers hear of. */
 export interface PlaneWatcher {
@@ -51,6 +54,9 @@ export class SimPlane implements DataPlane {
   private readonly parts: SimPlaneParts
   private readonly slots = new Map<Ticket, Slot>()
   private readonly freeAtMs = new Map<Slot, number>()
+  /** What each slot was last told to be. */
+  readonly configs = new Map<Slot, PartitionConfig>()
+  private readonly slowTickets = new Set<Ticket>()
   private ready: DoneFact[] = []
 
   constructor(options: PlaneOptions, parts: SimPlaneParts) {
@@ -100,7 +106,7 @@ export class SimPlane implements DataPlane {
     const slot = this.slots.get(fact[0]) ?? -1
     this.slots.delete(fact[0])
     const before = this.freeAtMs.get(slot) ?? 0
-    const delay = diskDelayMs()
+    const delay = diskDelayMs() * (this.slowTickets.delete(fact[0]) ? OPEN_FACTOR : 1)
     if (delay === 0 && before <= timeline.nowMs) return false
     const atMs = Math.max(before, timeline.nowMs + delay)
     this.freeAtMs.set(slot, atMs)
@@ -119,6 +125,8 @@ export class SimPlane implements DataPlane {
 
   create(options: CreatePartition, ticket: Ticket): void {
     const what = `create ${options.topic}-${options.partition}`
+    this.configs.set(options.slot, options.config)
+    if (!options.isRaft && this.parts.random.ratio(1, 4)) this.slowTickets.add(ticket)
     this.run(what, options.slot, ticket, () => this.inner.create(options, ticket))
   }
 
@@ -158,7 +166,13 @@ export class SimPlane implements DataPlane {
   }
 
   retire(slot: Slot, mode: number, ticket: Ticket): void {
-    this.run(`retire ${mode}`, slot, ticket, () => this.inner.retire(slot, mode, ticket))
+    this.run(`retire ${mode}`, slot, ticket, () => {
+      const delay = this.parts.diskDelayMs()
+      if (delay === 0) return this.inner.retire(slot, mode, ticket)
+      this.parts.timeline.after(delay, () => {
+        if (!this.isOver) this.inner.retire(slot, mode, ticket)
+      })
+    })
   }
 
   lead(options: LeadPartition): void {
@@ -218,8 +232,10 @@ export class SimPlane implements DataPlane {
     if (!this.isOver) this.inner.isr(...args)
   }
 
-  configure(...args: Parameters<DataPlane['configure']>): void {
-    if (!this.isOver) this.inner.configure(...args)
+  configure(slot: Slot, config: PartitionConfig): void {
+    if (this.isOver) return
+    this.configs.set(slot, config)
+    this.inner.configure(slot, config)
   }
 
   read(...args: Parameters<DataPlane['read']>): void {

@@ -78,6 +78,7 @@ async function story(cluster: Cluster, options: ScenarioOptions): Promise<void> 
   for (let at = 0; at < admins; at++) cluster.addAdmin(`admin${at}`, { names: 4, pauseMsMax })
   for (let at = 0; at < producers; at++) cluster.addProducer(`producer${at}`, shared)
   for (let at = 0; at < consumers; at++) cluster.addConsumer(`consumer${at}`, shared)
+  for (let at = 0; at < options.racers; at++) cluster.addRacer(`racer${at}`, { pauseMsMax })
   await new Nemesis(cluster, options.faults).torment(durationMs)
   await heal(cluster)
   await restartInOrder(cluster)
@@ -93,11 +94,13 @@ async function heal(cluster: Cluster): Promise<void> {
     throw new Violation(`not answered after all faults had ended: ${cluster.waiting}`)
   }
   cluster.checkStill()
+  await cluster.checkQuiet()
 }
 
 async function restartInOrder(cluster: Cluster): Promise<void> {
   if (!(await cluster.down())) throw new Violation('the node died while it stopped')
   cluster.checkStill()
   if (!(await cluster.up())) throw new Violation('the node died while it started')
+  await cluster.checkQuiet()
   if (!(await cluster.down())) throw new Violation('the node died while it stopped')
 }

@@ -27,10 +27,28 @@ export const SCENARIOS: readonly Scenario[] = [
         admins: 3,
         producers: 0,
         consumers: 0,
+        racers: 0,
         pauseMsMax: 20,
         snapshotBytes: random.pick([200, 1000]),
         retentionBytes: random.pick([1, 2000]),
         faults: { ...options.faults, everyMs: 400, endings: ['power'] },
+      }
+    },
+  },
+  {
+    name: 'race',
+    story: 'many clients create, grow, delete and write to the same topics, on slow disks',
+    options: (random) => {
+      const options = drawn(random)
+      return {
+        ...options,
+        admins: 0,
+        producers: 0,
+        consumers: 0,
+        racers: random.nextInt(3, 7),
+        pauseMsMax: random.pick([1, 5, 20]),
+        diskDelayMsMax: random.pick([1, 10, 60]),
+        faults: { ...options.faults, everyMs: random.pick([0, 1000, 3000]) },
       }
     },
   },
@@ -44,7 +62,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'clock',
-    story: 'the wall clock jumps forward while clients work',
+    story: 'the wall clock jumps forward and back while clients work',
     options: (random) => {
       const options = drawn(random)
       return {

@@ -21,6 +21,7 @@ export interface ScenarioOptions {
   admins: number
   producers: number
   consumers: number
+  racers: number
   partitions: number
   pauseMsMax: number
   logDirectories: number
@@ -46,6 +47,7 @@ export function drawn(random: Random): ScenarioOptions {
     admins: random.nextInt(1, 3),
     producers: random.nextInt(1, 3),
     consumers: 1,
+    racers: random.pick([0, 0, 2]),
     partitions: random.nextInt(1, 4),
     pauseMsMax: random.pick([20, 100, 400]),
     logDirectories: random.nextInt(1, 3),

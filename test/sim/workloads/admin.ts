@@ -249,7 +249,7 @@ export class Admin implements Workload {
   async write(name: string): Promise<void> {
     const { context } = this
     const value = new TextEncoder().encode('left behind')
-    const records = encodeBatch({ records: [{ value }], timestamp: 1_700_000_000_000 })
+    const records = encodeBatch({ records: [{ value }], timestamp: 1_600_000_000_000 })
     try {
       await context.client.ask(Produce, 9, {
         acks: -1,

@@ -129,7 +129,7 @@ function batchOf(values: readonly string[], producerId: number, baseSequence: nu
   const encoder = new TextEncoder()
   return encodeBatch({
     records: values.map((value) => ({ value: encoder.encode(value) })),
-    timestamp: 1_700_000_000_000,
+    timestamp: 1_600_000_000_000,
     producerId,
     producerEpoch: 0,
     baseSequence,
