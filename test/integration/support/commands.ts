@@ -77,9 +77,13 @@ export class Server {
     })
     running.add(this.child)
     this.exited = new Promise((resolve) => {
-      this.child.on('error', () => resolve(null))
-      this.child.on('exit', (code) => {
+      this.child.on('error', (problem) => {
+        this.said += String(problem)
+        resolve(null)
+      })
+      this.child.on('exit', (code, signal) => {
         running.delete(this.child)
+        if (signal !== null) this.said += `(ended by ${signal})`
         resolve(code)
       })
     })
