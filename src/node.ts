@@ -25,7 +25,7 @@ import { Tickets } from './host/tickets.ts'
 import type { Cancel, World } from './host/world.ts'
 import { CONFIG_RESOURCE } from './metadata/configs.ts'
 import { METADATA_VERSION_MAX } from './metadata/features.ts'
-import type { MetadataDelta, MetadataImage } from './metadata/image.ts'
+import { EMPTY_PROVENANCE, type MetadataDelta, MetadataImage } from './metadata/image.ts'
 import type { DataPlane, FactSink, PlaneOptions } from './plane/plane.ts'
 import { readBatches } from './raft/batches.ts'
 import { RAFT_DEFAULTS } from './raft/contract.ts'
@@ -173,6 +173,8 @@ export class OttlaNode {
     const { world, plane, tickets } = this
     const bootstrap =
       readBootstrap(world.files, derived.metadataLogDir) ?? bootstrapRecords(METADATA_VERSION_MAX)
+    // Judged before it is written: what it says must be what this release understands.
+    new MetadataImage().load(bootstrap, EMPTY_PROVENANCE)
     this.controller = new ControllerHost({
       world,
       settings: () => ({
@@ -265,9 +267,11 @@ export class OttlaNode {
       try {
         drain()
       } catch (problem) {
-        // The addon's callback would swallow it: a bug of ours ends the process where it can be seen.
+        // What a start reads and cannot use refuses it. Later it is a bug of ours, which the addon's callback
+        // would swallow: it ends the process where it can be seen.
+        this.failed.reject(problem)
         world.defer(() => {
-          throw problem
+          if (this.isRunning) throw problem
         })
       }
     }

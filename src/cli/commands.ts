@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config/parse.ts'
 import { DirectoryError } from '../host/formatting.ts'
 import { LOG_LEVELS } from '../lib/log.ts'
+import { CorruptMetadata, UnsupportedMetadata } from '../metadata/record.ts'
 import { StartRefused } from '../node.ts'
 import { PlaneError } from '../plane/plane.ts'
 import { formatCommand } from './format.ts'
@@ -99,6 +100,9 @@ function explain(problem: unknown): number {
   if (problem instanceof StartRefused) {
     const isDirectory = problem.message.includes('.lock')
     return say(problem.message, isDirectory ? EXIT.directory : EXIT.refused)
+  }
+  if (problem instanceof UnsupportedMetadata || problem instanceof CorruptMetadata) {
+    return say(`the metadata log cannot be used: ${problem.message}`, EXIT.directory)
   }
   if (problem instanceof PlaneError) return say(problem.message, EXIT.refused)
   throw problem

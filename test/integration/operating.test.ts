@@ -4,6 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { metadataRecord } from '../../src/metadata/record.ts'
+import { encodeSnapshot } from '../../src/metadata/snapshot.ts'
 import { DescribeCluster } from '../../src/protocol/messages/metadata.ts'
 import { OttlaProcess, ottla, startProcess } from './support/process.ts'
 import { RawClient } from './support/raw_client.ts'
@@ -159,6 +161,20 @@ test('operating: another node, another cluster and a newer layout are refused in
   const newer = await ottla('start', '--config', file)
   expect(newer).toMatchObject({ code: 3 })
   expect(newer.stderr).toContain('layout version 9')
+})
+
+test('operating: metadata that is newer than we understand stops the start', async () => {
+  const data = directory()
+  const file = withFile(properties(data))
+  expect((await ottla('format', '--config', file)).code).toBe(0)
+  const at = { endOffset: 0, epoch: 0, lastContainedLogTimestampMs: 0 }
+  const level = metadataRecord('FeatureLevelRecord', { name: 'metadata.version', featureLevel: 99 })
+  const bootstrap = encodeSnapshot({ ...at, kraftVersion: 0, voters: null, records: [level] }, 0)
+  writeFileSync(join(data, 'bootstrap.checkpoint'), bootstrap)
+  const { code, stderr } = await ottla('start', '--config', file)
+  expect(code).toBe(3)
+  expect(stderr).toContain('metadata.version 99')
+  expect(stderr).not.toContain('    at ')
 })
 
 test('operating: wrong words on the command line are usage', async () => {
