@@ -1,0 +1,492 @@
+// A coordinator shard on one partition that this node leads: load, decide, append, defer, unload.
+//
+// The requests of one turn are decided one after the other, each seeing the records of those before it; their records
+// are one batch and one append, and a reply leaves when the high watermark covers the last offset the shard had when
+// the reply was computed. Reads wait too, so an uncommitted fact never escapes (DESIGN §5).
+// Invariants: one append is in flight at most, so nothing is ever written on top of a batch that failed; requests go
+// before timers of the same turn, so a heartbeat that is already here beats its session's end; whatever goes wrong with
+// the log drops the shard, and it is read back from what the log has.
+// Kafka: CoordinatorRuntime, CoordinatorLoaderImpl, CoordinatorOperationExceptionHelper.
+
+import { Decision, type Shard, type TimerKey } from '../coordinator/shard.ts'
+import { MalformedFrame } from '../lib/bytes.ts'
+import { TimerQueue } from '../lib/timers.ts'
+import type { DataPlane, Slot } from '../plane/plane.ts'
+import { ErrorCode, errorName } from '../protocol/errors.ts'
+import { BATCH_HEADER_BYTES, encodeBatch, type Recode } from '../protocol/record_batch.ts'
+import { type RecordCodec, ShardLog, type StoredRecord } from './shard_log.ts'
+import type { Done, Tickets } from './tickets.ts'
+import type { Cancel, World } from './world.ts'
+
+/** How many records one batch holds before the next request starts another. */
+const BATCH_RECORDS_MAX = 10_000
+/** How many requests may wait for their turn. */
+const QUEUE_MAX = 100_000
+/** The most bytes a record takes in a batch besides its key and value. */
+const RECORD_OVERHEAD_BYTES = 32
+/** A log that could not be written or read is tried again after this. */
+const RELOAD_MS = 1000
+/** Timers that cannot be decided now, because nothing can be committed, are looked at again after this. */
+const RETRY_TIMERS_MS = 1000
+/** No wake-up is asked for further ahead than this: timers of the system hold 24 days. */
+const WAKE_MS_MAX = 3_600_000
+
+/** What a kind of shard is: how it is made and written, and what its requests are. */
+export interface ShardKind<Request, Record, Reply, Effect = never> {
+  create(partition: number): Shard<Request, Record, Reply, Effect>
+  readonly codec: RecordCodec<Record>
+  /** The first request after the log was read; nobody hears its reply. */
+  activation?(): Request
+  /** Whether the request can make records: such are refused while nothing can be committed. */
+  mayWrite(request: Request): boolean
+  /** Refusing its records leaves no trace in the shard; for others it is read back from the log. */
+  isRefusable(request: Request): boolean
+}
+
+export interface ShardHostOptions<Request, Record, Reply, Effect = never> {
+  readonly world: World
+  readonly plane: DataPlane
+  readonly tickets: Tickets
+  readonly kind: ShardKind<Request, Record, Reply, Effect>
+  readonly decompress: Recode
+  readonly partition: number
+  /** Largest batch the partition takes: max.message.bytes. */
+  readonly batchBytesMax: () => number
+  /** Bytes read at once while loading. */
+  readonly loadBytes: () => number
+  /** A reply that waits longer for its replicas is given up. */
+  readonly commitTimeoutMs: () => number
+  /** The ISR is not below its minimum. */
+  readonly canCommit: () => boolean
+  /** Messages to others, once what was decided with them is appended. */
+  readonly onEffect?: (effect: Effect) => void
+}
+
+/** The shard cannot take or finish a request; `errorCode` is the protocol's word for it. */
+export class ShardRefused extends Error {
+  override readonly name = 'ShardRefused'
+  readonly errorCode: number
+
+  constructor(errorCode: number) {
+    super(errorName(errorCode))
+    this.errorCode = errorCode
+  }
+}
+
+interface Waiting<Request, Reply> {
+  readonly request: Request
+  readonly resolve: (reply: Reply) => void
+  readonly reject: (problem: Error) => void
+}
+
+interface Deferred<Reply> {
+  /** Leaves once everything up to here is committed. */
+  readonly offset: number
+  readonly ticket: number
+  readonly reply: Reply
+  readonly deadlineMs: number
+}
+
+class Batch<Effect> {
+  readonly records: StoredRecord[] = []
+  readonly effects: Effect[] = []
+  bytes = BATCH_HEADER_BYTES
+  readonly baseOffset: number
+
+  constructor(baseOffset: number) {
+    this.baseOffset = baseOffset
+  }
+}
+
+/** Hosts the shard of one partition; told by its registry who leads. */
+export class ShardHost<Request, Record, Reply, Effect = never> {
+  private readonly options: ShardHostOptions<Request, Record, Reply, Effect>
+  private state: 'away' | 'loading' | 'active' | 'failed' = 'away'
+  private shard: Shard<Request, Record, Reply, Effect> | null = null
+  private slot: Slot = -1
+  private leaderEpoch = -1
+  /** Grows with every load and drop: what was started before is not heard any more. */
+  private generation = 0
+  private highWatermark = 0
+  /** Everything below it is in the log, as we know from the plane. */
+  private appendedOffset = 0
+  private nextOffset = 0
+  private queue: Waiting<Request, Reply>[] = []
+  private readonly tickets = new Map<number, Waiting<Request, Reply>>()
+  private nextTicket = 1
+  private deferred: Deferred<Reply>[] = []
+  private readonly timers = new TimerQueue<TimerKey>()
+  private batch = new Batch<Effect>(0)
+  /** Batches that are full and wait for the append in flight. */
+  private full: Batch<Effect>[] = []
+  private isAppending = false
+  private isScheduled = false
+  private isCurtailed = false
+  private alarm: { readonly atMs: number; readonly cancel: Cancel } | null = null
+  private cancelReload: Cancel = () => {}
+
+  constructor(options: ShardHostOptions<Request, Record, Reply, Effect>) {
+    this.options = options
+  }
+
+  get isActive(): boolean {
+    return this.state === 'active'
+  }
+
+  get isLoading(): boolean {
+    return this.state === 'loading'
+  }
+
+  /** Replies that wait for the high watermark, and requests that wait for anything. */
+  get pending(): { deferred: number; open: number } {
+    return { deferred: this.deferred.length, open: this.tickets.size + this.queue.length }
+  }
+
+  /** This node leads the partition at `leaderEpoch`; the plane was told before. */
+  lead(slot: Slot, leaderEpoch: number): void {
+    if (this.state !== 'away' && slot === this.slot && leaderEpoch === this.leaderEpoch) return
+    this.drop(ErrorCode.NOT_COORDINATOR)
+    this.slot = slot
+    this.leaderEpoch = leaderEpoch
+    this.highWatermark = 0
+    this.startLoading()
+  }
+
+  /** Another node leads, or the partition is gone. */
+  unload(): void {
+    this.drop(ErrorCode.NOT_COORDINATOR)
+    this.state = 'away'
+    this.slot = -1
+  }
+
+  /** Asks the shard; the promise settles when the answer is committed, or with ShardRefused. */
+  submit(request: Request): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const errorCode = this.refusal(request)
+      if (errorCode !== ErrorCode.NONE) return reject(new ShardRefused(errorCode))
+      this.queue.push({ request, resolve, reject })
+      this.wake()
+    })
+  }
+
+  /** A fact of the plane about our partition. */
+  committed(leaderEpoch: number, highWatermark: number): void {
+    if (leaderEpoch !== this.leaderEpoch || highWatermark <= this.highWatermark) return
+    this.highWatermark = highWatermark
+    if (this.state === 'active') this.release()
+  }
+
+  private refusal(request: Request): number {
+    if (this.state === 'loading') return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
+    if (this.state !== 'active') return ErrorCode.NOT_COORDINATOR
+    const { kind, canCommit } = this.options
+    if (this.queue.length >= QUEUE_MAX) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    if (kind.mayWrite(request) && !canCommit()) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    return ErrorCode.NONE
+  }
+
+  // --- loading
+
+  private startLoading(): void {
+    this.state = 'loading'
+    const generation = ++this.generation
+    const { plane, kind, decompress, partition } = this.options
+    const shard = kind.create(partition)
+    const { logStartOffset } = plane.partition(this.slot)
+    const replay = (record: Record, offset: number) => shard.replay(record, offset)
+    const log = new ShardLog(kind.codec, decompress, replay, logStartOffset)
+    this.readNext(generation, shard, log, this.options.world.clock.nowMs())
+  }
+
+  private async readNext(
+    generation: number,
+    shard: Shard<Request, Record, Reply, Effect>,
+    log: ShardLog<Record>,
+    startedMs: number,
+  ): Promise<void> {
+    const { tickets, loadBytes, world, partition } = this.options
+    for (;;) {
+      const { errorCode, bytes, a, b } = await tickets.read((plane, ticket) =>
+        plane.read(this.slot, log.nextOffset, loadBytes(), ticket),
+      )
+      if (generation !== this.generation) return
+      if (errorCode !== ErrorCode.NONE) {
+        const error = errorName(errorCode)
+        world.log.warn('cannot read the log of a coordinator; trying again', { partition, error })
+        return this.reloadLater()
+      }
+      const problem = attempt(() => log.read(bytes))
+      if (problem !== null) {
+        this.state = 'failed'
+        return world.log.error('a coordinator cannot be loaded: its log holds what is no record', {
+          partition,
+          offset: log.nextOffset,
+          problem: problem.message,
+        })
+      }
+      if (bytes.length > 0 && log.nextOffset < b) continue
+      const { recordCount, passedOver } = log
+      const ms = world.clock.nowMs() - startedMs
+      world.log.debug('a coordinator is loaded', { partition, recordCount, passedOver, ms })
+      return this.activate(shard, Math.max(log.nextOffset, b), a)
+    }
+  }
+
+  private activate(
+    shard: Shard<Request, Record, Reply, Effect>,
+    logEndOffset: number,
+    highWatermark: number,
+  ): void {
+    this.shard = shard
+    this.state = 'active'
+    this.nextOffset = logEndOffset
+    this.appendedOffset = logEndOffset
+    this.highWatermark = Math.max(this.highWatermark, highWatermark)
+    this.batch = new Batch(logEndOffset)
+    const request = this.options.kind.activation?.()
+    if (request === undefined) return
+    this.queue.push({ request, resolve: () => {}, reject: () => {} })
+    this.wake()
+  }
+
+  private reloadLater(): void {
+    this.state = 'loading'
+    this.cancelReload = this.options.world.schedule(RELOAD_MS, () => this.startLoading())
+  }
+
+  /** Forgets the shard. What was not committed may never be, so nobody is told it was. */
+  private drop(errorCode: number): void {
+    this.generation++
+    this.shard = null
+    this.isAppending = false
+    this.full = []
+    this.deferred = []
+    this.timers.clear()
+    this.alarm?.cancel()
+    this.alarm = null
+    this.cancelReload()
+    const open = [...this.tickets.values(), ...this.queue]
+    this.tickets.clear()
+    this.queue = []
+    for (const { reject } of open) reject(new ShardRefused(errorCode))
+  }
+
+  // --- deciding
+
+  private wake(): void {
+    if (this.isScheduled) return
+    this.isScheduled = true
+    this.options.world.defer(() => {
+      this.isScheduled = false
+      this.run()
+    })
+  }
+
+  private run(): void {
+    const { shard } = this
+    if (shard === null || this.isAppending) return
+    const { clock } = this.options.world
+    let taken = 0
+    while (taken < this.queue.length && this.full.length === 0 && this.shard === shard) {
+      this.decide(shard, this.queue[taken++]!, clock.nowMs())
+    }
+    // A refusal may have dropped the shard and its queue.
+    if (this.shard !== shard) return
+    this.queue = this.queue.slice(taken)
+    this.isCurtailed = !this.options.canCommit()
+    if (!this.isCurtailed) this.expire(shard, clock.nowMs())
+    if (this.shard === shard) this.flush()
+  }
+
+  private decide(
+    shard: Shard<Request, Record, Reply, Effect>,
+    waiting: Waiting<Request, Reply>,
+    nowMs: number,
+  ): void {
+    const ticket = this.nextTicket++
+    this.tickets.set(ticket, waiting)
+    const decision = new Decision<Record, Reply, Effect>()
+    shard.handle(waiting.request, ticket, nowMs, decision)
+    this.accept(shard, decision, waiting.request)
+  }
+
+  private expire(shard: Shard<Request, Record, Reply, Effect>, nowMs: number): void {
+    while (this.full.length === 0 && this.shard === shard) {
+      const key = this.timers.pop(nowMs)
+      if (key === undefined) return
+      const decision = new Decision<Record, Reply, Effect>()
+      shard.expire(key, nowMs, decision)
+      this.accept(shard, decision, null)
+    }
+  }
+
+  private accept(
+    shard: Shard<Request, Record, Reply, Effect>,
+    decision: Decision<Record, Reply, Effect>,
+    request: Request | null,
+  ): void {
+    const { kind, world, commitTimeoutMs } = this.options
+    const stored = decision.records.map((record) => kind.codec.encode(record))
+    let bytes = 0
+    for (const record of stored) bytes += sizeOf(record)
+    if (!this.makeRoom(bytes, stored.length)) return this.refuse(decision, request)
+    const { batch } = this
+    for (const record of decision.records) shard.replay(record, this.nextOffset++)
+    for (const record of stored) batch.records.push(record)
+    batch.bytes += bytes
+    batch.effects.push(...decision.effects)
+    const offset = this.nextOffset - 1
+    const deadlineMs = world.clock.nowMs() + commitTimeoutMs()
+    for (const [ticket, reply] of decision.replies) {
+      this.deferred.push({ offset, ticket, reply, deadlineMs })
+    }
+    for (const [key, atMs] of decision.timers) this.timers.set(key, atMs)
+  }
+
+  /** Begins another batch when this one cannot take so much; false when none can. */
+  private makeRoom(bytes: number, count: number): boolean {
+    const bytesMax = this.options.batchBytesMax()
+    if (count === 0) return true
+    if (BATCH_HEADER_BYTES + bytes > bytesMax) return false
+    const { batch } = this
+    const isFull =
+      batch.bytes + bytes > bytesMax || batch.records.length + count > BATCH_RECORDS_MAX
+    if (isFull && batch.records.length > 0) {
+      this.full.push(batch)
+      this.batch = new Batch(this.nextOffset)
+    }
+    return true
+  }
+
+  /** The records of one decision are more than a batch may hold: none of them becomes true. */
+  private refuse(decision: Decision<Record, Reply, Effect>, request: Request | null): void {
+    const { kind, world, partition } = this.options
+    const problem = new ShardRefused(ErrorCode.MESSAGE_TOO_LARGE)
+    for (const [ticket] of decision.replies) {
+      this.tickets.get(ticket)?.reject(problem)
+      this.tickets.delete(ticket)
+    }
+    const count = decision.records.length
+    world.log.warn('a coordinator made more than one batch may hold', { partition, count })
+    if (request !== null && kind.isRefusable(request)) return
+    // What was appended stays; what waits for its append is given up with the shard.
+    this.drop(ErrorCode.NOT_COORDINATOR)
+    this.reloadLater()
+  }
+
+  // --- appending
+
+  private flush(): void {
+    const next = this.full.shift() ?? this.batch
+    if (next === this.batch) this.batch = new Batch(this.nextOffset)
+    if (next.records.length > 0) this.append(next)
+    else this.finish(next)
+  }
+
+  private append(batch: Batch<Effect>): void {
+    const { tickets, world } = this.options
+    const bytes = encodeBatch({ records: batch.records, timestamp: world.clock.nowMs() })
+    const { generation } = this
+    this.isAppending = true
+    // Now, and not only when it is done: a disk that hangs must not hold replies for ever.
+    this.arm()
+    tickets.call(
+      (plane, ticket) => plane.append(this.slot, this.leaderEpoch, bytes, ticket),
+      (done) => {
+        if (generation === this.generation) this.appended(batch, done)
+      },
+    )
+  }
+
+  private appended(batch: Batch<Effect>, { errorCode, a }: Done): void {
+    this.isAppending = false
+    const isOurs = errorCode === ErrorCode.NONE && a === batch.baseOffset
+    if (!isOurs) return this.appendFailed(batch, errorCode, a)
+    this.appendedOffset = batch.baseOffset + batch.records.length
+    this.finish(batch)
+    if (this.full.length > 0) this.flush()
+    else this.wake()
+  }
+
+  private appendFailed(batch: Batch<Effect>, errorCode: number, baseOffset: number): void {
+    const { world, partition } = this.options
+    const { baseOffset: expected } = batch
+    const error = errorName(errorCode)
+    world.log.warn('a coordinator lost its place in its log', {
+      partition,
+      error,
+      expected,
+      baseOffset,
+    })
+    this.drop(ErrorCode.NOT_COORDINATOR)
+    // With the leadership lost, the next image says who leads; reading the log here again does no harm.
+    this.reloadLater()
+  }
+
+  private finish(batch: Batch<Effect>): void {
+    const { onEffect } = this.options
+    for (const effect of batch.effects) onEffect?.(effect)
+    this.release()
+    this.arm()
+  }
+
+  /** Lets go what is committed, in order. */
+  private release(): void {
+    const committed = Math.min(this.highWatermark, this.appendedOffset)
+    let count = 0
+    while (count < this.deferred.length && this.deferred[count]!.offset < committed) count++
+    for (const { ticket, reply } of this.deferred.splice(0, count)) {
+      const waiting = this.tickets.get(ticket)
+      this.tickets.delete(ticket)
+      waiting?.resolve(reply)
+    }
+  }
+
+  /** Gives up replies that wait for their replicas too long; they may be committed all the same. */
+  private giveUp(nowMs: number): void {
+    let count = 0
+    while (count < this.deferred.length && this.deferred[count]!.deadlineMs <= nowMs) count++
+    for (const { ticket } of this.deferred.splice(0, count)) {
+      const waiting = this.tickets.get(ticket)
+      this.tickets.delete(ticket)
+      waiting?.reject(new ShardRefused(ErrorCode.COORDINATOR_NOT_AVAILABLE))
+    }
+  }
+
+  /** One alarm for all that is due at a time: moved only when something is due before it. */
+  private arm(): void {
+    const { world } = this.options
+    const nowMs = world.clock.nowMs()
+    let dueMs = Math.min(
+      this.timers.nextDeadlineMs() ?? Number.POSITIVE_INFINITY,
+      this.deferred[0]?.deadlineMs ?? Number.POSITIVE_INFINITY,
+    )
+    if (!Number.isFinite(dueMs)) return
+    if (this.isCurtailed) dueMs = Math.max(dueMs, nowMs + RETRY_TIMERS_MS)
+    if (this.alarm !== null && this.alarm.atMs <= dueMs) return
+    this.alarm?.cancel()
+    const delayMs = Math.min(Math.max(0, dueMs - nowMs), WAKE_MS_MAX)
+    const cancel = world.schedule(delayMs, () => {
+      this.alarm = null
+      this.giveUp(world.clock.nowMs())
+      // Deferred, so that requests which came in the same turn go first.
+      this.wake()
+    })
+    this.alarm = { atMs: nowMs + delayMs, cancel }
+  }
+}
+
+function sizeOf({ key, value }: StoredRecord): number {
+  return RECORD_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
+}
+
+/** What is wrong with bytes that came from a disk is an answer, not a bug. */
+function attempt(read: () => void): MalformedFrame | null {
+  try {
+    read()
+    return null
+  } catch (problem) {
+    if (problem instanceof MalformedFrame) return problem
+    throw problem
+  }
+}

@@ -1,0 +1,96 @@
+// What a shard's partition holds, read back: batches become records in offset order, once, whatever compaction left.
+//
+// Invariant: records of a transaction count from its commit marker on and not at all after its abort; until the
+// marker comes they are held apart (clients of Apache Kafka commit offsets in transactions, and we open its
+// directories). Types that we do not have are those of a newer release and are passed over.
+// Kafka: CoordinatorLoaderImpl, CoordinatorRuntime.CoordinatorContext.replay.
+
+import { Reader } from '../lib/bytes.ts'
+import { type BatchHeader, batchesOf, type Recode, recordsOf } from '../protocol/record_batch.ts'
+
+/** Key and value bytes of a record in a shard's log; a null value is a tombstone. */
+export interface StoredRecord {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | null
+}
+
+/** How a shard's records are written; the same for every shard of a kind. */
+export interface RecordCodec<Record> {
+  encode(record: Record): StoredRecord
+  /** Null: a type that we do not have. Raises MalformedFrame when the bytes are no record. */
+  decode(stored: StoredRecord): Record | null
+}
+
+const CONTROL_COMMIT = 1
+
+interface Pending<Record> {
+  readonly record: Record
+  readonly offset: number
+}
+
+/** Turns the batches of one partition into calls of `replay`. */
+export class ShardLog<Record> {
+  private readonly codec: RecordCodec<Record>
+  private readonly decompress: Recode
+  private readonly replay: (record: Record, offset: number) => void
+  /** Records of transactions without a marker yet, by producer id. */
+  private readonly pending = new Map<number, Pending<Record>[]>()
+  /** The offset after the last batch that was read. */
+  nextOffset: number
+  recordCount = 0
+  passedOver = 0
+
+  constructor(
+    codec: RecordCodec<Record>,
+    decompress: Recode,
+    replay: (record: Record, offset: number) => void,
+    startOffset: number,
+  ) {
+    this.codec = codec
+    this.decompress = decompress
+    this.replay = replay
+    this.nextOffset = startOffset
+  }
+
+  /** Replays whole batches. Raises MalformedFrame when one of them is none. */
+  read(bytes: Uint8Array): void {
+    for (const batch of batchesOf(bytes, true)) {
+      if (batch.lastOffset < this.nextOffset) continue
+      if (batch.isControl) this.endTransaction(bytes, batch)
+      else this.readBatch(bytes, batch)
+      this.nextOffset = batch.lastOffset + 1
+    }
+  }
+
+  private readBatch(bytes: Uint8Array, batch: BatchHeader): void {
+    for (const { key, value, offset } of recordsOf(bytes, batch, this.decompress)) {
+      if (offset < this.nextOffset || key === null) continue
+      const record = this.codec.decode({ key, value })
+      if (record === null) this.passedOver++
+      else if (batch.isTransactional) this.hold(batch.producerId, { record, offset })
+      else this.apply({ record, offset })
+    }
+  }
+
+  private hold(producerId: number, pending: Pending<Record>): void {
+    const held = this.pending.get(producerId)
+    if (held === undefined) this.pending.set(producerId, [pending])
+    else held.push(pending)
+  }
+
+  private endTransaction(bytes: Uint8Array, batch: BatchHeader): void {
+    for (const { key } of recordsOf(bytes, batch, this.decompress)) {
+      const held = this.pending.get(batch.producerId) ?? []
+      this.pending.delete(batch.producerId)
+      if (key === null) continue
+      const reader = new Reader(key)
+      reader.int16()
+      if (reader.int16() === CONTROL_COMMIT) for (const pending of held) this.apply(pending)
+    }
+  }
+
+  private apply({ record, offset }: Pending<Record>): void {
+    this.recordCount++
+    this.replay(record, offset)
+  }
+}
