@@ -1,0 +1,167 @@
+// The group coordinator of one `__consumer_offsets` partition, as a shard: requests in, records and replies out.
+//
+// Two sides. The truth (truth.ts) is what the log says and changes in `replay` alone. Groups as they live (generations
+// under way, sessions, requests that wait) are soft: one object per group, made from the truth on `activate`, lost with
+// the shard. A decision changes soft state as it adds its record, so after each decision a group that is stable or
+// empty is the one its record describes; the tests hold it to that. A failed append drops the shard.
+//
+// Loading: a new shard, `replay` for each record of the log, then `activate`, which gives every member a full session.
+// Unloading: `unload`, whose replies go out at once. Kafka: GroupCoordinatorShard, GroupMetadataManager.
+//
+// Non-obvious:
+// - A simple group (offsets, no members ever) has no record of its own; it lives while it has offsets, or is remembered.
+// - The record of a generation carries the moment its assignment phase began, not the moment it became stable.
+// - Replies of JoinGroup and SyncGroup come with a later decision, by the ticket of the request.
+
+import type { Shard, Ticket, TimerKey } from '../coordinator/shard.ts'
+import { assert } from '../lib/assert.ts'
+import type { Random } from '../lib/random.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import { deleteGroups, describeGroups, listGroups } from './admin.ts'
+import { ClassicGroup } from './classic_group.ts'
+import { joinGroup } from './join.ts'
+import { NO_BYTES } from './member.ts'
+import { heartbeat, leaveGroup } from './membership.ts'
+import { commitOffsets, deleteOffsets, fetchOffsets, forgetTopics } from './offsets.ts'
+import { expireJoin, expireSession, expireSync, prepareRebalance } from './rebalance.ts'
+import type { GroupRecord } from './records.ts'
+import type { GroupReply, GroupRequest } from './requests.ts'
+import { expireOffsets } from './retention.ts'
+import type { GroupSettings } from './settings.ts'
+import { syncGroup } from './sync.ts'
+import { parseTimer, RETENTION_TIMER } from './timers.ts'
+import { GroupTruth } from './truth.ts'
+import { type Coordinator, type GroupDecision, Turn } from './turn.ts'
+
+/** One partition's group coordinator. */
+export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> {
+  private readonly coordinator: Coordinator
+  private isActive = false
+
+  constructor(settings: GroupSettings, random: Random) {
+    this.coordinator = { settings, random, truth: new GroupTruth(), groups: new Map() }
+  }
+
+  /** What the log says; read-only to everyone else. */
+  get truth(): GroupTruth {
+    return this.coordinator.truth
+  }
+
+  /** The groups as they live, once active; read-only to everyone else. */
+  get groups(): ReadonlyMap<string, ClassicGroup> {
+    return this.coordinator.groups
+  }
+
+  handle(request: GroupRequest, ticket: Ticket, nowMs: number, out: GroupDecision): void {
+    const turn = new Turn(this.coordinator, nowMs, out)
+    assert(this.isActive !== (request.kind === 'activate'), 'a shard is activated once, and first')
+    switch (request.kind) {
+      case 'activate':
+        this.activate(turn)
+        return turn.reply(ticket, { kind: 'activate' })
+      case 'joinGroup':
+        return joinGroup(turn, request, ticket)
+      case 'syncGroup':
+        return syncGroup(turn, request, ticket)
+      case 'heartbeat':
+        return heartbeat(turn, request, ticket)
+      case 'leaveGroup':
+        return leaveGroup(turn, request, ticket)
+      case 'offsetCommit':
+        return commitOffsets(turn, request, ticket)
+      case 'offsetFetch':
+        return fetchOffsets(turn, request, ticket)
+      case 'offsetDelete':
+        return deleteOffsets(turn, request, ticket)
+      case 'listGroups':
+        return listGroups(turn, request, ticket)
+      case 'describeGroups':
+        return describeGroups(turn, request, ticket)
+      case 'deleteGroups':
+        return deleteGroups(turn, request, ticket)
+      case 'topicsDeleted':
+        forgetTopics(turn, request.topics)
+        return turn.reply(ticket, { kind: 'topicsDeleted' })
+    }
+  }
+
+  expire(key: TimerKey, nowMs: number, out: GroupDecision): void {
+    const turn = new Turn(this.coordinator, nowMs, out)
+    const timer = parseTimer(key)
+    if (timer.kind === 'retention') {
+      expireOffsets(turn)
+      return
+    }
+    // A group may have been deleted between the deadline and now.
+    const group = this.groups.get(timer.groupId)
+    if (group === undefined) return
+    if (timer.kind === 'join') expireJoin(turn, group)
+    else if (timer.kind === 'sync') expireSync(turn, group)
+    else expireSession(turn, group, timer.memberId)
+  }
+
+  replay(record: GroupRecord, _offset: number): void {
+    this.truth.replay(record)
+    if (!this.isActive) return
+    if (record.type === 'GroupMetadata' && record.value === null) this.forget(record.key.group)
+    if (record.type === 'OffsetCommit' && record.value !== null) {
+      this.remember(record.key.group, Number(record.value.commitTimestamp))
+    }
+  }
+
+  /**
+   * The shard goes: every request that waits inside is answered NOT_COORDINATOR. These replies rest on nothing, so they
+   * need not wait for the high watermark. The shard must not be used afterwards.
+   */
+  unload(nowMs: number): [Ticket, GroupReply][] {
+    const replies: [Ticket, GroupReply][] = []
+    const errorCode = ErrorCode.NOT_COORDINATOR
+    for (const group of this.groups.values()) {
+      for (const member of group.members) {
+        const join = group.releaseJoin(member)
+        const sync = member.awaitingSync
+        member.awaitingSync = null
+        if (join !== null) {
+          const protocolName = join.version < 7 ? '' : null
+          const response = { errorCode, memberId: member.memberId, protocolName }
+          replies.push([join.ticket, { kind: 'joinGroup', response }])
+        }
+        if (sync !== null) {
+          const response = { errorCode, assignment: NO_BYTES }
+          replies.push([sync.ticket, { kind: 'syncGroup', response }])
+        }
+      }
+      group.transitionTo('Dead', nowMs)
+    }
+    this.isActive = false
+    return replies
+  }
+
+  /** The log is loaded and this node leads: soft state for every group, a whole session for every member. */
+  private activate(turn: Turn): void {
+    const { truth, groups, settings } = this.coordinator
+    this.isActive = true
+    for (const [groupId, value] of truth.groups) {
+      groups.set(groupId, ClassicGroup.fromRecord(groupId, value))
+    }
+    for (const groupId of truth.offsets.keys()) this.remember(groupId, turn.nowMs)
+    for (const group of groups.values()) {
+      for (const member of group.members) turn.touch(group, member)
+      // The limit may have been lowered: a rebalance lets its members commit before some have to go.
+      if (group.size > settings.membersMax) prepareRebalance(turn, group)
+    }
+    turn.arm(RETENTION_TIMER, settings.retentionCheckIntervalMs)
+  }
+
+  /** Offsets belong to a group, even if it has never had members. */
+  private remember(groupId: string, nowMs: number): void {
+    const { groups } = this.coordinator
+    if (!groups.has(groupId)) groups.set(groupId, new ClassicGroup(groupId, nowMs))
+  }
+
+  /** A deleted group is gone, or a simple one should offsets be left of it. */
+  private forget(groupId: string): void {
+    this.coordinator.groups.delete(groupId)
+    if (this.truth.offsets.has(groupId)) this.remember(groupId, -1)
+  }
+}

@@ -1,0 +1,68 @@
+// What the log says: which groups are stored, and what every group has committed. Changed by replay alone.
+//
+// Invariant: the same records give the same truth, and so do the records that compaction leaves of them: a group is
+// here while a GroupMetadata record says so, an offset while an OffsetCommit does, and nothing is here otherwise.
+// Kafka: GroupMetadataManager.replay, OffsetMetadataManager.replay.
+
+import type { GroupMetadataValue, GroupRecord, OffsetCommitValue } from './records.ts'
+
+/** Topic → partition → commit. */
+export type GroupOffsets = Map<string, Map<number, OffsetCommitValue>>
+
+/** The replicated state of one `__consumer_offsets` partition. */
+export class GroupTruth {
+  private readonly stored = new Map<string, GroupMetadataValue>()
+  private readonly committed = new Map<string, GroupOffsets>()
+
+  get groups(): ReadonlyMap<string, GroupMetadataValue> {
+    return this.stored
+  }
+
+  /** Offsets by group; a group that has none is not in it. */
+  get offsets(): ReadonlyMap<string, GroupOffsets> {
+    return this.committed
+  }
+
+  offset(group: string, topic: string, partition: number): OffsetCommitValue | undefined {
+    return this.committed.get(group)?.get(topic)?.get(partition)
+  }
+
+  /** Kinds of records that are not of classic groups are passed over. */
+  replay(record: GroupRecord): void {
+    switch (record.type) {
+      case 'GroupMetadata':
+        if (record.value === null) this.stored.delete(record.key.group)
+        else this.stored.set(record.key.group, record.value)
+        return
+      case 'OffsetCommit':
+        if (record.value === null) this.forget(record.key)
+        else this.commit(record.key, record.value)
+        return
+    }
+  }
+
+  private commit(
+    key: { group: string; topic: string; partition: number },
+    value: OffsetCommitValue,
+  ) {
+    const topics = entry(this.committed, key.group, () => new Map())
+    entry(topics, key.topic, () => new Map<number, OffsetCommitValue>()).set(key.partition, value)
+  }
+
+  private forget(key: { group: string; topic: string; partition: number }): void {
+    const topics = this.committed.get(key.group)
+    const partitions = topics?.get(key.topic)
+    if (topics === undefined || partitions === undefined) return
+    partitions.delete(key.partition)
+    if (partitions.size === 0) topics.delete(key.topic)
+    if (topics.size === 0) this.committed.delete(key.group)
+  }
+}
+
+function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
+}
