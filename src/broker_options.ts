@@ -24,6 +24,8 @@ export function singleNodeDefaults(directory: string, host: string, port: number
     'controller.listener.names=CONTROLLER',
     `controller.quorum.bootstrap.servers=${host}:${controllerPort === 0 ? 1 : controllerPort}`,
     `log.dirs=${directory.replaceAll('\\', '\\\\')}`,
+    // There is one broker to hold them.
+    'offsets.topic.replication.factor=1',
   ].join('\n')
 }
 

@@ -6,7 +6,9 @@
 // Kafka: KafkaRaftServer, SharedServer, BrokerServer, ControllerServer.
 
 import { Dispatch } from './broker/dispatch.ts'
+import { GroupCoordinator } from './broker/group_coordinator.ts'
 import { SUPPORTED_FEATURES } from './broker/handlers/api_versions.ts'
+import { AutoTopics } from './broker/internal_topics.ts'
 import { Lifecycle } from './broker/lifecycle.ts'
 import type { BrokerNode } from './broker/node.ts'
 import { partitionConfig } from './broker/partition_config.ts'
@@ -64,6 +66,8 @@ export class OttlaNode {
   private raft!: RaftHost
   private directories!: LogDirectories
   private publisher!: Publisher
+  private groups!: GroupCoordinator
+  private autoTopics!: AutoTopics
   private lifecycle!: Lifecycle
   private layered: BrokerConfig
   private clusterIdText = ''
@@ -186,14 +190,25 @@ export class OttlaNode {
       }),
       propose: (epoch, baseOffset, records) => this.raft.propose(epoch, baseOffset, records),
     })
+    const settings = () => this.layered
+    this.autoTopics = new AutoTopics(this.controller, settings, world.log)
+    const configOf = (topic: string, image: MetadataImage) =>
+      partitionConfig(image.configs.of(CONFIG_RESOURCE.topic, topic), this.config(image))
+    this.groups = new GroupCoordinator({
+      world,
+      plane,
+      tickets,
+      config: settings,
+      partitionConfig: configOf,
+    })
     this.publisher = new Publisher({
       plane,
       tickets,
       directories: this.directories,
       nodeId: derived.nodeId,
       listeners: this.listeners,
-      partitionConfig: (topic, image) =>
-        partitionConfig(image.configs.of(CONFIG_RESOURCE.topic, topic), this.config(image)),
+      partitionConfig: configOf,
+      onRole: (partition, role) => this.groups.role(partition, role),
       log: world.log.child('partitions'),
     })
     this.raft = new RaftHost({
@@ -240,7 +255,7 @@ export class OttlaNode {
   }
 
   private connectFacts(): void {
-    const { dispatch, tickets, world, plane } = this
+    const { dispatch, tickets, world, plane, groups } = this
     const sink: FactSink = {
       connected: (...fact) => dispatch.connected(...fact),
       disconnected: (conn) => dispatch.disconnected(conn),
@@ -252,10 +267,10 @@ export class OttlaNode {
       stalled: (reactor, microseconds) =>
         world.log.warn('a reactor stalled', { reactor, microseconds }),
       overflow: (reactor, count) => world.log.warn('facts had to wait', { reactor, count }),
-      // Nobody dials, watches or asks for verdicts yet.
+      highWatermark: (...fact) => groups.committed(...fact),
+      // Nobody dials or asks for verdicts yet.
       response: () => {},
       dialled: () => {},
-      highWatermark: () => {},
       caughtUp: () => {},
       fenced: () => {},
       verdictNeeded: () => {},
@@ -315,6 +330,8 @@ export class OttlaNode {
       publisher: this.publisher,
       directories: this.directories,
       producerIds: this.producerIds(),
+      autoTopics: this.autoTopics,
+      groups: this.groups,
       listeners: this.listeners,
       config: () => this.layered,
     }
@@ -368,6 +385,7 @@ export class OttlaNode {
     )
     if (isConfigured) this.layered = this.layer(image)
     this.publisher.publish(delta, image)
+    this.groups.published(delta, image)
   }
 
   private config(_image: MetadataImage): BrokerConfig {
@@ -418,6 +436,7 @@ export class OttlaNode {
     this.lifecycle.stop()
     this.cancelCheckpoint()
     const { brokerEpoch } = this.lifecycle
+    this.groups.stop()
     await this.flushAll()
     this.directories.checkpoint(this.plane, this.openPartitions())
     await this.closeParts(true)
@@ -439,6 +458,7 @@ export class OttlaNode {
   private async closeParts(isClean: boolean): Promise<void> {
     // Neither is there when the start failed before they were made.
     this.controller?.stop()
+    this.groups?.stop()
     this.raft?.stop()
     await this.plane.close({ graceMs: DRAIN_MS, isClean })
     this.isPlaneOpen = false

@@ -11,6 +11,8 @@ import type { MetadataImage } from '../metadata/image.ts'
 import type { Partition, Topic } from '../metadata/topics.ts'
 import type { DataPlane } from '../plane/plane.ts'
 import { ErrorCode } from '../protocol/errors.ts'
+import type { GroupCoordinator } from './group_coordinator.ts'
+import type { AutoTopics } from './internal_topics.ts'
 import type { ProducerIdSource } from './producer_ids.ts'
 import type { LocalPartition, Publisher } from './publisher.ts'
 import type { Listener } from './session.ts'
@@ -28,6 +30,8 @@ export interface BrokerNode {
   readonly publisher: Publisher
   readonly directories: LogDirectories
   readonly producerIds: ProducerIdSource
+  readonly autoTopics: AutoTopics
+  readonly groups: GroupCoordinator
   readonly listeners: readonly Listener[]
   /** The configuration in force, dynamic settings included. */
   config(): BrokerConfig
@@ -43,6 +47,7 @@ export const INTERNAL_TOPICS: ReadonlySet<string> = new Set([
 /** All operations a client may do where nothing authorizes; bits as Kafka's AclOperation codes. */
 export const AUTHORIZED_OPERATIONS = Object.freeze({
   topic: bits(3, 4, 5, 6, 7, 8, 10, 11),
+  group: bits(3, 6, 8, 10, 11),
   cluster: bits(5, 7, 8, 9, 10, 11, 12),
   /** Was not asked for. */
   omitted: -2147483648,

@@ -47,8 +47,13 @@ export interface PublisherOptions {
   nodeId: number
   listeners: readonly Listener[]
   partitionConfig: (topic: string, image: MetadataImage) => PartitionConfig
+  /** Our part in a partition has changed, and the plane knows. */
+  onRole?: (partition: LocalPartition, role: Role) => void
   log: Log
 }
+
+/** What this node is to a partition that it holds; `gone` when it holds it no more. */
+export type Role = 'leads' | 'follows' | 'gone'
 
 const nameOf = ({ topic, partition }: LocalPartition): string => `${topic}-${partition}`
 
@@ -219,7 +224,7 @@ export class Publisher {
 
   /** Tells the plane who leads, when that is news. */
   private apply(local: LocalPartition, partition: Partition): void {
-    const { plane, nodeId } = this.options
+    const { plane, nodeId, onRole } = this.options
     const { leaderEpoch, partitionEpoch, leader, replicas, isr } = partition
     const isNewEpoch = leaderEpoch !== local.leaderEpoch
     if (!isNewEpoch && partitionEpoch === local.partitionEpoch) return
@@ -229,6 +234,7 @@ export class Publisher {
     else if (isNewEpoch) {
       plane.lead({ slot: local.slot, leaderEpoch, partitionEpoch, replicas, isr })
     } else plane.isr(local.slot, leaderEpoch, partitionEpoch, isr)
+    if (isNewEpoch) onRole?.(local, leader === nodeId ? 'leads' : 'follows')
   }
 
   private route(topicId: string): void {
@@ -259,6 +265,7 @@ export class Publisher {
     topic.partitions.delete(local.partition)
     const wasOpening = local.state === 'opening'
     local.state = 'retiring'
+    this.options.onRole?.(local, 'gone')
     const name = nameOf(local)
     if (!this.leaving.has(name)) this.leaving.set(name, [])
     // One that is still opening is released when that is over.

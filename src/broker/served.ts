@@ -6,6 +6,9 @@ import { serveApiVersions } from './handlers/api_versions.ts'
 import { serveDescribeCluster } from './handlers/cluster.ts'
 import { serveConfigResources, serveConfigs } from './handlers/configs.ts'
 import { serveBrokers, serveForwarded } from './handlers/controller.ts'
+import { serveFindCoordinator } from './handlers/find_coordinator.ts'
+import { serveGroupOffsets } from './handlers/group_offsets.ts'
+import { serveGroups } from './handlers/groups.ts'
 import { serveLogDirs } from './handlers/log_dirs.ts'
 import { serveMetadata } from './handlers/metadata.ts'
 import { serveOffsets } from './handlers/offsets.ts'
@@ -26,6 +29,9 @@ export function brokerApis(node: BrokerNode): ServedApis {
   serveDescribeQuorum(served, node)
   serveProducers(served, node)
   serveLogDirs(served, node)
+  serveFindCoordinator(served, node)
+  serveGroups(served, node)
+  serveGroupOffsets(served, node)
   serveApiVersions(served, node)
   return served
 }

@@ -10,6 +10,7 @@
 
 import { Decision, type Shard, type TimerKey } from '../coordinator/shard.ts'
 import { MalformedFrame } from '../lib/bytes.ts'
+import type { Log } from '../lib/log.ts'
 import { TimerQueue } from '../lib/timers.ts'
 import type { DataPlane, Slot } from '../plane/plane.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
@@ -45,6 +46,7 @@ export interface ShardKind<Request, Record, Reply, Effect = never> {
 
 export interface ShardHostOptions<Request, Record, Reply, Effect = never> {
   readonly world: World
+  readonly log: Log
   readonly plane: DataPlane
   readonly tickets: Tickets
   readonly kind: ShardKind<Request, Record, Reply, Effect>
@@ -194,41 +196,41 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     const shard = kind.create(partition)
     const { logStartOffset } = plane.partition(this.slot)
     const replay = (record: Record, offset: number) => shard.replay(record, offset)
-    const log = new ShardLog(kind.codec, decompress, replay, logStartOffset)
-    this.readNext(generation, shard, log, this.options.world.clock.nowMs())
+    const reading = new ShardLog(kind.codec, decompress, replay, logStartOffset)
+    this.readNext(generation, shard, reading, this.options.world.clock.nowMs())
   }
 
   private async readNext(
     generation: number,
     shard: Shard<Request, Record, Reply, Effect>,
-    log: ShardLog<Record>,
+    reading: ShardLog<Record>,
     startedMs: number,
   ): Promise<void> {
-    const { tickets, loadBytes, world, partition } = this.options
+    const { tickets, loadBytes, world, log, partition } = this.options
     for (;;) {
       const { errorCode, bytes, a, b } = await tickets.read((plane, ticket) =>
-        plane.read(this.slot, log.nextOffset, loadBytes(), ticket),
+        plane.read(this.slot, reading.nextOffset, loadBytes(), ticket),
       )
       if (generation !== this.generation) return
       if (errorCode !== ErrorCode.NONE) {
         const error = errorName(errorCode)
-        world.log.warn('cannot read the log of a coordinator; trying again', { partition, error })
+        log.warn('cannot read the log of a coordinator; trying again', { partition, error })
         return this.reloadLater()
       }
-      const problem = attempt(() => log.read(bytes))
+      const problem = attempt(() => reading.read(bytes))
       if (problem !== null) {
         this.state = 'failed'
-        return world.log.error('a coordinator cannot be loaded: its log holds what is no record', {
+        return log.error('a coordinator cannot be loaded: its log holds what is no record', {
           partition,
-          offset: log.nextOffset,
+          offset: reading.nextOffset,
           problem: problem.message,
         })
       }
-      if (bytes.length > 0 && log.nextOffset < b) continue
-      const { recordCount, passedOver } = log
+      if (bytes.length > 0 && reading.nextOffset < b) continue
+      const { recordCount, passedOver } = reading
       const ms = world.clock.nowMs() - startedMs
-      world.log.debug('a coordinator is loaded', { partition, recordCount, passedOver, ms })
-      return this.activate(shard, Math.max(log.nextOffset, b), a)
+      log.debug('a coordinator is loaded', { partition, recordCount, passedOver, ms })
+      return this.activate(shard, Math.max(reading.nextOffset, b), a)
     }
   }
 
@@ -360,14 +362,14 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
 
   /** The records of one decision are more than a batch may hold: none of them becomes true. */
   private refuse(decision: Decision<Record, Reply, Effect>, request: Request | null): void {
-    const { kind, world, partition } = this.options
+    const { kind, log, partition } = this.options
     const problem = new ShardRefused(ErrorCode.MESSAGE_TOO_LARGE)
     for (const [ticket] of decision.replies) {
       this.tickets.get(ticket)?.reject(problem)
       this.tickets.delete(ticket)
     }
     const count = decision.records.length
-    world.log.warn('a coordinator made more than one batch may hold', { partition, count })
+    log.warn('a coordinator made more than one batch may hold', { partition, count })
     if (request !== null && kind.isRefusable(request)) return
     // What was appended stays; what waits for its append is given up with the shard.
     this.drop(ErrorCode.NOT_COORDINATOR)
@@ -409,10 +411,10 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   }
 
   private appendFailed(batch: Batch<Effect>, errorCode: number, baseOffset: number): void {
-    const { world, partition } = this.options
+    const { log, partition } = this.options
     const { baseOffset: expected } = batch
     const error = errorName(errorCode)
-    world.log.warn('a coordinator lost its place in its log', {
+    log.warn('a coordinator lost its place in its log', {
       partition,
       error,
       expected,

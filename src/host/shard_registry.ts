@@ -14,6 +14,7 @@ export class ShardRegistry<Request, Record, Reply, Effect = never> {
   private readonly create: (partition: number) => ShardHost<Request, Record, Reply, Effect>
   private readonly hosts = new Map<number, ShardHost<Request, Record, Reply, Effect>>()
   private readonly slots = new Map<Slot, number>()
+  private isStopped = false
 
   constructor(create: (partition: number) => ShardHost<Request, Record, Reply, Effect>) {
     this.create = create
@@ -21,6 +22,7 @@ export class ShardRegistry<Request, Record, Reply, Effect = never> {
 
   /** This node leads a partition; the plane knows. */
   lead(partition: number, slot: Slot, leaderEpoch: number): void {
+    if (this.isStopped) return
     let host = this.hosts.get(partition)
     if (host === undefined) {
       host = this.create(partition)
@@ -62,7 +64,9 @@ export class ShardRegistry<Request, Record, Reply, Effect = never> {
     return [...this.hosts.values()].some((host) => host.isLoading)
   }
 
+  /** Nothing is led any more, whatever is said later. */
   stop(): void {
+    this.isStopped = true
     for (const partition of this.led()) this.unload(partition)
   }
 }

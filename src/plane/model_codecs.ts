@@ -1,6 +1,6 @@
-// Decompression for the model plane, which opens compressed batches where the native plane does. Sizes are
-// bounded: what would grow past the limit is refused, as a batch that does not decompress is.
-// Snappy comes bare or in xerial's blocks (what Java clients write); LZ4 in frames, magic 2's kind.
+// Decompression for the model plane, which opens compressed batches where the native plane does, and for logs that
+// the control plane reads itself. Sizes are bounded: what would grow past the limit is refused, as a batch that does
+// not decompress is. Snappy comes bare or in xerial's blocks (what Java clients write); LZ4 in frames, magic 2's kind.
 // Kafka: org.apache.kafka.common.compress.
 
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'

@@ -63,9 +63,9 @@ export const MAY_SAY_SYSTEM_WORDS = [
 /** Where something may be caught, and why. Elsewhere an error is a value, or a bug that ends the process. */
 export const MAY_CATCH: Record<string, string> = {
   'src/broker/dispatch.ts': 'a malformed frame, or a bug in one handler, closes one connection',
-  'src/broker/handlers/metadata.ts': 'auto-creation is asked for in passing; its failure is logged',
   'src/broker/lifecycle.ts': 'a heartbeat that failed is sent again',
   'src/host/raft_host.ts': 'a failed start of the metadata log ends the node in order',
+  'src/host/shard_host.ts': 'a log that holds what is no record fails one shard',
   'src/host/system.ts': 'what the system refuses becomes a value',
   'src/node.ts': 'a start that failed gives back what it took',
   'src/plane/model.ts': 'malformed bytes close one connection',
@@ -128,5 +128,4 @@ export const MAY_WAIT: Record<string, string> = {
 export const TEST_ONLY_ROOTS: Record<string, string> = {
   'src/plane/model.ts': 'the model plane: reference, simulation',
   'src/protocol/json.ts': "messages as Kafka's JSON: oracles compare with it",
-  'src/lib/timers.ts': 'deadlines of the simulated world',
 }

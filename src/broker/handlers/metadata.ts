@@ -67,28 +67,8 @@ function describeWanted(
     return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, name, isInternal, partitions: [] }
   }
   const mayCreate = context.version < 4 || request.allowAutoTopicCreation
-  if (mayCreate && node.config().get('auto.create.topics.enable')) createTopic(node, name)
+  if (mayCreate && node.config().get('auto.create.topics.enable')) void node.autoTopics.create(name)
   return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, name, isInternal, partitions: [] }
-}
-
-/** Asks for the topic; whoever asked for its metadata asks again. */
-function createTopic(node: BrokerNode, name: string): void {
-  const topic = { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }
-  node.controller
-    .submit<'createTopics'>({
-      kind: 'createTopics',
-      version: 7,
-      request: { topics: [topic], timeoutMs: 30_000, validateOnly: false },
-    })
-    .then(({ response }) => {
-      const [result] = response.topics ?? []
-      const errorCode = result?.errorCode ?? ErrorCode.NONE
-      if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) return
-      node.world.log.warn(`cannot auto-create topic ${name}: ${result?.errorMessage}`)
-    })
-    .catch((problem: Error) =>
-      node.world.log.warn(`cannot auto-create ${name}: ${problem.message}`),
-    )
 }
 
 function describe(

@@ -156,6 +156,7 @@ export class CounterWorld {
     const { options } = this
     return new ShardHost<CounterRequest, CounterRecord, CounterReply>({
       world: this.world,
+      log: silentLog,
       plane: this.plane,
       tickets: this.tickets,
       kind: this.kind(),

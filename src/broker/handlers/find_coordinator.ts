@@ -1,0 +1,66 @@
+// FindCoordinator: which broker holds the state of a group. The topic behind it is made when first asked for.
+// Transactional ids and share partitions have no coordinators yet: INVALID_REQUEST, which clients take for final, so
+// that nobody waits for what will not come.
+// Kafka: KafkaApis.getCoordinator, CoordinatorType; KIP-699 (several keys), KIP-932 (share keys).
+
+import { ErrorCode, errorOf } from '../../protocol/errors.ts'
+import { FindCoordinator } from '../../protocol/messages/classic_group.ts'
+import type { Handler, ServedApis } from '../dispatch.ts'
+import { GROUP_TOPIC } from '../internal_topics.ts'
+import { type BrokerNode, endpointOf } from '../node.ts'
+
+const GROUP_KEY = 0
+const SEVERAL_KEYS_VERSION = 4
+
+interface Found {
+  readonly errorCode: number
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+}
+
+export function serveFindCoordinator(served: ServedApis, node: BrokerNode): void {
+  served.serve(FindCoordinator, '0-6', findCoordinator(node))
+}
+
+function findCoordinator(node: BrokerNode): Handler<typeof FindCoordinator> {
+  return async ({ key, keyType, coordinatorKeys }, { version, session }) => {
+    const listener = session.listener.name
+    if (keyType === GROUP_KEY) await ensureTopic(node)
+    const find = (wanted: string) =>
+      keyType === GROUP_KEY ? findGroup(node, wanted, listener) : nowhere(ErrorCode.INVALID_REQUEST)
+    if (version >= SEVERAL_KEYS_VERSION) {
+      return { coordinators: coordinatorKeys.map((wanted) => ({ key: wanted, ...find(wanted) })) }
+    }
+    const found = find(key)
+    const isFound = found.errorCode === ErrorCode.NONE
+    return { ...found, errorMessage: isFound ? 'NONE' : errorOf(found.errorCode).text }
+  }
+}
+
+/** Kafka tells the client to come back; we let it wait for the topic, which is quicker for both. */
+async function ensureTopic(node: BrokerNode): Promise<void> {
+  if (node.image.topics.byName(GROUP_TOPIC) !== undefined) return
+  await node.autoTopics.create(GROUP_TOPIC)
+  await node.publisher.settled()
+}
+
+function findGroup(node: BrokerNode, groupId: string, listener: string): Found {
+  const partition = node.groups.partitionOf(groupId)
+  const topic = node.image.topics.byName(GROUP_TOPIC)
+  const leader = partition === undefined ? undefined : topic?.partitions[partition]?.leader
+  const endpoint = leader === undefined ? undefined : endpointOf(node.image, leader, listener)
+  if (leader === undefined || endpoint === undefined) {
+    return nowhere(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  }
+  return {
+    errorCode: ErrorCode.NONE,
+    nodeId: leader,
+    host: endpoint.host,
+    port: endpoint.port,
+  }
+}
+
+function nowhere(errorCode: number): Found {
+  return { errorCode, nodeId: -1, host: '', port: -1 }
+}
