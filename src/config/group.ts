@@ -3,20 +3,20 @@
 // Kafka: GroupConfig.
 
 import { boolean, int, string } from './rows.ts'
-import { noGroups, noShare, noStreams } from './states.ts'
+import { noConsumerGroups, noShare, noStreams } from './states.ts'
 
 /** Every group key. */
 export const groupTable = {
   'consumer.session.timeout.ms': int(45_000, '[1,...]', 'medium resource', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Silence in ms after which a member of this consumer group is removed.',
   }),
   'consumer.heartbeat.interval.ms': int(5000, '[1,...]', 'medium resource', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Pace in ms at which members of this consumer group must report.',
   }),
   'consumer.assignment.interval.ms': int(1000, '[0,...]', 'medium resource', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Least time in ms between two assignments of this consumer group.',
   }),
   'share.session.timeout.ms': int(45_000, '[1,...]', 'medium resource', {

@@ -8,6 +8,7 @@
 // the log drops the shard, and it is read back from what the log has.
 // Kafka: CoordinatorRuntime, CoordinatorLoaderImpl, CoordinatorOperationExceptionHelper.
 
+import { DeferredReplies } from '../coordinator/deferred.ts'
 import { Decision, type Shard, type TimerKey } from '../coordinator/shard.ts'
 import { MalformedFrame } from '../lib/bytes.ts'
 import type { Log } from '../lib/log.ts'
@@ -81,12 +82,11 @@ interface Waiting<Request, Reply> {
   readonly reject: (problem: Error) => void
 }
 
-interface Deferred<Reply> {
-  /** Leaves once everything up to here is committed. */
-  readonly offset: number
-  readonly ticket: number
-  readonly reply: Reply
+/** Replies that are not waited for longer than this. */
+interface Patience {
+  readonly endOffset: number
   readonly deadlineMs: number
+  readonly tickets: readonly number[]
 }
 
 class Batch<Effect> {
@@ -116,7 +116,8 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   private queue: Waiting<Request, Reply>[] = []
   private readonly tickets = new Map<number, Waiting<Request, Reply>>()
   private nextTicket = 1
-  private deferred: Deferred<Reply>[] = []
+  private deferred = new DeferredReplies<Reply>()
+  private patience: Patience[] = []
   private readonly timers = new TimerQueue<TimerKey>()
   private batch = new Batch<Effect>(0)
   /** Batches that are full and wait for the append in flight. */
@@ -141,7 +142,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
 
   /** Replies that wait for the high watermark, and requests that wait for anything. */
   get pending(): { deferred: number; open: number } {
-    return { deferred: this.deferred.length, open: this.tickets.size + this.queue.length }
+    return { deferred: this.deferred.size, open: this.tickets.size + this.queue.length }
   }
 
   /** This node leads the partition at `leaderEpoch`; the plane was told before. */
@@ -262,7 +263,8 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     this.shard = null
     this.isAppending = false
     this.full = []
-    this.deferred = []
+    this.deferred = new DeferredReplies()
+    this.patience = []
     this.timers.clear()
     this.alarm?.cancel()
     this.alarm = null
@@ -327,7 +329,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     decision: Decision<Record, Reply, Effect>,
     request: Request | null,
   ): void {
-    const { kind, world, commitTimeoutMs } = this.options
+    const { kind } = this.options
     const stored = decision.records.map((record) => kind.codec.encode(record))
     let bytes = 0
     for (const record of stored) bytes += sizeOf(record)
@@ -337,12 +339,22 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     for (const record of stored) batch.records.push(record)
     batch.bytes += bytes
     batch.effects.push(...decision.effects)
-    const offset = this.nextOffset - 1
-    const deadlineMs = world.clock.nowMs() + commitTimeoutMs()
-    for (const [ticket, reply] of decision.replies) {
-      this.deferred.push({ offset, ticket, reply, deadlineMs })
-    }
+    this.defer(decision.replies)
     for (const [key, atMs] of decision.timers) this.timers.set(key, atMs)
+  }
+
+  private defer(replies: readonly [number, Reply][]): void {
+    const { world, commitTimeoutMs } = this.options
+    const endOffset = this.nextOffset
+    this.deferred.defer(endOffset, replies)
+    if (replies.length === 0 || endOffset <= this.committedOffset) return
+    const deadlineMs = world.clock.nowMs() + commitTimeoutMs()
+    this.patience.push({ endOffset, deadlineMs, tickets: replies.map(([ticket]) => ticket) })
+  }
+
+  /** Everything below it is in the log as we wrote it, and on every replica that counts. */
+  private get committedOffset(): number {
+    return Math.min(this.highWatermark, this.appendedOffset)
   }
 
   /** Begins another batch when this one cannot take so much; false when none can. */
@@ -364,10 +376,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   private refuse(decision: Decision<Record, Reply, Effect>, request: Request | null): void {
     const { kind, log, partition } = this.options
     const problem = new ShardRefused(ErrorCode.MESSAGE_TOO_LARGE)
-    for (const [ticket] of decision.replies) {
-      this.tickets.get(ticket)?.reject(problem)
-      this.tickets.delete(ticket)
-    }
+    for (const [ticket] of decision.replies) this.taken(ticket)?.reject(problem)
     const count = decision.records.length
     log.warn('a coordinator made more than one batch may hold', { partition, count })
     if (request !== null && kind.isRefusable(request)) return
@@ -434,25 +443,30 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
 
   /** Lets go what is committed, in order. */
   private release(): void {
-    const committed = Math.min(this.highWatermark, this.appendedOffset)
-    let count = 0
-    while (count < this.deferred.length && this.deferred[count]!.offset < committed) count++
-    for (const { ticket, reply } of this.deferred.splice(0, count)) {
-      const waiting = this.tickets.get(ticket)
-      this.tickets.delete(ticket)
-      waiting?.resolve(reply)
+    const { committedOffset } = this
+    for (const [ticket, reply] of this.deferred.advance(committedOffset)) {
+      this.taken(ticket)?.resolve(reply)
     }
+    const waiting = this.patience.findIndex(({ endOffset }) => endOffset > committedOffset)
+    this.patience = waiting < 0 ? [] : this.patience.slice(waiting)
   }
 
   /** Gives up replies that wait for their replicas too long; they may be committed all the same. */
   private giveUp(nowMs: number): void {
     let count = 0
-    while (count < this.deferred.length && this.deferred[count]!.deadlineMs <= nowMs) count++
-    for (const { ticket } of this.deferred.splice(0, count)) {
-      const waiting = this.tickets.get(ticket)
-      this.tickets.delete(ticket)
-      waiting?.reject(new ShardRefused(ErrorCode.COORDINATOR_NOT_AVAILABLE))
+    while (count < this.patience.length && this.patience[count]!.deadlineMs <= nowMs) count++
+    for (const { tickets } of this.patience.splice(0, count)) {
+      for (const ticket of tickets) {
+        this.taken(ticket)?.reject(new ShardRefused(ErrorCode.COORDINATOR_NOT_AVAILABLE))
+      }
     }
+  }
+
+  /** Who waits for a ticket, for the last time. */
+  private taken(ticket: number): Waiting<Request, Reply> | undefined {
+    const waiting = this.tickets.get(ticket)
+    this.tickets.delete(ticket)
+    return waiting
   }
 
   /** One alarm for all that is due at a time: moved only when something is due before it. */
@@ -461,7 +475,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     const nowMs = world.clock.nowMs()
     let dueMs = Math.min(
       this.timers.nextDeadlineMs() ?? Number.POSITIVE_INFINITY,
-      this.deferred[0]?.deadlineMs ?? Number.POSITIVE_INFINITY,
+      this.patience[0]?.deadlineMs ?? Number.POSITIVE_INFINITY,
     )
     if (!Number.isFinite(dueMs)) return
     if (this.isCurtailed) dueMs = Math.max(dueMs, nowMs + RETRY_TIMERS_MS)

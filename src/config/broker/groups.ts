@@ -2,8 +2,14 @@
 // One row per key, judged against Kafka's own definitions in test/unit/config/tables.test.ts.
 // Kafka: GroupCoordinatorConfig, ShareGroupConfig, OffsetConfig.
 
-import { int, list, long, short, string } from '../rows.ts'
-import { noGroups, oneThread } from '../states.ts'
+import { effective, int, list, long, short, string } from '../rows.ts'
+import {
+  groupCommit,
+  noBufferReuse,
+  noConsumerGroups,
+  noGroupCompression,
+  oneThread,
+} from '../states.ts'
 
 /** Broker keys: groups of all kinds and the offsets they commit. */
 export const groupsRows = {
@@ -16,7 +22,7 @@ export const groupsRows = {
     doc: 'Threads for the slow work of groups.',
   }),
   'group.coordinator.append.linger.ms': int(-1, '[-1,...]', 'medium read-only', {
-    state: noGroups,
+    state: groupCommit,
     doc: 'Time in ms that group records are gathered into one batch; -1 adapts.',
   }),
   'group.coordinator.cached.buffer.max.bytes': int(
@@ -24,7 +30,7 @@ export const groupsRows = {
     '[524288,...]',
     'medium cluster-wide',
     {
-      state: noGroups,
+      state: noBufferReuse,
       doc: 'Largest write buffer in bytes that is kept for reuse.',
     },
   ),
@@ -33,69 +39,69 @@ export const groupsRows = {
     '[consumer, classic, share, streams]',
     'medium read-only',
     {
-      state: noGroups,
+      state: noConsumerGroups,
       doc: 'Kinds of groups that are served.',
       nonEmpty: true,
     },
   ),
   'group.min.session.timeout.ms': int(6000, '', 'medium read-only', {
-    state: noGroups,
+    state: effective('integration: config: sessions of groups are bounded'),
     doc: 'Shortest session in ms a member of a classic group may ask for.',
   }),
   'group.max.session.timeout.ms': int(1_800_000, '', 'medium read-only', {
-    state: noGroups,
+    state: effective('integration: config: sessions of groups are bounded'),
     doc: 'Longest session in ms a member of a classic group may ask for.',
   }),
   'group.initial.rebalance.delay.ms': int(3000, '', 'medium read-only', {
-    state: noGroups,
+    state: effective('integration: config: a new group waits for more members'),
     doc: 'Wait in ms for more members before a new classic group is balanced.',
   }),
   'group.max.size': int(2_147_483_647, '[1,...]', 'medium read-only', {
-    state: noGroups,
+    state: effective('integration: config: groups are bounded'),
     doc: 'Members that a classic group may have.',
   }),
   'group.consumer.session.timeout.ms': int(45_000, '[1,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Silence in ms after which a member of a consumer group is removed.',
   }),
   'group.consumer.min.session.timeout.ms': int(45_000, '[1,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Shortest session in ms a consumer group may be given.',
   }),
   'group.consumer.max.session.timeout.ms': int(60_000, '[1,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Longest session in ms a consumer group may be given.',
   }),
   'group.consumer.heartbeat.interval.ms': int(5000, '[1,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Pace in ms at which members of a consumer group must report.',
   }),
   'group.consumer.min.heartbeat.interval.ms': int(5000, '[1,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Shortest heartbeat interval in ms a consumer group may be given.',
   }),
   'group.consumer.max.heartbeat.interval.ms': int(15_000, '[1,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Longest heartbeat interval in ms a consumer group may be given.',
   }),
   'group.consumer.assignment.interval.ms': int(1000, '[0,...]', 'medium cluster-wide', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Least time in ms between two assignments of a consumer group.',
   }),
   'group.consumer.min.assignment.interval.ms': int(0, '[0,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Shortest assignment interval in ms a consumer group may be given.',
   }),
   'group.consumer.max.assignment.interval.ms': int(15_000, '[0,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Longest assignment interval in ms a consumer group may be given.',
   }),
   'group.consumer.max.size': int(2_147_483_647, '[1,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Members that a consumer group may have.',
   }),
   'group.consumer.assignors': list('uniform,range', '', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Assignors of consumer groups; the first is the default.',
     nonEmpty: true,
   }),
@@ -104,49 +110,51 @@ export const groupsRows = {
     '(case insensitive) [DISABLED, DOWNGRADE, UPGRADE, BIDIRECTIONAL]',
     'medium read-only',
     {
-      state: noGroups,
+      state: noConsumerGroups,
       doc: 'Ways in which a group with members may change between classic and consumer.',
     },
   ),
   'group.consumer.regex.refresh.interval.ms': int(600_000, '[10000,...]', 'medium read-only', {
-    state: noGroups,
+    state: noConsumerGroups,
     doc: 'Pace in ms of matching subscribed patterns against the topics again.',
     internal: true,
   }),
   'offset.metadata.max.bytes': int(4096, '', 'high read-only', {
-    state: noGroups,
+    state: effective('integration: config: notes of commits are bounded'),
     doc: 'Largest note in bytes that may be stored with a committed offset.',
   }),
   'offsets.commit.timeout.ms': int(5000, '[1,...]', 'high read-only', {
-    state: noGroups,
+    state: effective('shard host: commit: gives up a reply whose replicas do not come'),
     doc: 'Time in ms a commit may wait for its replicas.',
   }),
   'offsets.load.buffer.size': int(5_242_880, '[1,...]', 'high read-only', {
-    state: noGroups,
+    state: effective(
+      'shard host: loading: is the same after a kill at every point, however small the reads',
+    ),
     doc: 'Bytes read at once when offsets are loaded.',
   }),
   'offsets.retention.minutes': int(10_080, '[1,...]', 'high read-only', {
-    state: noGroups,
+    state: effective('group: offsets: retention: of a simple group runs from each commit'),
     doc: 'Time in minutes that offsets of an empty group are kept.',
   }),
   'offsets.retention.check.interval.ms': long(600_000, '[1,...]', 'high read-only', {
-    state: noGroups,
+    state: effective('integration: config: offsets are forgotten at the pace of the checks'),
     doc: 'Pace in ms of looking for offsets to forget.',
   }),
   'offsets.topic.num.partitions': int(50, '[1,...]', 'high read-only', {
-    state: noGroups,
+    state: effective('integration: config: the topic of groups has its own shape'),
     doc: 'Partitions of `__consumer_offsets`.',
   }),
   'offsets.topic.replication.factor': short(3, '[1,...]', 'high read-only', {
-    state: noGroups,
+    state: effective('integration: config: the topic of groups has its own shape'),
     doc: 'Replicas of `__consumer_offsets`.',
   }),
   'offsets.topic.segment.bytes': int(104_857_600, '[1,...]', 'high read-only', {
-    state: noGroups,
+    state: effective('integration: config: the topic of groups has its own shape'),
     doc: 'Segment size in bytes of `__consumer_offsets`.',
   }),
   'offsets.topic.compression.codec': int(0, '', 'high read-only', {
-    state: noGroups,
+    state: noGroupCompression,
     doc: 'Codec id of `__consumer_offsets`.',
   }),
 }

@@ -1,3 +1,5 @@
+// Groups as real clients live in them: kafkajs and kcat (librdkafka) read, share, take over, and administer.
+
 import type { Consumer, Kafka } from 'kafkajs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { kafkajs } from '../clients/kafkajs.ts'

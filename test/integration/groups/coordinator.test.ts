@@ -1,3 +1,5 @@
+// Groups over a raw connection: where their coordinator is, what a member may do, and what outlives a restart.
+
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

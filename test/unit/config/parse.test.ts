@@ -194,7 +194,6 @@ log.retention.check.interval.ms=300000
     const { derived, warnings } = parseConfig({ files: [{ name: 'server.properties', text }] })
     expect(derived.advertisedControllerListeners).toMatchObject([{ host: 'localhost', port: 9093 }])
     expect(warnings.map(({ key }) => key)).toEqual([
-      'offsets.topic.replication.factor',
       'share.coordinator.state.topic.replication.factor',
       'share.coordinator.state.topic.min.isr',
       'transaction.state.log.replication.factor',

@@ -1,3 +1,6 @@
+// The host of a coordinator shard, over a model plane in virtual time: what it appends, when it answers, and that a
+// shard read back from its log is the shard that wrote it.
+
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { encodeBatch } from '../../../src/protocol/record_batch.ts'
@@ -103,7 +106,7 @@ describe('shard host: commit', () => {
     expect([written.value, seen.value]).toEqual([{ total: 1 }, { total: 1 }])
   })
 
-  it('gives up a reply whose replicas do not come, and keeps what was written', async () => {
+  it('shard host: commit: gives up a reply whose replicas do not come', async () => {
     const world = await started({ replicas: [1, 2] })
     const written = world.watch(world.submit(add('a', 1)))
     await world.settle()
@@ -216,7 +219,7 @@ describe('shard host: loading', () => {
     expect(await again.ask(read('a'))).toEqual({ total: 1 })
   })
 
-  it('is the same after a kill at every point, however small the reads', async () => {
+  it('shard host: loading: is the same after a kill at every point, however small the reads', async () => {
     let world = await started({ loadBytes: 1 })
     let epoch = 0
     const totals = new Map<string, number>()

@@ -1,3 +1,5 @@
+// What of a shard's log counts as its records: gaps of compaction, compressed batches, transactions, control batches.
+
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { ShardLog } from '../../../src/host/shard_log.ts'

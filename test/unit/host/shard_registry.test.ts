@@ -1,3 +1,5 @@
+// Which partition a key belongs to, as Apache Kafka computes it.
+
 import { describe, expect, it } from 'vitest'
 import { partitionOf } from '../../../src/host/shard_registry.ts'
 
