@@ -308,7 +308,8 @@ export class GroupBench {
     for (const [ticket, reply] of decision.replies) this.answer(ticket, reply)
     this.records = decision.records
     this.onDecision(decision)
-    if (this.isVerifying) this.verify()
+    const isHeartbeat = decision.replies.some(([, { kind }]) => kind === 'heartbeat')
+    if (this.isVerifying && !isHeartbeat) this.verify()
   }
 
   private answer(ticket: Ticket, reply: GroupReply): void {
