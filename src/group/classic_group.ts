@@ -53,7 +53,7 @@ export class ClassicGroup {
   leaderId: string | null = null
   /** Topics the members read, null when their subscriptions cannot be read. */
   topics: ReadonlySet<string> | null = null
-  /** Ids handed out by MEMBER_ID_REQUIRED that have not come back yet. At most one per session timer. */
+  /** Ids handed out by MEMBER_ID_REQUIRED that have not come back yet; each has a session timer that ends it. */
   readonly pendingJoin = new Set<string>()
   /** Members of this generation that have not asked for their assignment. */
   readonly pendingSync = new Set<string>()

@@ -68,7 +68,8 @@ export class GroupBench {
   /** Records of the last decision. */
   records: GroupRecord[] = []
   private readonly random: Random
-  private nextTicket = 1
+  /** What the next request will be called. */
+  nextTicket = 1
   /** Off where the log is so long that reading it back each time would take the time. */
   isVerifying = true
   /** Called with each decision that was made. */
