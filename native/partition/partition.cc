@@ -293,13 +293,17 @@ void Partition::want_wake(int reactor) {
 
 void Partition::run_wake(PartitionWork* work, PartitionHost& host) {
   const int32_t slot = work->slot;
-  static_cast<Wake*>(work)->is_posted.store(false, std::memory_order_release);
+  // An exchange: who found it posted and left it at that is seen by what is read from here on.
+  (void)static_cast<Wake*>(work)->is_posted.exchange(false, std::memory_order_acq_rel);
   host.purgatory().wake(slot);
 }
 
 void Partition::wake_readers(PartitionHost& host) {
-  if (interest_.load(std::memory_order_seq_cst) == 0) return;
+  // Not a load: it could be answered before our stores of the log end and the leadership are seen,
+  // while the reader asks and finds nothing new. Exchanges of one cell have one order: this sees
+  // the wish, or the reader, who looks again after wishing, sees the stores.
   const uint32_t wanted = interest_.exchange(0, std::memory_order_seq_cst);
+  if (wanted == 0) return;
   for (int r = 0; r < options_.reactors; r += 1) {
     const uint32_t bit = uint32_t{1} << r;
     if ((wanted & bit) == 0) continue;
