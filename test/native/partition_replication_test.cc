@@ -245,6 +245,23 @@ TEST("replication: a follower's progress reaches a partition of another reactor"
   CHECK_EQ(node.answer(waits, 1).error(), ErrorCode::kNone);
 }
 
+TEST("replication: a retired partition stays until the readers it could not reach are woken") {
+  Trio node(2, 1);
+  FetchBody body;
+  body.version = 10;  // needs the leader
+  body.max_wait_ms = 60000;
+  body.parts = {{"t", 0, 0}};
+  const uint32_t waits = node.at(0).fetch(10, encode(body));
+  node.run();
+  node.at(0).mailbox_room = 0;
+  CHECK_OK(node.partition(1).retire(node.at(1), false, true));
+  CHECK(!node.partition(1).is_quiet());  // a timer still names it
+  node.at(0).mailbox_room = 10;
+  node.advance_ms(1);
+  CHECK(node.partition(1).is_quiet());
+  CHECK_EQ(fetch_answer(node.at(0), waits, 10).part_error(), ErrorCode::kNotLeaderOrFollower);
+}
+
 TEST("replication: min.insync.replicas is at most the number of replicas") {
   Node node;
   node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.min_insync_replicas = 3; });
