@@ -187,6 +187,12 @@ bool Partition::set_high_watermark(PartitionHost& host, int32_t leader_epoch,
 
 ErrorCode Partition::follower_fetched(const FetchQuery& query, bool counts, PartitionHost& host) {
   if (!is_leader()) return ErrorCode::kNotLeaderOrFollower;
+  // It was read on another reactor: the epoch may have ended on the way, and with it what the
+  // follower's offset says of our log.
+  if (query.current_leader_epoch >= 0 && query.current_leader_epoch != leader_epoch()) {
+    return query.current_leader_epoch < leader_epoch() ? ErrorCode::kFencedLeaderEpoch
+                                                       : ErrorCode::kUnknownLeaderEpoch;
+  }
   Replica* replica = find_replica(query.replica_id);
   if (replica == nullptr) {
     return query.current_leader_epoch >= 0 ? ErrorCode::kUnknownLeaderEpoch

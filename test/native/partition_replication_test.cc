@@ -245,6 +245,27 @@ TEST("replication: a follower's progress reaches a partition of another reactor"
   CHECK_EQ(node.answer(waits, 1).error(), ErrorCode::kNone);
 }
 
+TEST("replication: progress that was on its way while the epoch ended does not count in the next") {
+  Trio node(2, 1);
+  (void)node.send(1, 1000, 1);
+  FetchBody body;
+  body.version = 15;
+  body.replica_epoch = 50;
+  body.parts = {{"t", 0, 1, 3}};
+  std::vector<uint32_t> sent;
+  for (const int32_t replica : {2, 3}) {
+    body.replica_id = replica;
+    sent.push_back(node.at(0).fetch(15, encode(body)));  // read; its progress is in the mail
+  }
+  CHECK(node.partition(1).follow(node.at(1), 4, 2));
+  CHECK(node.lead(1, 5, {1, 2, 3}, {1, 2, 3}));
+  node.run();
+  CHECK_EQ(node.high_watermark(), 0);
+  for (const uint32_t sequence : sent) {
+    CHECK_EQ(fetch_answer(node.at(0), sequence, 15).part_error(), ErrorCode::kFencedLeaderEpoch);
+  }
+}
+
 TEST("replication: a retired partition stays until the readers it could not reach are woken") {
   Trio node(2, 1);
   FetchBody body;
