@@ -226,7 +226,7 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
     return fail(&read, ErrorCode::kUnknownTopicOrPartition, true);
   }
   read.slot = topic->partitions[static_cast<size_t>(target.partition)].slot;
-  Partition* partition = read.slot < 0 ? nullptr : context.partition(read.slot);
+  Partition* partition = replica_of(context, *topic, target.partition);
   if (partition == nullptr) return fail(&read, ErrorCode::kNotLeaderOrFollower, false);
 
   FetchQuery query = query_of(*pending, target);
@@ -271,6 +271,7 @@ void Fetches::tell_progress(Context& context, Pending* pending, size_t target, P
   idle_progress_.pop_back();
   progress->run = &Fetches::progress_at_owner;
   progress->slot = partition->slot();
+  progress->incarnation = partition->incarnation();
   progress->home = context.reactor();
   progress->query = query;
   progress->counts = counts;
@@ -296,7 +297,7 @@ void Fetches::post_again(void* work, PartitionHost& host) {
 void Fetches::progress_at_owner(PartitionWork* work, PartitionHost& host) {
   Progress* progress = static_cast<Progress*>(work);
   Partition* partition = context_of(host).partition(progress->slot);
-  progress->error = partition != nullptr && partition->owner() == host.reactor()
+  progress->error = partition != nullptr && partition->incarnation() == progress->incarnation
                         ? partition->follower_fetched(progress->query, progress->counts, host)
                         : ErrorCode::kNotLeaderOrFollower;
   progress->run = &Fetches::progress_at_home;

@@ -88,6 +88,7 @@ class Fetches {
   // A follower's progress, told to the partition's reactor.
   struct Progress : PartitionWork {
     FetchQuery query;
+    int64_t incarnation = 0;  // of the partition that was read
     bool counts = false;
     gen::ErrorCode error = gen::ErrorCode::kNone;
     Pending* pending = nullptr;
