@@ -67,6 +67,8 @@ export class Machine {
   starts = 0
   /** Applied to the next life: it ends before the operation of this number. */
   endNextBefore: { operation: number; ending: Ending } | null = null
+  /** The event loop stands still (a long collection, a busy host) while the data plane goes on. */
+  stalledUntilMs = 0
   /** The disk is slow for a while. */
   isSlow = false
   /** How the planned end of this life comes about. */
@@ -146,12 +148,19 @@ export class Machine {
     this.parts.trace.add(`${ending} ${life.number}`)
     this.over(life)
     plane?.inner.crash()
-    if (ending !== 'power') return
+    if (ending === 'power') this.losePower()
+  }
+
+  /** The machine goes dark, whether a process runs or not. */
+  losePower(): void {
+    if (this.life !== null) return this.crash('power')
+    this.parts.trace.add('dark')
     this.disk.losePower(this.parts.random)
     this.parts.onPowerLost()
   }
 
   private over(life: Life): void {
+    this.stalledUntilMs = 0
     life.end()
     this.life = null
     this.node = null
@@ -198,6 +207,7 @@ export class Machine {
         const delay = slowRandom.nextFloat() * machine.diskDelayMsMax
         return this.isSlow ? delay * 50 : delay
       },
+      stalledUntilMs: () => this.stalledUntilMs,
       skipsFlush: machine.bugs.skipsFlush === true,
     })
     this.plane = plane
@@ -206,10 +216,15 @@ export class Machine {
 
   private world(life: Life): World {
     const { timeline, random, trace } = this.parts
-    const schedule = (delayMs: number, run: () => void): Cancel =>
-      timeline.after(delayMs, () => {
-        if (!life.isOver) run()
+    const schedule = (delayMs: number, run: () => void): Cancel => {
+      let cancel = timeline.after(delayMs, () => {
+        if (life.isOver) return
+        const lateMs = this.stalledUntilMs - timeline.nowMs
+        if (lateMs <= 0) return run()
+        cancel = schedule(lateMs, run)
       })
+      return () => cancel()
+    }
     return {
       clock: this.clock,
       random: random.fork(),

@@ -41,6 +41,8 @@ export interface SimPlaneParts {
   watcher: PlaneWatcher
   /** How long an operation of the disk takes now. */
   diskDelayMs: () => number
+  /** Nobody comes to the door before. */
+  stalledUntilMs: () => number
   /** The planted bug: flushes are answered, and not done. */
   skipsFlush: boolean
 }
@@ -79,7 +81,11 @@ export class SimPlane implements DataPlane {
   }
 
   private ring(): void {
-    if (!this.isOver) this.onDoorbell()
+    if (this.isOver) return
+    const { timeline, stalledUntilMs } = this.parts
+    const lateMs = stalledUntilMs() - timeline.nowMs
+    if (lateMs > 0) timeline.after(lateMs, () => this.ring())
+    else this.onDoorbell()
   }
 
   private tick(): void {
