@@ -169,7 +169,7 @@ describe('tidy: files', () => {
   const ours = [...written, ...files('test', '.ts', '.cc', '.h'), ...files('bench', '.ts', '.cc')]
 
   it('names are snake_case', () => {
-    const wrong = ours.filter((path) => !/^[a-z0-9_]+(\.test|\.d)?\.\w+$/.test(basename(path)))
+    const wrong = ours.filter((path) => !/^[a-z0-9_]+(\.test|\.slow|\.d)?\.\w+$/.test(basename(path)))
     expect(wrong).toEqual([])
   })
 
