@@ -116,7 +116,7 @@ bool Conn::receive(Reactor& reactor) {
     reactor.mark_starved(this);
     return false;
   }
-  const size_t room = input_.room_bytes();
+  const size_t room = input_.wanted_bytes(frame_bytes);
   size_t got = 0;
   const Status status = reactor.io().receive(socket_, input_.room(), room, &got);
   if (status.code == Code::kWouldBlock) return false;
