@@ -148,8 +148,8 @@ bool Reactor::turn(int64_t wait_us_max) {
   if (end_turn()) happened = true;
   if (!dirty_.empty()) happened = true;
   flush_connections();
-  has_backlog_ = facts_.publish();
   partitions_->reclaim();
+  has_backlog_ = facts_.publish();  // after all that may tell something: no other turn may follow
   bury();
   if (phase_ != Phase::kServing) step_shutdown();
   limbo_.reclaim();
