@@ -339,9 +339,10 @@ void Conn::on_idle(void* object, PartitionHost& host) {
   auto& reactor = static_cast<Reactor&>(host);
   const int64_t idle_us = reactor.options().connections_max_idle_us;
   const bool is_quiet = reactor.now_us() - conn->last_active_us_ >= idle_us;
-  // A response that nobody takes does not keep a connection.
-  const bool is_stuck =
-      conn->in_flight() > 0 && conn->exchange(conn->first_).stage == Stage::kReady;
+  // A response that nobody takes does not keep a connection; one that only waits for the end of
+  // this turn does.
+  const bool is_stuck = conn->is_socket_full_ && conn->in_flight() > 0 &&
+                        conn->exchange(conn->first_).stage == Stage::kReady;
   if (is_quiet && (conn->in_flight() == 0 || is_stuck)) {
     reactor.row().add(counter::kConnectionsIdleClosed, 1);
     return conn->close(reactor, DisconnectReason::kIdle);
