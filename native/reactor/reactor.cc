@@ -82,6 +82,9 @@ Reactor::~Reactor() {
 }
 
 void Reactor::reclaim_all() {
+  // Connections that were dealt to us in our last turn.
+  while (read_mail()) {
+  }
   limbo_.reclaim();
   shared_->files.drain(*io_);
 }
