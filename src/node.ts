@@ -47,7 +47,12 @@ export interface NodeParts {
 /** Something that only an operator can decide stands against the start. */
 export class StartRefused extends Error {
   override readonly name = 'StartRefused'
-  readonly code = 'START_REFUSED'
+  readonly code: 'LOCKED' | 'START_REFUSED'
+
+  constructor(message: string, code: StartRefused['code'] = 'START_REFUSED') {
+    super(message)
+    this.code = code
+  }
 }
 
 /** One broker and controller, running. */
@@ -140,7 +145,8 @@ export class OttlaNode {
     this.world.files.makeDirectory(path)
     const lock = this.world.files.lock(path)
     if (lock === null) {
-      throw new StartRefused(`${path} is in use by another process, which holds its .lock file`)
+      const why = `${path} is in use by another process, which holds its .lock file`
+      throw new StartRefused(why, 'LOCKED')
     }
     this.locks.push(lock)
   }
