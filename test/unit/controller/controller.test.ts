@@ -1,6 +1,7 @@
 // The controller by its records: given what is true, a request returns these records and this reply.
 
 import { describe, expect, test } from 'vitest'
+import { partitionChange } from '../../../src/controller/partitions.ts'
 import { NO_LEADER } from '../../../src/metadata/topics.ts'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { ControllerBench, names } from './bench.ts'
@@ -88,6 +89,26 @@ describe('controller: brokers', () => {
     const back = bench.register(1, 'incarnationYAAAAAAAAAA').response.brokerEpoch!
     bench.beat(1, back)
     expect(bench.image.topics.byName('alone')!.partitions[0]!.leader).toBe(1)
+  })
+
+  test('controller: brokers: a member of the ELR, whom Kafka left there at its stop, leads again', () => {
+    const bench = new ControllerBench()
+    const epoch = bench.addBroker(1)
+    created(bench, 'alone')
+    const { topicId, partitionId } = bench.image.topics.byName('alone')!.partitions[0]!
+    bench.beat(1, epoch, { wantShutDown: true })
+    const elr = { isr: [], leader: NO_LEADER, eligibleLeaderReplicas: [1], lastKnownElr: [1] }
+    const value = { ...partitionChange({ topicId, partitionId }, {}), ...elr }
+    const record = { name: 'PartitionChangeRecord', version: 2, value } as const
+    bench.shard.replay(record, bench.shard.nextOffset)
+    bench.nowMs += 20_000
+    bench.beat(1, bench.register(1, 'incarnationYAAAAAAAAAA').response.brokerEpoch!)
+    expect(bench.image.topics.byName('alone')!.partitions[0]).toMatchObject({
+      leader: 1,
+      isr: [1],
+      eligibleLeaderReplicas: [],
+      lastKnownElr: [],
+    })
   })
 
   test('controller: brokers: another cluster and a repeated directory are refused', () => {
