@@ -2,6 +2,7 @@
 // restart the whole truth: each acknowledged record once, at the offset that was said, in order, no batch torn.
 
 import { expect } from 'vitest'
+import { Random } from '../../../src/lib/random.ts'
 import { ErrorCode, errorName } from '../../../src/protocol/errors.ts'
 import { Metadata } from '../../../src/protocol/messages/metadata.ts'
 import { Fetch } from '../../../src/protocol/messages/produce_fetch.ts'
@@ -14,21 +15,21 @@ import { IdempotentProducer, Lane, textOf } from './idempotent.ts'
 import { KafkajsLoad, KcatLoad } from './loads.ts'
 
 /** Topics under load: names, partitions, and segments from tiny to the default. */
-export const TOPICS: Readonly<Record<string, { partitions: number; configs: object }>> = {
+const TOPICS: Readonly<Record<string, { partitions: number; configs: object }>> = {
   tiny: { partitions: 3, configs: { 'internal.segment.bytes': '16384' } },
   small: { partitions: 2, configs: { 'segment.bytes': '1048576' } },
   plain: { partitions: 2, configs: {} },
 }
 
 /** What one restart cost. */
-export interface Recovery {
+interface Recovery {
   round: number
   listeningMs: number
   servingMs: number
   records: number
 }
 
-export class CrashWorld implements AsyncDisposable {
+class CrashWorld implements AsyncDisposable {
   readonly recoveries: Recovery[] = []
   private readonly broker: BrokerProcess
   private readonly random: () => number
@@ -228,7 +229,7 @@ export class CrashWorld implements AsyncDisposable {
 }
 
 /** The figures of some rounds in one line each. */
-export function describeRecoveries(recoveries: readonly Recovery[]): string {
+function describeRecoveries(recoveries: readonly Recovery[]): string {
   const of = (times: number[]) => {
     const sorted = times.toSorted((a, b) => a - b)
     const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)]!)
@@ -239,4 +240,21 @@ export function describeRecoveries(recoveries: readonly Recovery[]): string {
     `start to listening: ${of(recoveries.map(({ listeningMs }) => listeningMs))}`,
     `start to every partition served: ${of(recoveries.map(({ servingMs }) => servingMs))}`,
   ].join('\n')
+}
+
+/** Some rounds from a seed that is printed, and what they cost; OTTLA_CRASH_ROUNDS and OTTLA_SEED say otherwise. */
+export async function crash(rounds: number): Promise<void> {
+  const seed = Number(process.env.OTTLA_SEED ?? Date.now() % 1_000_000)
+  const random = new Random(seed)
+  await using world = await CrashWorld.start(() => random.nextFloat())
+  try {
+    for (let round = 0; round < rounds; round++) await world.round(round)
+  } finally {
+    console.log(`${describeRecoveries(world.recoveries)}\nOTTLA_SEED=${seed}`)
+  }
+}
+
+/** How many rounds: what the environment says, or else so many. */
+export function roundsOr(rounds: number): number {
+  return Number(process.env.OTTLA_CRASH_ROUNDS ?? rounds)
 }
