@@ -67,6 +67,8 @@ export class Machine {
   starts = 0
   /** Applied to the next life: it ends before the operation of this number. */
   endNextBefore: { operation: number; ending: Ending } | null = null
+  /** A life opened logs and has not stopped in order since: no mark may say otherwise. */
+  isDirty = false
   /** The event loop stands still (a long collection, a busy host) while the data plane goes on. */
   stalledUntilMs = 0
   /** The disk is slow for a while. */
@@ -131,6 +133,7 @@ export class Machine {
     await node.stop()
     if (life.isOver) return
     this.parts.trace.add(`stopped ${life.number}`)
+    this.isDirty = false
     this.over(life)
   }
 
@@ -202,6 +205,7 @@ export class Machine {
       disk: this.disk,
       network,
       watcher,
+      opening: this.openingWatch(),
       diskDelayMs: () => {
         if (machine.diskDelayMsMax === 0) return 0
         const delay = slowRandom.nextFloat() * machine.diskDelayMsMax
@@ -212,6 +216,16 @@ export class Machine {
     })
     this.plane = plane
     return plane
+  }
+
+  /** Before a log is opened: nobody may take a crash for a clean end. */
+  private openingWatch(): (isCleanShutdown: boolean) => void {
+    const wasDirty = this.isDirty
+    return (isCleanShutdown) => {
+      this.isDirty = true
+      if (!isCleanShutdown || !wasDirty) return
+      this.parts.onProblem(new Violation('a crash was taken for a clean shutdown'))
+    }
   }
 
   private world(life: Life): World {

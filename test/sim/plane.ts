@@ -39,6 +39,8 @@ export interface SimPlaneParts {
   disk: SimDisk
   network: SimNetwork
   watcher: PlaneWatcher
+  /** A log is about to be opened. */
+  opening: (isCleanShutdown: boolean) => void
   /** How long an operation of the disk takes now. */
   diskDelayMs: () => number
   /** Nobody comes to the door before. */
@@ -132,6 +134,7 @@ export class SimPlane implements DataPlane {
   create(options: CreatePartition, ticket: Ticket): void {
     const what = `create ${options.topic}-${options.partition}`
     this.configs.set(options.slot, options.config)
+    if (!this.isOver && !options.isRaft) this.parts.opening(options.isCleanShutdown)
     if (!options.isRaft && this.parts.random.ratio(1, 4)) this.slowTickets.add(ticket)
     this.run(what, options.slot, ticket, () => this.inner.create(options, ticket))
   }
