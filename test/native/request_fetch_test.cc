@@ -419,6 +419,28 @@ TEST("fetch: a body that does not decode closes the connection") {
   CHECK_EQ(node.at(0).frames_held(), size_t{0});
 }
 
+TEST("fetch: while it waits a small request lets its frame go, a large one holds it") {
+  Node node;
+  node.simple_topic();
+  FetchBody body;
+  body.max_wait_ms = 500;
+  body.parts = {{"t", 0, 0}};
+  const uint32_t small = node.at(0).fetch(12, encode(body));
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+  for (int i = 0; i < 2000; i += 1) body.parts.push_back({"unknown-" + std::to_string(i), 0, 0});
+  const uint32_t large = node.at(0).fetch(12, encode(body));
+  node.run();
+  CHECK_EQ(node.at(0).frames_held(), size_t{1});
+  CHECK_EQ(produce(node, {9, 1, 1000, {{"t", 0, batch_of(node, 1)}}, ""}).error(),
+           ErrorCode::kNone);
+  CHECK(fetch_answer(node.at(0), small, 12).offsets() == std::vector<int64_t>{0});
+  const FetchAnswer answer = fetch_answer(node.at(0), large, 12);
+  CHECK(answer.offsets() == std::vector<int64_t>{0});
+  CHECK_EQ(answer.topics.size(), size_t{2001});
+  CHECK_EQ(answer.topics.back(), "unknown-1999");
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
 }  // namespace
 
 RUN_TESTS()
