@@ -67,7 +67,7 @@ export class Machine {
   starts = 0
   /** Applied to the next life: it ends before the operation of this number. */
   endNextBefore: { operation: number; ending: Ending } | null = null
-  /** A life opened logs and has not stopped in order since: no mark may say otherwise. */
+  /** A life opened logs and has not closed them in order since: no mark may say otherwise. */
   isDirty = false
   /** The event loop stands still (a long collection, a busy host) while the data plane goes on. */
   stalledUntilMs = 0
@@ -133,8 +133,13 @@ export class Machine {
     await node.stop()
     if (life.isOver) return
     this.parts.trace.add(`stopped ${life.number}`)
-    this.isDirty = false
     this.over(life)
+  }
+
+  /** The event loop stands still from now on; a stall that is under way is not cut short. */
+  stall(ms: number): void {
+    this.parts.trace.add(`stall ${ms}`)
+    this.stalledUntilMs = Math.max(this.stalledUntilMs, this.parts.timeline.nowMs + ms)
   }
 
   /** The running process ends before its nth operation from here. */
@@ -206,6 +211,9 @@ export class Machine {
       network,
       watcher,
       opening: this.openingWatch(),
+      closedClean: () => {
+        this.isDirty = false
+      },
       diskDelayMs: () => {
         if (machine.diskDelayMsMax === 0) return 0
         const delay = slowRandom.nextFloat() * machine.diskDelayMsMax

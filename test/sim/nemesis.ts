@@ -83,8 +83,7 @@ export class Nemesis {
         })
         return
       case 'stall':
-        cluster.machine.stalledUntilMs = cluster.timeline.nowMs + random.pick(STALL_MS)
-        return
+        return cluster.machine.stall(random.pick(STALL_MS))
       case 'clockJump':
         return cluster.machine.clock.jump(random.pick(JUMP_MS))
     }

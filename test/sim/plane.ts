@@ -41,6 +41,8 @@ export interface SimPlaneParts {
   watcher: PlaneWatcher
   /** A log is about to be opened. */
   opening: (isCleanShutdown: boolean) => void
+  /** Everything is synced and closed. */
+  closedClean: () => void
   /** How long an operation of the disk takes now. */
   diskDelayMs: () => number
   /** Nobody comes to the door before. */
@@ -202,6 +204,7 @@ export class SimPlane implements DataPlane {
 
   close(options?: { graceMs?: number; isClean?: boolean }): Promise<void> {
     if (!this.parts.life.proceed('close')) return Promise.resolve()
+    if (options?.isClean === true) this.parts.closedClean()
     return this.inner.close(options)
   }
 
