@@ -17,7 +17,7 @@ type UpdateResponse = EncodableOf<(typeof UpdateFeatures)['response']>
 
 const UPGRADE = Object.freeze({ upgrade: 1, safeDowngrade: 2, unsafeDowngrade: 3 })
 
-/** UpdateFeatures; from version 2 one failing update refuses them all. */
+/** UpdateFeatures: one failing update refuses them all. */
 export function updateFeatures(
   state: ControllerState,
   request: UpdateRequest,
@@ -33,10 +33,10 @@ export function updateFeatures(
     if (refusal !== null) return { feature: update.feature, ...refusal }
     const value = { name: update.feature, featureLevel: update.maxVersionLevel }
     made.push({ name: 'FeatureLevelRecord', version: 0, value })
-    return { feature: update.feature, errorCode: ErrorCode.NONE as number, errorMessage: null }
+    return { feature: update.feature, errorCode: ErrorCode.NONE as number, errorMessage: 'NONE' }
   })
   const failed = results.find(({ errorCode }) => errorCode !== ErrorCode.NONE)
-  if (version >= 2 && failed !== undefined) {
+  if (failed !== undefined) {
     const { errorCode, errorMessage, feature } = failed
     return { errorCode, errorMessage: `The update failed for ${feature}: ${errorMessage}` }
   }
@@ -131,11 +131,9 @@ function refuseDowngrade(
   current: number,
   upgradeType: number,
 ): Refusal | null {
-  if (feature === 'kraft.version' && level !== current) {
-    return refuse(
-      ErrorCode.INVALID_UPDATE_VERSION,
-      `kraft.version cannot be changed from ${current} to ${level} in place.`,
-    )
+  // It is the voters' and stands in their log, never among the levels of the image.
+  if (feature === 'kraft.version') {
+    return refuse(ErrorCode.INVALID_UPDATE_VERSION, 'kraft.version cannot be changed in place.')
   }
   if (feature !== METADATA_VERSION || level >= current) return null
   const name = metadataVersionName(level)
