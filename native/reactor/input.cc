@@ -70,7 +70,7 @@ size_t Input::wanted_bytes(uint64_t frame_bytes) const {
   const uint64_t whole = frame_bytes == 0 ? expected_bytes() : frame_bytes;
   const size_t room = room_bytes();
   if (whole <= kBlockBytes || whole <= bytes()) return room;  // small ones: as many as come
-  return static_cast<size_t>(std::min<uint64_t>(room, whole - bytes()));
+  return static_cast<size_t>(std::min<uint64_t>(room, whole - bytes() + kBehindBytes));
 }
 
 Block* Input::consume_and_hold(uint32_t bytes) {

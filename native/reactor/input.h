@@ -7,7 +7,7 @@
 // of that size at once. An idle connection has no block but the one that frames of it still hold:
 // the next ones join them there, so that many small frames in flight do not hold a block each.
 //
-// Large frames are read each into a block of its own and no further, so that none is ever moved.
+// Large frames are read each into a block of its own and hardly further, so that little is moved.
 #pragma once
 
 #include <algorithm>
@@ -48,6 +48,9 @@ class BlockPool {
 class Input {
  public:
   static constexpr uint32_t kBlockBytes = 64 * 1024;
+  // Read behind a large frame: a read that is not filled says that no more is here, and saves
+  // another.
+  static constexpr uint32_t kBehindBytes = 4 * 1024;
 
   explicit Input(BlockPool* pool) : pool_(pool) {}
   Input(const Input&) = delete;
