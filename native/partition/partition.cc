@@ -27,7 +27,7 @@ bool contains(const int32_t* ids, int count, int32_t id) {
 }  // namespace
 
 bool Partition::is_quiet() const {
-  if (is_writing_ || wake_timer_ != 0) return false;
+  if (is_busy() || wake_timer_ != 0) return false;
   for (int r = 0; r < options_.reactors; r += 1) {
     if (wakes_[static_cast<size_t>(r)].is_posted.load(std::memory_order_acquire)) return false;
   }
@@ -167,6 +167,8 @@ void Partition::update_last_stable_offset() {
 bool Partition::maybe_increment_high_watermark() {
   if (options_.is_raft || !is_leader() || is_under_min_isr()) return false;
   int64_t to = log_->log_end_offset();
+  // What is not yet as durable as flush.messages asks is not shown.
+  if (const ProduceOp* first = syncing_.front()) to = std::min(to, first->base_offset);
   for (const Replica& replica : replicas_) {
     if (replica.in_isr || replica.is_joining) to = std::min(to, replica.log_end_offset);
   }
