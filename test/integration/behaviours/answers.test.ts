@@ -11,6 +11,7 @@ import {
   Metadata,
 } from '../../../src/protocol/messages/metadata.ts'
 import { ListOffsets, OffsetForLeaderEpoch } from '../../../src/protocol/messages/offsets.ts'
+import { DescribeQuorum } from '../../../src/protocol/messages/quorum.ts'
 import { DescribeProducers, InitProducerId } from '../../../src/protocol/messages/transaction.ts'
 import { Bench, batchOf } from '../support/harness.ts'
 
@@ -79,6 +80,17 @@ test('cluster: version 0 knows no endpoint types', async () => {
   expect(first.errorCode).toBe(ErrorCode.INVALID_REQUEST)
   const second = await controller.ask(DescribeCluster, 1, {})
   expect(second.errorCode).toBe(ErrorCode.MISMATCHED_ENDPOINT_TYPE)
+})
+
+test('quorum: every version tells when a voter was last seen', async () => {
+  await using bench = await Bench.start()
+  for (const version of [0, 1, 2]) {
+    const { topics } = await bench.client.ask(DescribeQuorum, version, {
+      topics: [{ topicName: '__cluster_metadata', partitions: [{ partitionIndex: 0 }] }],
+    })
+    const [voter] = topics[0]!.partitions[0]!.currentVoters
+    expect(voter!.lastCaughtUpTimestamp > 0).toBe(version > 0)
+  }
 })
 
 test('configs: what is found has an empty message, not none', async () => {

@@ -41,7 +41,14 @@ async function run(job: object): Promise<unknown> {
 export const confluentWriter: Writer = {
   name: 'confluent',
   codecs: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
-  express: (record) => record,
+  // The binding writes what is empty as null, and takes no header that is null.
+  express: (record) => ({
+    ...record,
+    value: record.value === '' ? null : record.value,
+    headers: record.headers
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => [name, value === '' ? null : value] as const),
+  }),
   write: async (place, records, codec) => {
     await run({ verb: 'write', place, codec, records })
   },
@@ -49,5 +56,10 @@ export const confluentWriter: Writer = {
 
 export const confluentReader: Reader = {
   name: 'confluent',
+  // A header without a value reads as empty.
+  tell: (record) => ({
+    ...record,
+    headers: record.headers.map(([name, value]) => [name, value ?? ''] as const),
+  }),
   read: async (place, count) => (await run({ verb: 'read', place, count })) as SeenRecord[],
 }
