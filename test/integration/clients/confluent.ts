@@ -41,13 +41,11 @@ async function run(job: object): Promise<unknown> {
 export const confluentWriter: Writer = {
   name: 'confluent',
   codecs: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
-  // The binding writes what is empty as null, and takes no header that is null.
+  // The binding writes what is empty as null.
   express: (record) => ({
     ...record,
     value: record.value === '' ? null : record.value,
-    headers: record.headers
-      .filter(([, value]) => value !== null)
-      .map(([name, value]) => [name, value === '' ? null : value] as const),
+    headers: record.headers.map(([name, value]) => [name, value === '' ? null : value] as const),
   }),
   write: async (place, records, codec) => {
     await run({ verb: 'write', place, codec, records })

@@ -26,7 +26,7 @@ async function write({ place: { address, topic, partition }, codec, records }) {
   producer.on('delivery-report', (problem) => problem && problems.push(problem))
   producer.setPollInterval(50)
   for (const { key, value, headers, timestamp } of records) {
-    const list = headers.map(([name, content]) => ({ [name]: bytes(content) }))
+    const list = headers.map(([name, content]) => ({ [name]: bytes(content ?? '') }))
     producer.produce(topic, partition, bytes(value), bytes(key), timestamp, null, list)
   }
   await promised((done) => producer.flush(30_000, done))
