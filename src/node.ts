@@ -403,9 +403,18 @@ export class OttlaNode {
 
   private checkpointLater(): void {
     this.cancelCheckpoint = this.world.schedule(CHECKPOINT_MS, () => {
-      this.directories.checkpoint(this.plane, this.openPartitions())
+      this.checkpoint()
       this.checkpointLater()
     })
+  }
+
+  /** A checkpoint that cannot be written costs a longer recovery, not the node. */
+  private checkpoint(): void {
+    try {
+      this.directories.checkpoint(this.plane, this.openPartitions())
+    } catch (problem) {
+      this.world.log.error('cannot write the offset checkpoints', { problem: String(problem) })
+    }
   }
 
   private openPartitions(): LocalPartition[] {
@@ -425,7 +434,7 @@ export class OttlaNode {
     this.cancelCheckpoint()
     const { brokerEpoch } = this.lifecycle
     await this.flushAll()
-    this.directories.checkpoint(this.plane, this.openPartitions())
+    this.checkpoint()
     await this.closeParts(true)
     this.directories.markClean(brokerEpoch)
     this.release()

@@ -102,6 +102,9 @@ export class LogDirectories {
       // there, because whoever removed it may have been killed before that was durable.
       files.remove(mark)
       const names = files.list(path)
+      // Deletions that a crash interrupted: `<topic>-<partition>.<id>-delete`.
+      for (const name of names)
+        if (/-\d+\.[^/]+-delete$/.test(name)) files.remove(`${path}/${name}`)
       return {
         path,
         id,

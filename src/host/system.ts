@@ -64,7 +64,7 @@ export class SystemFiles implements Files {
   }
 
   remove(path: string): void {
-    rmSync(path, { force: true })
+    rmSync(path, { force: true, recursive: true })
     syncDirectory(dirname(path))
   }
 
