@@ -24,7 +24,9 @@ type LegacyRequest = RequestOf<typeof AlterConfigs>
 type LegacyResource = LegacyRequest['resources'][number]
 type AlterResponse = EncodableOf<(typeof IncrementalAlterConfigs)['response']>
 type ResourceName = { resourceType: number; resourceName: string }
+type Resource = ResourceName & { configs: readonly { name: string }[] }
 
+const MIN_ISR = 'min.insync.replicas'
 const OPERATIONS: readonly ConfigOp['op'][] = ['set', 'delete', 'append', 'subtract']
 const TYPES: ReadonlyMap<number, ConfigResource['type']> = new Map([
   [CONFIG_RESOURCE.topic, 'topic'],
@@ -77,11 +79,11 @@ function unknownOperation(operation: number): ConfigChange {
   return { ok: false, refusal: { error: 'INVALID_REQUEST', message } }
 }
 
-function alterEach<Resource extends ResourceName>(
+function alterEach<R extends Resource>(
   state: ControllerState,
-  request: { resources: readonly Resource[]; validateOnly: boolean },
+  request: { resources: readonly R[]; validateOnly: boolean },
   records: MetadataRecord[],
-  judge: (target: ConfigResource, resource: Resource) => ConfigChange,
+  judge: (target: ConfigResource, resource: R) => ConfigChange,
 ): AlterResponse {
   const keyOf = (resource: ResourceName) => `${resource.resourceType}:${resource.resourceName}`
   const repeated = duplicates(request.resources.map(keyOf))
@@ -97,10 +99,10 @@ function alterEach<Resource extends ResourceName>(
   return { responses }
 }
 
-function alterOne<Resource extends ResourceName>(
+function alterOne<R extends Resource>(
   state: ControllerState,
-  resource: Resource,
-  judge: (target: ConfigResource, resource: Resource) => ConfigChange,
+  resource: R,
+  judge: (target: ConfigResource, resource: R) => ConfigChange,
 ): Answer<MetadataRecord[]> {
   const { resourceType, resourceName } = resource
   const unknown = refuseResource(state, resource)
@@ -118,13 +120,13 @@ function alterOne<Resource extends ResourceName>(
 /** With eligible leader replicas the minimum of the ISR is the cluster's, and stays set (KIP-966). */
 function refuseMinIsr(
   state: ControllerState,
-  { resourceType, resourceName }: ResourceName,
+  { resourceType, resourceName, configs }: Resource,
   changes: ReadonlyMap<string, string | null>,
 ): Refusal | null {
   if (!state.isElrEnabled || resourceType !== CONFIG_RESOURCE.broker) return null
-  const value = changes.get('min.insync.replicas')
-  if (value === undefined) return null
+  const value = changes.get(MIN_ISR)
   if (resourceName !== '') {
+    if (value === undefined && !configs.some(({ name }) => name === MIN_ISR)) return null
     const message = 'Broker-level min.insync.replicas cannot be altered while ELR is enabled.'
     return refuse(ErrorCode.INVALID_CONFIG, message)
   }
@@ -158,6 +160,7 @@ function refuseResource(state: ControllerState, resource: ResourceName): Refusal
         )
       }
       const id = Number(resourceName)
+      if (id < 0) return refuse(ErrorCode.INVALID_REQUEST, `No broker has the id ${id}.`)
       if (state.image.brokers.get(id) !== undefined) return null
       return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `No broker with id ${id} found.`)
     }

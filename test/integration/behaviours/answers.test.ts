@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { DescribeLogDirs } from '../../../src/protocol/messages/cluster.ts'
-import { DescribeConfigs } from '../../../src/protocol/messages/configs.ts'
+import { DescribeConfigs, IncrementalAlterConfigs } from '../../../src/protocol/messages/configs.ts'
 import {
   DescribeCluster,
   DescribeTopicPartitions,
@@ -104,6 +104,22 @@ test('configs: what is found has an empty message, not none', async () => {
   })
   expect(results.map(({ errorCode }) => errorCode)).toEqual([0, 0, ErrorCode.INVALID_REQUEST])
   expect(results[0]!.errorMessage).toBe('')
+})
+
+test('configs: another broker is altered at that broker, or at the controller', async () => {
+  await using bench = await Bench.start()
+  const body = {
+    resources: [
+      { resourceType: 4, resourceName: '2', configs: [] },
+      { resourceType: 4, resourceName: '', configs: [] },
+    ],
+  }
+  const atBroker = await bench.client.ask(IncrementalAlterConfigs, 1, body)
+  const codes = atBroker.responses.map(({ errorCode }) => errorCode)
+  expect(codes).toEqual([ErrorCode.INVALID_REQUEST, ErrorCode.NONE])
+  const controller = await bench.connect('CONTROLLER')
+  const atController = await controller.ask(IncrementalAlterConfigs, 1, body)
+  expect(atController.responses[0]!.errorCode).toBe(ErrorCode.BROKER_ID_NOT_REGISTERED)
 })
 
 test('offsets: any timestamp is answered, and repeated partitions once', async () => {

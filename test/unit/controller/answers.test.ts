@@ -63,6 +63,7 @@ test("controller: configs: with ELR the minimum of the ISR is the cluster's and 
       validateOnly: false,
     }).response.responses![0]!.errorCode
   expect(change('1', 0, '2')).toBe(ErrorCode.INVALID_CONFIG)
+  expect(change('1', 1, null)).toBe(ErrorCode.INVALID_CONFIG)
   expect(change('', 0, '2')).toBe(ErrorCode.NONE)
   expect(change('', 1, null)).toBe(ErrorCode.INVALID_CONFIG)
 })
@@ -73,6 +74,7 @@ test.each([
   ['topic', CONFIG_RESOURCE.topic, 'nowhere', ErrorCode.UNKNOWN_TOPIC_OR_PARTITION],
   ['broker', CONFIG_RESOURCE.broker, '7', ErrorCode.BROKER_ID_NOT_REGISTERED],
   ['broker', CONFIG_RESOURCE.broker, '99999999999', ErrorCode.INVALID_REQUEST],
+  ['broker', CONFIG_RESOURCE.broker, '-1', ErrorCode.INVALID_REQUEST],
   ['broker', CONFIG_RESOURCE.broker, '01', ErrorCode.NONE],
 ])('controller: configs: the %s %i %j is answered %i', (_, resourceType, resourceName, code) => {
   const { response } = bench().ask('incrementalAlterConfigs', {
@@ -80,6 +82,17 @@ test.each([
     validateOnly: true,
   })
   expect(response.responses![0]!.errorCode).toBe(code)
+})
+
+test('controller: configs: nothing cannot be appended', () => {
+  const made = bench()
+  create(made, topic('appended'))
+  const configs = [{ name: 'cleanup.policy', configOperation: 2, value: '' }]
+  const { response } = made.ask('incrementalAlterConfigs', {
+    resources: [{ resourceType: CONFIG_RESOURCE.topic, resourceName: 'appended', configs }],
+    validateOnly: false,
+  })
+  expect(response.responses![0]!.errorCode).toBe(ErrorCode.INVALID_CONFIG)
 })
 
 test('controller: configs: a key that stands twice refuses the replacement', () => {
