@@ -188,6 +188,7 @@ export class OttlaNode {
         clusterId: this.clusterIdText,
         config,
         bootstrap,
+        kraftVersion: this.raft.kraftVersion,
         features: SUPPORTED_FEATURES,
       }),
       propose: (epoch, baseOffset, records) => this.raft.propose(epoch, baseOffset, records),

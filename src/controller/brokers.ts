@@ -12,6 +12,7 @@
 import { uuidToBytes } from '../lib/uuid.ts'
 import type { Broker } from '../metadata/brokers.ts'
 import { registerBrokerVersion } from '../metadata/brokers.ts'
+import { METADATA_VERSION } from '../metadata/features.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import { NO_LEADER } from '../metadata/topics.ts'
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
@@ -105,6 +106,9 @@ function refuseRegistration(
   }
   const directories = refuseDirectories(state, request)
   if (directories !== null) return directories
+  if (!request.features.some(({ name }) => name === METADATA_VERSION)) {
+    return ErrorCode.INVALID_REGISTRATION
+  }
   for (const [name, level] of state.image.features.entries()) {
     const feature = request.features.find((candidate) => candidate.name === name)
     const isSupported =

@@ -6,6 +6,7 @@ import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { DescribeLogDirs } from '../../../src/protocol/messages/cluster.ts'
 import { DescribeConfigs, IncrementalAlterConfigs } from '../../../src/protocol/messages/configs.ts'
 import {
+  ApiVersions,
   DescribeCluster,
   DescribeTopicPartitions,
   Metadata,
@@ -80,6 +81,14 @@ test('cluster: version 0 knows no endpoint types', async () => {
   expect(first.errorCode).toBe(ErrorCode.INVALID_REQUEST)
   const second = await controller.ask(DescribeCluster, 1, {})
   expect(second.errorCode).toBe(ErrorCode.MISMATCHED_ENDPOINT_TYPE)
+})
+
+test("features: the voters' version is told among the finalized ones", async () => {
+  await using bench = await Bench.start()
+  const software = { clientSoftwareName: 'raw', clientSoftwareVersion: '1' }
+  const { finalizedFeatures } = await bench.client.ask(ApiVersions, 4, software)
+  const kraft = finalizedFeatures.find(({ name }) => name === 'kraft.version')
+  expect(kraft).toMatchObject({ minVersionLevel: 1, maxVersionLevel: 1 })
 })
 
 test('quorum: every version tells when a voter was last seen', async () => {

@@ -136,6 +136,7 @@ describe('controller: brokers', () => {
         ...change,
       }).response.errorCode
     expect(ask({})).toBe(ErrorCode.UNSUPPORTED_VERSION)
+    expect(ask({ features: [] })).toBe(ErrorCode.INVALID_REGISTRATION)
     expect(ask({ isMigratingZkBroker: true })).toBe(ErrorCode.BROKER_ID_NOT_REGISTERED)
     const taken = 'directory1AAAAAAAAAAAA'
     const reserved = 'AAAAAAAAAAAAAAAAAAAAAQ'
@@ -295,6 +296,8 @@ describe('controller: features', () => {
     expect(set('metadata.version', 29, 2)).toBe(ErrorCode.INVALID_UPDATE_VERSION)
     expect(set('nonsense', 1)).toBe(ErrorCode.INVALID_UPDATE_VERSION)
     expect(set('kraft.version', 0, 2)).toBe(ErrorCode.INVALID_UPDATE_VERSION)
+    expect(set('kraft.version', 1)).toBe(ErrorCode.NONE)
+    expect(bench.image.features.level('kraft.version')).toBe(0)
   })
 })
 
