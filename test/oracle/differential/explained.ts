@@ -159,10 +159,4 @@ export const EXPLAINED: Explanation[] = [
     path: /^(errorCode|topics|nodeEndpoints)/,
     kafka: /^(-1|0|absent)$/,
   },
-  {
-    why: 'a negative count of an array that may be null is malformed; Kafka takes it as null',
-    api: 'bytes',
-    label: /-2 topics/,
-  },
-  { why: 'bad UTF-8', api: 'bytes', label: /bad UTF-8/ },
 ]

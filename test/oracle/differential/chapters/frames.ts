@@ -157,24 +157,15 @@ async function bodies(talk: Talk): Promise<void> {
     out.writeInt32BE(count)
     return out
   }
+  const ask = (label: string, bytes: Uint8Array, version = 1) =>
+    talk.bytes(label, bytes, CORRELATION, 'broker', [Metadata as unknown as Api, version])
   for (const count of [-2, 5, 0x7fffffff]) {
-    await talk.bytes(`Metadata 1: ${count} topics`, framed(header(3, 1), old(count)), CORRELATION)
+    await ask(`Metadata 1: ${count} topics`, framed(header(3, 1), old(count)))
   }
-  await talk.bytes('Metadata 0: null topics', framed(header(3, 0), old(-1)), CORRELATION)
-  const one = [Metadata as unknown as Api, 1] as const
-  await talk.bytes('no client id', framed(header(3, 1, null), old(0)), CORRELATION, 'broker', one)
-  await talk.bytes(
-    'an empty client id',
-    framed(header(3, 1, ''), old(0)),
-    CORRELATION,
-    'broker',
-    one,
-  )
-  await talk.bytes(
-    'bad UTF-8',
-    framed(header(3, 1), old(1), Buffer.from([0, 2, 0xff, 0xfe])),
-    CORRELATION,
-  )
+  await ask('Metadata 0: null topics', framed(header(3, 0), old(-1)), 0)
+  await ask('no client id', framed(header(3, 1, null), old(0)))
+  await ask('an empty client id', framed(header(3, 1, ''), old(0)))
+  await ask('bad UTF-8', framed(header(3, 1), old(1), Buffer.from([0, 2, 0xff, 0xfe])))
   await tagged(talk)
 }
 
