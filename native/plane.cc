@@ -11,7 +11,7 @@
 #include "io/epoll.h"
 #include "reactor/conn_id.h"
 #include "reactor/partitions.h"
-#include "reactor/recovery_pool.h"
+#include "reactor/worker_pool.h"
 
 namespace ottla {
 
@@ -56,7 +56,10 @@ Status Plane::open_with(MakeIo make_io, const ReactorOptions& options, Bell bell
   opened->shared_ = std::make_unique<Shared>(options);
   Shared* shared = opened->shared_.get();
   shared->bell = bell;
-  shared->recovery = std::make_unique<RecoveryPool>(options.recovery_threads, make_io);
+  shared->recovery = std::make_unique<WorkerPool>(options.recovery_threads, make_io);
+  const int syncers = options.recovery_threads > 0 ? 1 : 0;
+  shared->awaited_syncs = std::make_unique<WorkerPool>(syncers, make_io);
+  shared->idle_syncs = std::make_unique<WorkerPool>(syncers, make_io);
   for (int index = 0; index < options.reactors; index += 1) {
     std::unique_ptr<Io> io = make_io();
     if (io == nullptr) {
@@ -90,7 +93,9 @@ void Plane::stop() {
   } else {
     for (int turns = 0; turns < kTurnsToClose && !is_closed(); turns += 1) turn_each();
   }
-  shared_->recovery->stop();
+  for (auto* pool : {&shared_->recovery, &shared_->awaited_syncs, &shared_->idle_syncs}) {
+    (*pool)->stop();
+  }
   for (auto& reactor : reactors_) reactor->stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -298,12 +303,8 @@ void Plane::append(int32_t slot, int32_t leader_epoch, Bytes batches, double tic
 }
 
 void Plane::flush(int32_t slot, double ticket) {
-  Reactor& at = *reactors_[static_cast<size_t>(owner(slot))];
-  with(slot, answered(at, ticket, [&at](Partition& partition, int64_t* a, int64_t*, int64_t*) {
-         const auto error = partition.flush(at);
-         *a = partition.log().recovery_point();
-         return error;
-       }));
+  shared_->submit(owner(slot),
+                  [slot, ticket](Reactor& at) { at.partitions().flush(slot, ticket); });
 }
 
 void Plane::set_high_watermark(int32_t slot, int32_t leader_epoch, int64_t high_watermark) {

@@ -49,7 +49,12 @@ export interface NodeParts {
 /** Something that only an operator can decide stands against the start. */
 export class StartRefused extends Error {
   override readonly name = 'StartRefused'
-  readonly code = 'START_REFUSED'
+  readonly code: 'LOCKED' | 'START_REFUSED'
+
+  constructor(message: string, code: StartRefused['code'] = 'START_REFUSED') {
+    super(message)
+    this.code = code
+  }
 }
 
 /** One broker and controller, running. */
@@ -144,7 +149,8 @@ export class OttlaNode {
     this.world.files.makeDirectory(path)
     const lock = this.world.files.lock(path)
     if (lock === null) {
-      throw new StartRefused(`${path} is in use by another process, which holds its .lock file`)
+      const why = `${path} is in use by another process, which holds its .lock file`
+      throw new StartRefused(why, 'LOCKED')
     }
     this.locks.push(lock)
   }
@@ -186,6 +192,7 @@ export class OttlaNode {
         clusterId: this.clusterIdText,
         config,
         bootstrap,
+        kraftVersion: this.raft.kraftVersion,
         features: SUPPORTED_FEATURES,
       }),
       propose: (epoch, baseOffset, records) => this.raft.propose(epoch, baseOffset, records),
@@ -415,9 +422,18 @@ export class OttlaNode {
 
   private checkpointLater(): void {
     this.cancelCheckpoint = this.world.schedule(CHECKPOINT_MS, () => {
-      this.directories.checkpoint(this.plane, this.openPartitions())
+      this.checkpoint()
       this.checkpointLater()
     })
+  }
+
+  /** A checkpoint that cannot be written costs a longer recovery, not the node. */
+  private checkpoint(): void {
+    try {
+      this.directories.checkpoint(this.plane, this.openPartitions())
+    } catch (problem) {
+      this.world.log.error('cannot write the offset checkpoints', { problem: String(problem) })
+    }
   }
 
   private openPartitions(): LocalPartition[] {
@@ -438,7 +454,7 @@ export class OttlaNode {
     const { brokerEpoch } = this.lifecycle
     this.groups.stop()
     await this.flushAll()
-    this.directories.checkpoint(this.plane, this.openPartitions())
+    this.checkpoint()
     await this.closeParts(true)
     this.directories.markClean(brokerEpoch)
     this.release()

@@ -1,9 +1,10 @@
 // Tidy: what can be checked by a test is not left to a reviewer. Layers, purity, names, sizes, dead files, and that
 // the documents, the container and the continuous integration say what is true. The tables are test/tidy/tables.ts.
 
+import { spawnSync } from 'node:child_process'
 import { basename, posix } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { code, exists, files, importsOf, includesOf, matches, text } from './tidy/source.ts'
+import { code, exists, files, importsOf, includesOf, matches, ROOT, text } from './tidy/source.ts'
 import {
   ENTRIES_MAX,
   IMPURE_WORDS,
@@ -169,7 +170,9 @@ describe('tidy: files', () => {
   const ours = [...written, ...files('test', '.ts', '.cc', '.h'), ...files('bench', '.ts', '.cc')]
 
   it('names are snake_case', () => {
-    const wrong = ours.filter((path) => !/^[a-z0-9_]+(\.test|\.d)?\.\w+$/.test(basename(path)))
+    const wrong = ours.filter(
+      (path) => !/^[a-z0-9_]+(\.test|\.slow|\.d)?\.\w+$/.test(basename(path)),
+    )
     expect(wrong).toEqual([])
   })
 
@@ -260,6 +263,16 @@ describe('tidy: files', () => {
     expect(texts.flatMap((path) => matches(path, words, text(path)))).toEqual([])
     const lock = JSON.parse(text('package-lock.json')).packages as Record<string, object>
     expect(Object.keys(lock).filter((name) => 'resolved' in lock[name]!)).toEqual([])
+  })
+
+  it('nothing of ours is ignored by git: a clone has what we have', () => {
+    const folders = ['src', 'native', 'test', 'docs', 'bench']
+    const { stdout } = spawnSync('git', ['status', '--porcelain', '--ignored', '--', ...folders], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    })
+    // In a container there is no git, and nothing to compare with.
+    expect((stdout ?? '').split('\n').filter((line) => line.startsWith('!!'))).toEqual([])
   })
 
   it('the root stays near twenty entries', () => {

@@ -203,10 +203,10 @@ uint64_t Log::generation() const { return state_->generation.load(std::memory_or
 
 int64_t Log::active_base_offset() const { return state_->active()->base_offset(); }
 
+// Asked after every append: must not depend on how many segments there are.
 int64_t Log::bytes() const {
-  int64_t bytes = 0;
-  for (const Segment* segment : state_->segments()) bytes += segment->end().bytes;
-  return bytes;
+  const LogView& view = *state_->view.read();
+  return view.rolled_bytes + view.segments.back()->end().bytes;
 }
 
 int64_t Log::max_timestamp() const {

@@ -17,10 +17,14 @@ namespace ottla {
 // The segments of a moment, by base offset. Holds a reference to each; replaced as a whole.
 struct LogView {
   std::vector<Segment*> segments;
+  int64_t rolled_bytes = 0;  // of all but the last, which alone still grows or shrinks
 
   LogView() = default;
   explicit LogView(std::vector<Segment*> all) : segments(std::move(all)) {
-    for (Segment* segment : segments) segment->ref();
+    for (Segment* segment : segments) {
+      segment->ref();
+      if (segment != segments.back()) rolled_bytes += segment->end().bytes;
+    }
   }
   LogView(const LogView&) = delete;
   LogView& operator=(const LogView&) = delete;

@@ -133,6 +133,8 @@ class Loader {
   Status replay_batches(Segment* segment, Handle file, int64_t file_bytes);
   Status drop_from(size_t first);
   Status settle();
+  Status sort_snapshots(int64_t log_end);
+  Status remove_snapshot(int64_t offset);
 
   Io& io_;
   Log::State& state_;
@@ -305,6 +307,31 @@ Status Loader::load_segments() {
   return Status::good();
 }
 
+// Those that a segment begins with stay, and the newest, which a clean stop leaves at the end. The
+// others nobody would ever remove (Kafka: removeStraySnapshots).
+Status Loader::sort_snapshots(int64_t log_end) {
+  std::sort(snapshots_.begin(), snapshots_.end());
+  while (!snapshots_.empty() && snapshots_.back() > log_end) {
+    OTTLA_TRY(remove_snapshot(snapshots_.back()));
+    snapshots_.pop_back();
+  }
+  for (const int64_t offset : snapshots_) {
+    const bool begins = std::ranges::binary_search(segments_, offset, {}, &Segment::base_offset);
+    if (begins || offset == snapshots_.back()) {
+      recovery_.producer_snapshots.push_back(offset);
+    } else {
+      OTTLA_TRY(remove_snapshot(offset));
+    }
+  }
+  return Status::good();
+}
+
+// It may have gone with its segment.
+Status Loader::remove_snapshot(int64_t offset) {
+  const Status status = io_.remove(segment_path(state_.options.directory, offset, kSnapshotSuffix));
+  return status.code == Code::kNotFound ? Status::good() : status;
+}
+
 Status Loader::settle() {
   const Log::Options& options = state_.options;
   // After a crash nobody knows which names were synced: the next flush makes sure.
@@ -325,14 +352,7 @@ Status Loader::settle() {
                                   ? log_end
                                   : std::min(options.recovery_point, log_end),
                               std::memory_order_relaxed);
-  std::sort(snapshots_.begin(), snapshots_.end());
-  for (const int64_t offset : snapshots_) {
-    if (offset <= log_end) {
-      recovery_.producer_snapshots.push_back(offset);
-    } else {
-      OTTLA_TRY(io_.remove(segment_path(options.directory, offset, kSnapshotSuffix)));
-    }
-  }
+  OTTLA_TRY(sort_snapshots(log_end));
   recovery_.log_start_offset = log_start;
   recovery_.log_end_offset = log_end;
   state_.publish_segments(segments_);

@@ -394,7 +394,12 @@ Status Segment::remove(Io& io) {
     const Status status = io.remove(path + kDeletedSuffix);
     if (status.code != Code::kNotFound) OTTLA_TRY(status);
   }
-  return Status::good();
+  // The producers' state where it began: nobody else would ever remove it, and after a cut it would
+  // be another log's.
+  const std::string& log = file_.path();
+  const std::string name = log.substr(0, log.size() - kLogSuffix.size());
+  const Status status = io.remove(name + std::string(kSnapshotSuffix));
+  return status.code == Code::kNotFound ? Status::good() : status;
 }
 
 Status Segment::close_files(Io& io) {

@@ -1,11 +1,11 @@
 // Partition, its writing half: from an admitted batch to an acknowledged one. See partition.h.
 // Kafka: UnifiedLog.append, Partition.appendRecordsToLeader, DelayedProduce.
 //
-//   produce() ─ checks, offsets, patch ─► staged ─ end_turn() ─► writing ─ on_written() ─┬─► done
-//                                                                      acks=-1, replicas │ behind
-//                                                                                        └─►
-//                                                                                        waiting ─►
-//                                                                                        done
+//   produce() ─ checks, offsets, patch ─► staged ─ end_turn() ─► writing ─ on_written() ─► ...
+//
+//   ... ─┬─► done
+//        ├─► syncing, when flush.messages owes a sync first (flush.cc) ─┬─► done
+//        └─► waiting, when acks=-1 and replicas are behind ◄────────────┴─► done
 //
 // Non-obvious: a duplicate of a batch that is still staged or being written is answered only once
 // that batch is in the log, so it travels with the staged ops and writes nothing. A write that
@@ -231,10 +231,11 @@ bool Partition::fits(const ProduceOp& op) const {
 void Partition::end_turn(PartitionHost& host) {
   if (is_writing_) return;
   if (!staged_batches_.empty()) return submit(host);
-  if (staged_ops_.empty()) return;
   ProduceOps duplicates;  // of batches that are in the log
   while (ProduceOp* op = staged_ops_.pop_front()) duplicates.push_back(op);
+  hold_until_synced(&duplicates);
   settle(&duplicates, host);
+  settle_flushes(host);
 }
 
 void Partition::submit(PartitionHost& host) {
@@ -265,10 +266,10 @@ void Partition::on_written(Status status, PartitionHost& host) {
   }
   writing_batches_.clear();
   is_writing_ = false;
-  if (!status.ok()) {
+  if (!status.ok() || is_offline()) {  // a sync may have failed beside it
     go_offline(status, host);
     fail_all(&written, ErrorCode::kKafkaStorageError, host);
-    if (is_retired_) (void)put_away(host);
+    if (is_retired_ && !is_busy()) (void)put_away(host);
     return;
   }
   const int64_t end = log_->log_end_offset();
@@ -278,20 +279,16 @@ void Partition::on_written(Status status, PartitionHost& host) {
   messages_in_ += records;
   bytes_in_ += bytes;
   if (unflushed_from_ms_ < 0) unflushed_from_ms_ = host.now_us() / 1000;
-  if (end - log_->recovery_point() >= options_.config.flush_messages) {
-    const Status flushed = sync(host.io());
-    if (!flushed.ok()) {
-      go_offline(flushed, host);
-      fail_all(&written, ErrorCode::kKafkaStorageError, host);
-      return;
-    }
-  }
+  const int64_t synced_to = std::max(log_->recovery_point(), sync_owed_to_);
+  if (end - synced_to >= options_.config.flush_messages) sync_owed_to_ = end;
+  hold_until_synced(&written);
   maybe_increment_high_watermark();
   update_last_stable_offset();
   settle(&written, host);
   complete_waiting(host);
   changed(host, true);
-  if (is_retired_) (void)put_away(host);
+  if (is_retired_ && !is_busy()) (void)put_away(host);
+  settle_flushes(host);
   if (!staged_ops_.empty() || !staged_batches_.empty()) host.touch(this);
 }
 
@@ -316,7 +313,9 @@ void Partition::settle(ProduceOps* ops, PartitionHost& host) {
 void Partition::go_offline(const Status& status, PartitionHost& host) {
   if (is_offline_.exchange(true, std::memory_order_acq_rel)) return;
   drop_staged(ErrorCode::kKafkaStorageError, host);
+  fail_all(&syncing_, ErrorCode::kKafkaStorageError, host);
   fail_all(&waiting_, ErrorCode::kKafkaStorageError, host);
+  fail_flushes(ErrorCode::kKafkaStorageError, host);
   Fact failed;
   failed.kind = fact::kDirectoryFailed;
   failed.status = status.error;

@@ -2,6 +2,7 @@
 #include "epochs.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "../base/assert.h"
 
@@ -31,6 +32,7 @@ Status Epochs::load(Io& io, const std::string& directory) {
   if (!status.ok() && status.code != Code::kNotFound && status.code != Code::kCorrupt)
     return status;
   dirty_ = !status.ok();
+  unsynced_ = status.ok();
   for (const EpochEntry& entry : read) {
     if (entry.epoch >= 0 && entry.start_offset >= 0) (void)insert(entry);
   }
@@ -98,6 +100,13 @@ Status Epochs::write(Io& io, bool synced) {
   const std::string text = format_epoch_checkpoint(entries_);
   OTTLA_TRY(synced ? replace_file(io, path_, text) : write_file(io, path_, text));
   dirty_ = false;
+  unsynced_ = !synced;
+  return Status::good();
+}
+
+Status Epochs::prepare_sync(Io& io, bool* unsynced) {
+  if (dirty_) OTTLA_TRY(write(io, false));
+  *unsynced = std::exchange(unsynced_, false);
   return Status::good();
 }
 

@@ -43,6 +43,9 @@ class Epochs {
   Status truncate_from_start(Io& io, int64_t start_offset);
   Status clear(Io& io);
   Status flush(Io& io);  // writes the file if it is behind
+  // Brings the file up to date. *unsynced: it may not be on the disk, and the caller sees to that.
+  Status prepare_sync(Io& io, bool* unsynced);
+  const std::string& path() const { return path_; }
   std::vector<EpochEntry> entries() const;
 
   // --- any thread
@@ -85,6 +88,7 @@ class Epochs {
   std::vector<EpochEntry> entries_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is in use
   bool dirty_ = false;
+  bool unsynced_ = false;  // written, but not synced by us
 
   // Published: odd while the table changes.
   std::atomic<uint32_t> sequence_{0};

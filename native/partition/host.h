@@ -24,6 +24,13 @@ struct PartitionWork {
   PartitionWork* next = nullptr;
 };
 
+// Work that waits for a disk: `help` runs on a thread that may wait, with that thread's Io, then
+// `run` on the reactor that lent it, in a later turn. The lender keeps the object alive until then.
+struct DiskWork : PartitionWork {
+  void (*help)(DiskWork* work, Io& io) = nullptr;
+  bool is_awaited = false;  // somebody waits for it: it does not queue behind what nobody waits for
+};
+
 // A fact for TypeScript; fields as gen/layout.h says for its kind.
 struct Fact {
   uint16_t kind = 0;
@@ -52,6 +59,7 @@ class PartitionHost {
   virtual FetchPurgatory& purgatory() = 0;
   // To another reactor. False: its mailbox is full; the caller keeps the work and tries next turn.
   virtual bool post(int reactor, PartitionWork* work) = 0;
+  virtual void lend(DiskWork* work) = 0;
   // Runs partition->end_turn(host) once, after all requests of this turn were admitted.
   virtual void touch(Partition* partition) = 0;
   // One timer per waiting object: fires `run` at its deadline unless cancelled. Ids are

@@ -31,6 +31,11 @@ Partition::Partition(PartitionOptions options)
     wake.slot = options_.slot;
     wake.home = options_.owner;
   }
+  flush_.run = &Partition::flush_done;
+  flush_.help = &Partition::help_flush;
+  flush_.slot = options_.slot;
+  flush_.home = options_.owner;
+  flush_.partition = this;
   if (options_.row != nullptr) row_ = SequencedRow(options_.row, kPartitionColumns);
 }
 
@@ -76,6 +81,7 @@ Status Partition::recover(Io& io, const Log::Recovery& recovery) {
       std::clamp(options_.high_watermark, log_->log_start_offset(), std::max(end, int64_t{0})),
       std::memory_order_seq_cst);
   told_high_watermark_ = high_watermark();
+  if (end > log_->recovery_point()) unflushed_from_ms_ = io.now_us() / 1000;
   update_last_stable_offset();
   count_segments(io);
   publish();
@@ -208,8 +214,10 @@ Status Partition::save_producers(Io& io, int64_t end_offset) {
 void Partition::on_roll(void* self, int64_t base_offset) {
   Partition* p = static_cast<Partition*>(self);
   p->segments_ += 1;
+  p->sync_idly_to_ = base_offset;  // Kafka: UnifiedLog.roll schedules it
   // Losing a snapshot costs a longer replay, never a record: its failure is not the append's.
-  if (p->host_ != nullptr) (void)p->save_producers(p->host_->io(), base_offset);
+  if (p->host_ == nullptr || !p->save_producers(p->host_->io(), base_offset).ok()) return;
+  p->rolled_snapshots_.push_back(segment_path(p->directory_, base_offset, kSnapshotSuffix));
 }
 
 void Partition::count_segments(Io& io) {
@@ -239,16 +247,20 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
     row_.end();
     options_.row = nullptr;  // the slot may be given to another now
   }
-  return is_writing_ ? Status::good() : put_away(host);  // else when the write has ended
+  return is_busy() ? Status::good()
+                   : put_away(host);  // else when the write and the sync have ended
 }
 
 Status Partition::put_away(PartitionHost& host) {
+  const bool is_clean = is_clean_ && !is_deleted_ && !is_offline();
+  Status status;
+  if (is_clean) status = save_producers(host.io(), log_end_offset());
+  if (is_clean && status.ok()) status = sync(host.io());
+  if (is_clean && status.ok()) answer_synced(host);
+  fail_all(&syncing_, ErrorCode::kNotLeaderOrFollower, host);
+  fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
   if (is_deleted_) return log_->remove(host.io());
-  const bool is_clean = is_clean_ && !is_offline();
-  if (is_clean) {
-    OTTLA_TRY(save_producers(host.io(), log_end_offset()));
-    OTTLA_TRY(sync(host.io()));
-  }
+  OTTLA_TRY(status);
   return log_->close(host.io(), is_clean);
 }
 

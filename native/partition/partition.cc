@@ -27,7 +27,7 @@ bool contains(const int32_t* ids, int count, int32_t id) {
 }  // namespace
 
 bool Partition::is_quiet() const {
-  if (is_writing_) return false;
+  if (is_busy() || wake_timer_ != 0) return false;
   for (int r = 0; r < options_.reactors; r += 1) {
     if (wakes_[static_cast<size_t>(r)].is_posted.load(std::memory_order_acquire)) return false;
   }
@@ -167,6 +167,8 @@ void Partition::update_last_stable_offset() {
 bool Partition::maybe_increment_high_watermark() {
   if (options_.is_raft || !is_leader() || is_under_min_isr()) return false;
   int64_t to = log_->log_end_offset();
+  // What is not yet as durable as flush.messages asks is not shown.
+  if (const ProduceOp* first = syncing_.front()) to = std::min(to, first->base_offset);
   for (const Replica& replica : replicas_) {
     if (replica.in_isr || replica.is_joining) to = std::min(to, replica.log_end_offset);
   }
@@ -187,6 +189,12 @@ bool Partition::set_high_watermark(PartitionHost& host, int32_t leader_epoch,
 
 ErrorCode Partition::follower_fetched(const FetchQuery& query, bool counts, PartitionHost& host) {
   if (!is_leader()) return ErrorCode::kNotLeaderOrFollower;
+  // It was read on another reactor: the epoch may have ended on the way, and with it what the
+  // follower's offset says of our log.
+  if (query.current_leader_epoch >= 0 && query.current_leader_epoch != leader_epoch()) {
+    return query.current_leader_epoch < leader_epoch() ? ErrorCode::kFencedLeaderEpoch
+                                                       : ErrorCode::kUnknownLeaderEpoch;
+  }
   Replica* replica = find_replica(query.replica_id);
   if (replica == nullptr) {
     return query.current_leader_epoch >= 0 ? ErrorCode::kUnknownLeaderEpoch
@@ -293,13 +301,17 @@ void Partition::want_wake(int reactor) {
 
 void Partition::run_wake(PartitionWork* work, PartitionHost& host) {
   const int32_t slot = work->slot;
-  static_cast<Wake*>(work)->is_posted.store(false, std::memory_order_release);
+  // An exchange: who found it posted and left it at that is seen by what is read from here on.
+  (void)static_cast<Wake*>(work)->is_posted.exchange(false, std::memory_order_acq_rel);
   host.purgatory().wake(slot);
 }
 
 void Partition::wake_readers(PartitionHost& host) {
-  if (interest_.load(std::memory_order_seq_cst) == 0) return;
+  // Not a load: it could be answered before our stores of the log end and the leadership are seen,
+  // while the reader asks and finds nothing new. Exchanges of one cell have one order: this sees
+  // the wish, or the reader, who looks again after wishing, sees the stores.
   const uint32_t wanted = interest_.exchange(0, std::memory_order_seq_cst);
+  if (wanted == 0) return;
   for (int r = 0; r < options_.reactors; r += 1) {
     const uint32_t bit = uint32_t{1} << r;
     if ((wanted & bit) == 0) continue;

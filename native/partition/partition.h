@@ -96,10 +96,21 @@ struct ProduceOp {
   int64_t log_start_offset = -1;
   // The partition's while it has the op.
   Partition* partition = nullptr;
+  int64_t synced_to = 0;  // the recovery point that it waits for
   uint64_t timer = 0;
   ListLink link;
 };
 using ProduceOps = IntrusiveList<ProduceOp, &ProduceOp::link>;
+
+// One flush verb. The caller's memory, until `done`.
+struct FlushOp {
+  void (*done)(FlushOp* op, ErrorCode error, PartitionHost& host) = nullptr;
+  void* context = nullptr;
+  int64_t recovery_point = -1;  // what came of it
+  int64_t up_to = 0;            // the partition's: everything admitted before it
+  ListLink link;
+};
+using FlushOps = IntrusiveList<FlushOp, &FlushOp::link>;
 
 // What a Fetch asks of one partition, and what comes back but the bytes.
 struct FetchQuery {
@@ -149,7 +160,8 @@ class Partition {
   // --- verbs with an answer: a Kafka error code
   ErrorCode trim(PartitionHost& host, int64_t log_start_offset);
   ErrorCode truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset);
-  ErrorCode flush(PartitionHost& host);
+  // Syncs what was admitted before it; `done` comes exactly once, later or, when offline, inline.
+  void flush(FlushOp* op, PartitionHost& host);
   ErrorCode look_up(PartitionHost& host, int32_t kind, int64_t argument, int64_t* a, int64_t* b,
                     int64_t* c);
   // Rows of 48 bytes, as plane.ts says.
@@ -231,14 +243,25 @@ class Partition {
   Status load_producers(Io& io, const Log::Recovery& recovery);
   Status save_producers(Io& io, int64_t end_offset);
   Status put_away(PartitionHost& host);
+  bool is_busy() const { return is_writing_ || is_flushing_; }  // files are in use
   Status write_metadata(Io& io);
   void count_segments(Io& io);
   static void replay_epoch(void* self, const RecordBatch& batch);
   static void replay_producer(void* self, const RecordBatch& batch);
   static void on_roll(void* self, int64_t base_offset);
 
-  // verbs.cc
+  // flush.cc
+  void hold_until_synced(ProduceOps* written);
+  void settle_flushes(PartitionHost& host);
+  void answer_synced(PartitionHost& host);
+  Status begin_flush(Io& io, int64_t up_to);
+  Status end_flush(Status status);
   Status sync(Io& io);
+  void fail_flushes(ErrorCode error, PartitionHost& host);
+  static void help_flush(DiskWork* work, Io& io);
+  static void flush_done(PartitionWork* work, PartitionHost& host);
+
+  // verbs.cc
   ErrorCode restart(PartitionHost& host, int64_t offset);
   ErrorCode rewind(PartitionHost& host, Status status, int64_t offset);
 
@@ -302,6 +325,23 @@ class Partition {
   AppendOp append_op_;
   bool is_writing_ = false;
   PartitionHost* host_ = nullptr;  // of the write in flight
+
+  // Syncs: one under way at most, what comes meanwhile shares the next.
+  struct Flush : DiskWork {
+    Partition* partition = nullptr;
+    std::unique_ptr<FlushJob> job;       // null: the log itself owes nothing
+    bool syncs_name = false;             // of the log's directory
+    bool syncs_epochs = false;           // and the directory that names their file
+    std::vector<std::string> snapshots;  // of producers
+    Status status;
+  };
+  Flush flush_;
+  bool is_flushing_ = false;
+  ProduceOps syncing_;        // written, to be acknowledged once synced (flush.messages)
+  FlushOps flushes_;          // verbs, in the order they came
+  int64_t sync_owed_to_ = 0;  // flush.messages: what is acknowledged next waits for it
+  int64_t sync_idly_to_ = 0;  // rolled segments, flush.ms: nobody waits
+  std::vector<std::string> rolled_snapshots_;
   int64_t unflushed_from_ms_ = -1;
   int64_t expired_at_ms_ = 0;
 

@@ -62,32 +62,15 @@ ErrorCode Partition::rewind(PartitionHost& host, Status status, int64_t offset) 
     return ErrorCode::kKafkaStorageError;
   }
   next_offset_ = log_end_offset();
+  sync_owed_to_ = 0;
+  sync_idly_to_ = std::min(sync_idly_to_, next_offset_);
+  fail_all(&syncing_, ErrorCode::kNotLeaderOrFollower, host);
   if (high_watermark() > next_offset_) {
     high_watermark_.store(next_offset_, std::memory_order_seq_cst);
   }
   update_last_stable_offset();
   count_segments(io);
   changed(host, true);
-  return ErrorCode::kNone;
-}
-
-// What is in the log, and before it the name of its directory, which a new partition has only in
-// memory.
-Status Partition::sync(Io& io) {
-  if (!is_directory_synced_) OTTLA_TRY(io.sync_directory(options_.log_directory));
-  is_directory_synced_ = true;
-  unflushed_from_ms_ = -1;
-  return log_->flush(io, log_end_offset());
-}
-
-ErrorCode Partition::flush(PartitionHost& host) {
-  if (is_offline()) return ErrorCode::kKafkaStorageError;
-  const Status status = sync(host.io());
-  if (!status.ok()) {
-    go_offline(status, host);
-    return ErrorCode::kKafkaStorageError;
-  }
-  publish();
   return ErrorCode::kNone;
 }
 
@@ -139,8 +122,9 @@ void Partition::maintain(PartitionHost& host) {
   log_->reclaim(host.io());
   const int64_t now_ms = host.now_us() / 1000;
   if (unflushed_from_ms_ >= 0 && now_ms - unflushed_from_ms_ >= options_.config.flush_ms) {
-    (void)flush(host);
+    sync_idly_to_ = log_end_offset();
   }
+  settle_flushes(host);
   if (now_ms - expired_at_ms_ >= kExpiryIntervalMs) {
     expired_at_ms_ = now_ms;
     producers_.expire(host.wall_ms(), options_.producer_expiration_ms);

@@ -116,7 +116,7 @@ bool Conn::receive(Reactor& reactor) {
     reactor.mark_starved(this);
     return false;
   }
-  const size_t room = input_.room_bytes();
+  const size_t room = input_.wanted_bytes(frame_bytes);
   size_t got = 0;
   const Status status = reactor.io().receive(socket_, input_.room(), room, &got);
   if (status.code == Code::kWouldBlock) return false;
@@ -339,9 +339,10 @@ void Conn::on_idle(void* object, PartitionHost& host) {
   auto& reactor = static_cast<Reactor&>(host);
   const int64_t idle_us = reactor.options().connections_max_idle_us;
   const bool is_quiet = reactor.now_us() - conn->last_active_us_ >= idle_us;
-  // A response that nobody takes does not keep a connection.
-  const bool is_stuck =
-      conn->in_flight() > 0 && conn->exchange(conn->first_).stage == Stage::kReady;
+  // A response that nobody takes does not keep a connection; one that only waits for the end of
+  // this turn does.
+  const bool is_stuck = conn->is_socket_full_ && conn->in_flight() > 0 &&
+                        conn->exchange(conn->first_).stage == Stage::kReady;
   if (is_quiet && (conn->in_flight() == 0 || is_stuck)) {
     reactor.row().add(counter::kConnectionsIdleClosed, 1);
     return conn->close(reactor, DisconnectReason::kIdle);

@@ -34,7 +34,7 @@ void BlockPool::release_if_unused(Block* block) {
 bool Input::reserve(uint64_t frame_bytes) {
   const uint32_t arrived = bytes();
   // What to hold in one block: the frame, as far as its sender has earned trust for it.
-  uint64_t want = kBlockBytes;
+  uint64_t want = frame_bytes == 0 ? expected_bytes() : kBlockBytes;
   if (frame_bytes > want) {
     const uint64_t trusted =
         std::max<uint64_t>({kBlockBytes, 2 * uint64_t{arrived}, frame_bytes_seen_});
@@ -43,9 +43,9 @@ bool Input::reserve(uint64_t frame_bytes) {
   if (block_ != nullptr) {
     if (arrived == 0 && block_->holds == 0) block_->begin = block_->end = 0;
     const uint32_t capacity = block_->buffer.bytes;
-    const bool is_tight = room_bytes() == 0 ||
-                          capacity - block_->begin < std::min(frame_bytes, want) ||
-                          (arrived == 0 && room_bytes() < kBlockBytes / 8);
+    const bool is_tight =
+        room_bytes() == 0 || capacity - block_->begin < std::min(frame_bytes, want) ||
+        (arrived == 0 && room_bytes() < (want > kBlockBytes ? want : kBlockBytes / 8));
     if (!is_tight) return true;
     if (block_->holds == 0 && capacity >= want && block_->begin > 0) {
       std::memmove(block_->buffer.data, data(), arrived);
@@ -66,6 +66,13 @@ bool Input::reserve(uint64_t frame_bytes) {
   return true;
 }
 
+size_t Input::wanted_bytes(uint64_t frame_bytes) const {
+  const uint64_t whole = frame_bytes == 0 ? expected_bytes() : frame_bytes;
+  const size_t room = room_bytes();
+  if (whole <= kBlockBytes || whole <= bytes()) return room;  // small ones: as many as come
+  return static_cast<size_t>(std::min<uint64_t>(room, whole - bytes() + kBehindBytes));
+}
+
 Block* Input::consume_and_hold(uint32_t bytes) {
   block_->begin += bytes;
   block_->holds += 1;
@@ -75,6 +82,7 @@ Block* Input::consume_and_hold(uint32_t bytes) {
 void Input::release(Block* block) {
   OTTLA_ASSERT(block->holds > 0, "a frame is released once");
   block->holds -= 1;
+  if (block == block_) return rest();
   pool_->release_if_unused(block);
 }
 
@@ -86,7 +94,7 @@ void Input::completed(uint32_t frame_bytes) {
 }
 
 void Input::rest() {
-  if (block_ != nullptr && bytes() == 0) drop();
+  if (block_ != nullptr && bytes() == 0 && block_->holds == 0) drop();
 }
 
 void Input::drop() {

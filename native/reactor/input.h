@@ -4,9 +4,13 @@
 //
 // Nothing is allocated because a peer claims a length: a block grows by what has arrived, doubling,
 // up to the frame's size; only a connection that has sent a frame of some size before gets a block
-// of that size at once. An idle connection has no block.
+// of that size at once. An idle connection has no block but the one that frames of it still hold:
+// the next ones join them there, so that many small frames in flight do not hold a block each.
+//
+// Large frames are read each into a block of its own and hardly further, so that little is moved.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -44,6 +48,9 @@ class BlockPool {
 class Input {
  public:
   static constexpr uint32_t kBlockBytes = 64 * 1024;
+  // Read behind a large frame: a read that is not filled says that no more is here, and saves
+  // another.
+  static constexpr uint32_t kBehindBytes = 4 * 1024;
 
   explicit Input(BlockPool* pool) : pool_(pool) {}
   Input(const Input&) = delete;
@@ -55,6 +62,8 @@ class Input {
   bool reserve(uint64_t frame_bytes);
   uint8_t* room() { return block_->buffer.data + block_->end; }
   size_t room_bytes() const { return block_ == nullptr ? 0 : block_->buffer.bytes - block_->end; }
+  // How much of the room to fill at once; `frame_bytes` as for reserve().
+  size_t wanted_bytes(uint64_t frame_bytes) const;
   void received(size_t bytes) { block_->end += static_cast<uint32_t>(bytes); }
 
   uint8_t* data() { return block_ == nullptr ? nullptr : block_->buffer.data + block_->begin; }
@@ -65,11 +74,16 @@ class Input {
   void release(Block* block);
   void completed(uint32_t frame_bytes);  // a whole frame of this size has been received
 
-  // Gives the block back when nothing is in it.
+  // Gives the block back when nothing is in it and no frame holds it.
   void rest();
   void drop();  // forgets everything received
 
  private:
+  // What the next frame will likely need when its length is not here yet.
+  uint64_t expected_bytes() const {
+    return std::clamp<uint64_t>(frame_bytes_seen_, kBlockBytes, BufferPool::kLargestBytes);
+  }
+
   BlockPool* const pool_;
   Block* block_ = nullptr;
   uint32_t frame_bytes_seen_ = 0;  // largest of the recent frames

@@ -6,7 +6,7 @@
 #include "../gen/errors.h"
 #include "../gen/layout.h"
 #include "reactor.h"
-#include "recovery_pool.h"
+#include "worker_pool.h"
 
 namespace ottla {
 
@@ -35,6 +35,18 @@ void append_done(ProduceOp* op, PartitionHost& host) {
   static_cast<Reactor&>(host).done(verb->ticket, static_cast<int32_t>(op->refusal.error),
                                    static_cast<double>(op->base_offset),
                                    is_appended ? static_cast<double>(op->last_offset + 1) : -1);
+}
+
+// A flush verb until it is done.
+struct FlushVerb {
+  FlushOp op;
+  double ticket;
+};
+
+void flush_done(FlushOp* op, gen::ErrorCode error, PartitionHost& host) {
+  std::unique_ptr<FlushVerb> verb(static_cast<FlushVerb*>(op->context));
+  static_cast<Reactor&>(host).done(verb->ticket, code(error),
+                                   static_cast<double>(op->recovery_point), -1, -1);
 }
 
 }  // namespace
@@ -105,6 +117,19 @@ void OwnedPartitions::append(int32_t slot, int32_t leader_epoch, std::vector<uin
     append->op.done = append_done;
     append->op.context = append;
     partition->append(&append->op, *reactor_);
+  });
+}
+
+void OwnedPartitions::flush(int32_t slot, double ticket) {
+  with(slot, [this, ticket](Partition* partition) {
+    if (partition == nullptr) {
+      return reactor_->done(ticket, code(gen::ErrorCode::kUnknownTopicOrPartition), -1, -1, -1);
+    }
+    auto* verb = new FlushVerb;  // flush_done frees it
+    verb->ticket = ticket;
+    verb->op.done = flush_done;
+    verb->op.context = verb;
+    partition->flush(&verb->op, *reactor_);
   });
 }
 

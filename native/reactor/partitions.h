@@ -31,6 +31,7 @@ class OwnedPartitions {
   // Now, or in its turn once the partition is open.
   void with(int32_t slot, Verb verb);
   void append(int32_t slot, int32_t leader_epoch, std::vector<uint8_t> batches, double ticket);
+  void flush(int32_t slot, double ticket);
   void read(int32_t slot, int64_t offset, int64_t bytes_max, double ticket);
   void retire(int32_t slot, bool is_deleted, double ticket);
   // Shutdown: closes every one of them; is_empty() once they are gone.

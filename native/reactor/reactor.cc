@@ -82,6 +82,9 @@ Reactor::~Reactor() {
 }
 
 void Reactor::reclaim_all() {
+  // Connections that were dealt to us in our last turn.
+  while (read_mail()) {
+  }
   limbo_.reclaim();
   shared_->files.drain(*io_);
 }
@@ -148,8 +151,8 @@ bool Reactor::turn(int64_t wait_us_max) {
   if (end_turn()) happened = true;
   if (!dirty_.empty()) happened = true;
   flush_connections();
-  has_backlog_ = facts_.publish();
   partitions_->reclaim();
+  has_backlog_ = facts_.publish();  // after all that may tell something: no other turn may follow
   bury();
   if (phase_ != Phase::kServing) step_shutdown();
   limbo_.reclaim();

@@ -65,6 +65,7 @@ class Reactor final : public Context {
   Response take_response() override;
   void release_frame(RequestRef request) override;
   bool post(int reactor, PartitionWork* work) override;
+  void lend(DiskWork* work) override { shared_->lend(index_, *io_, work); }
   void touch(Partition* partition) override;
   uint64_t start_timer(int64_t deadline_us, Timers::Run run, void* object) override {
     return timers_.start(deadline_us, run, object);

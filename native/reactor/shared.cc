@@ -5,8 +5,9 @@
 #include <cstring>
 
 #include "../base/assert.h"
+#include "../partition/host.h"
 #include "reactor.h"
-#include "recovery_pool.h"
+#include "worker_pool.h"
 
 namespace ottla {
 
@@ -33,6 +34,15 @@ Shared::~Shared() = default;
 
 void Shared::submit_command(int reactor, Command* command) {
   reactors[static_cast<size_t>(reactor)]->submit(command);
+}
+
+void Shared::lend(int reactor, Io& io, DiskWork* work) {
+  WorkerPool& helper = work->is_awaited ? *awaited_syncs : *idle_syncs;
+  helper.submit(io, [this, reactor, work](Io& helping) {
+    work->help(work, helping);
+    // Never refused, as a mailbox may: a partition lends one work at a time.
+    submit(reactor, [work](Reactor& at) { work->run(work, at); });
+  });
 }
 
 std::atomic<int64_t>* Shared::preallocation_budget(const std::string& directory) {

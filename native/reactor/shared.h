@@ -22,7 +22,8 @@ namespace ottla {
 
 class Partition;
 class Reactor;
-class RecoveryPool;
+class WorkerPool;
+struct DiskWork;
 
 struct ReactorOptions {
   int reactors = 1;
@@ -38,7 +39,7 @@ struct ReactorOptions {
   int socket_receive_bytes = -1;
   bool validates_fully = false;  // compressed batches are opened
   int64_t producer_id_expiration_ms = 86400 * 1000;
-  int recovery_threads = 2;  // 0: partitions open on their reactor (simulation)
+  int recovery_threads = 2;  // 0: partitions open and sync on their reactor (simulation)
   size_t files_open_max = 4096;
   int64_t preallocation_bytes_max = int64_t{1} << 30;  // ahead of the data, per log directory
   bool asks_verdicts = false;
@@ -122,6 +123,8 @@ struct Shared {
     submit_command(reactor, new Call(std::move(body)));
   }
   void submit_command(int reactor, Command* command);
+  // Host's lend() of that reactor, whose Io is used when there are no threads.
+  void lend(int reactor, Io& io, DiskWork* work);
   // What may still be allocated ahead in a log directory; lives as long as the plane.
   std::atomic<int64_t>* preallocation_budget(const std::string& directory);
 
@@ -137,7 +140,11 @@ struct Shared {
   std::vector<Reactor*> reactors;    // constant after start
   FileCache files;
   Shutdown shutdown;
-  std::unique_ptr<RecoveryPool> recovery;
+  std::unique_ptr<WorkerPool> recovery;
+  // One thread each: the sync of a rolled segment may take seconds, and who waits for an
+  // acknowledgement or for the metadata log does not queue behind it.
+  std::unique_ptr<WorkerPool> awaited_syncs;
+  std::unique_ptr<WorkerPool> idle_syncs;
 
  private:
   std::mutex lock_;

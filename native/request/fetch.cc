@@ -2,6 +2,7 @@
 #include "fetch.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "../gen/layout.h"
@@ -21,6 +22,9 @@ constexpr int16_t kAnyReplicaSince = 11;
 // Clients below it do not know KAFKA_STORAGE_ERROR.
 constexpr int16_t kStorageErrorSince = 6;
 constexpr int64_t kPostAgainUs = 200;
+// A larger request stays in its frame, whose bytes count against its connection.
+constexpr size_t kCopiedBodyMax = 16 * 1024;
+constexpr size_t kTargetsKept = 4096;  // room that a recycled request keeps
 
 void count(PartitionHost& host, size_t column, double amount = 1) {
   CounterRow(host.counters(), kCounterColumns).add(column, amount);
@@ -58,6 +62,13 @@ void Fetches::recycle(Context& context, Pending* pending) {
   if (pending->stage == Stage::kParked) parked_ -= 1;
   if (pending->session != nullptr) sessions_.release(std::exchange(pending->session, nullptr));
   pending->reads.clear();  // lets go of segments
+  if (pending->targets.capacity() > kTargetsKept) {
+    const auto give_back = [](auto& list) { std::remove_reference_t<decltype(list)>().swap(list); };
+    give_back(pending->targets);
+    give_back(pending->reads);
+    give_back(pending->waits);
+  }
+  if (pending->holds_frame) context.release_frame(pending->frame.ref);
   if (pending->link.linked()) pending->link.unlink();
   idle_.push_back(pending);
 }
@@ -68,9 +79,14 @@ void Fetches::start(Context& context, const RequestFrame& frame) {
   count(context, counter::kRequestsFetch);
   Pending* pending = take();
   pending->frame = frame;
-  pending->body.assign(frame.body, frame.body + frame.body_bytes);
-  context.release_frame(frame.ref);
-  ByteReader in(Bytes{pending->body.data(), pending->body.size()});
+  Bytes body(frame.body, frame.body_bytes);
+  pending->holds_frame = body.size() > kCopiedBodyMax;
+  if (!pending->holds_frame) {
+    pending->body.assign(body.begin(), body.end());
+    body = Bytes(pending->body);
+    context.release_frame(frame.ref);
+  }
+  ByteReader in(body);
   if (!pending->parsed.read(in, frame.api_version)) {
     recycle(context, pending);
     return context.close_connection(frame.ref, DisconnectReason::kMalformed);
@@ -226,7 +242,7 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
     return fail(&read, ErrorCode::kUnknownTopicOrPartition, true);
   }
   read.slot = topic->partitions[static_cast<size_t>(target.partition)].slot;
-  Partition* partition = read.slot < 0 ? nullptr : context.partition(read.slot);
+  Partition* partition = replica_of(context, *topic, target.partition);
   if (partition == nullptr) return fail(&read, ErrorCode::kNotLeaderOrFollower, false);
 
   FetchQuery query = query_of(*pending, target);
@@ -271,6 +287,7 @@ void Fetches::tell_progress(Context& context, Pending* pending, size_t target, P
   idle_progress_.pop_back();
   progress->run = &Fetches::progress_at_owner;
   progress->slot = partition->slot();
+  progress->incarnation = partition->incarnation();
   progress->home = context.reactor();
   progress->query = query;
   progress->counts = counts;
@@ -296,7 +313,7 @@ void Fetches::post_again(void* work, PartitionHost& host) {
 void Fetches::progress_at_owner(PartitionWork* work, PartitionHost& host) {
   Progress* progress = static_cast<Progress*>(work);
   Partition* partition = context_of(host).partition(progress->slot);
-  progress->error = partition != nullptr && partition->owner() == host.reactor()
+  progress->error = partition != nullptr && partition->incarnation() == progress->incarnation
                         ? partition->follower_fetched(progress->query, progress->counts, host)
                         : ErrorCode::kNotLeaderOrFollower;
   progress->run = &Fetches::progress_at_home;
@@ -382,6 +399,7 @@ void Fetches::stop_waiting(Context& context, Pending* pending) {
 // Re-reads what was woken, each as if it were alone: enough of them together and all are read once
 // more.
 void Fetches::look_again(Context& context, Pending* pending) {
+  const bool is_alone = pending->targets.size() == 1;  // then there is nothing to read once more
   for (size_t i = 0; i < pending->waits.size(); i += 1) {
     FetchWait& wait = pending->waits[i];
     if (!wait.is_woken) continue;
@@ -389,10 +407,13 @@ void Fetches::look_again(Context& context, Pending* pending) {
     Partition* partition = wait.slot < 0 ? nullptr : context.partition(wait.slot);
     if (partition != nullptr) partition->want_wake(context.reactor());
     read(context, pending, i, bytes_max(*pending), true, false);
-    pending->reads[i].result.slice = ReadSlice();
+    if (!is_alone) pending->reads[i].result.slice = ReadSlice();
   }
-  if (!is_ready(*pending)) return;
-  read_all(context, pending, false);
+  if (!is_ready(*pending)) {
+    if (is_alone) pending->reads[0].result.slice = ReadSlice();
+    return;
+  }
+  if (!is_alone) read_all(context, pending, false);
   answer(context, pending);
 }
 

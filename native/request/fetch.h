@@ -12,7 +12,8 @@
 // Invariants: nobody but a follower sees a record at or above the high watermark; a response holds
 // whole batches; a wake-up reads again and never counts as a follower's progress.
 //
-// The request is copied (it is small, and a waiting fetch must not hold its connection's buffer).
+// The request is copied if it is small, so that a waiting fetch does not hold its connection's
+// buffer; a large one stays there, where the connection's bound counts it.
 // While it waits it holds no segment; a wake-up re-reads only the partitions that changed until
 // there is enough, then all once more.
 #pragma once
@@ -67,6 +68,7 @@ class Fetches {
   struct Pending : FetchWaiter {
     RequestFrame frame;
     std::vector<uint8_t> body;
+    bool holds_frame = false;  // too large to be copied
     gen::FetchRequest parsed;
     Fetches* fetches = nullptr;
     int32_t replica_id = -1;
@@ -88,6 +90,7 @@ class Fetches {
   // A follower's progress, told to the partition's reactor.
   struct Progress : PartitionWork {
     FetchQuery query;
+    int64_t incarnation = 0;  // of the partition that was read
     bool counts = false;
     gen::ErrorCode error = gen::ErrorCode::kNone;
     Pending* pending = nullptr;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <tuple>
+#include <utility>
 
 namespace ottla {
 
@@ -49,11 +50,14 @@ void FetchSession::put(const FetchTarget& target) {
   if (!target.topic.empty()) {
     auto name = names_.find(target.topic);
     if (name == names_.end()) {
-      name_memory_.emplace_back(target.topic);
-      const std::string* copy = &name_memory_.back();
-      name = names_.emplace(*copy, copy).first;
+      auto text = std::make_unique<const std::string>(target.topic);
+      const std::string_view key = *text;
+      name = names_.emplace(key, Name{std::move(text), 0}).first;
+    } else if (name->second.cells == 0) {
+      unused_names_ -= 1;
     }
-    kept.topic = *name->second;
+    name->second.cells += 1;
+    kept.topic = name->first;
   }
   uint32_t cell = 0;
   if (free_.empty()) {
@@ -72,9 +76,22 @@ void FetchSession::put(const FetchTarget& target) {
 void FetchSession::forget(const FetchKey& key) {
   const auto known = index_.find(key);
   if (known == index_.end()) return;
-  unlink(known->second);
-  free_.push_back(known->second);
+  const uint32_t cell = known->second;
+  const auto name = names_.find(cells_[cell].target.topic);
+  if (name != names_.end()) {
+    name->second.cells -= 1;
+    if (name->second.cells == 0) unused_names_ += 1;
+  }
+  unlink(cell);
+  free_.push_back(cell);
   index_.erase(known);
+}
+
+void FetchSession::sweep_names() {
+  constexpr size_t kUnusedMax = 64;
+  if (unused_names_ < std::max(kUnusedMax, names_.size() / 2)) return;
+  std::erase_if(names_, [](const auto& name) { return name.second.cells == 0; });
+  unused_names_ = 0;
 }
 
 void FetchSession::targets(std::vector<FetchTarget>* into) const {
@@ -131,6 +148,7 @@ FetchSession* FetchSessions::find(int32_t id, int32_t epoch, bool uses_topic_ids
     *error = ErrorCode::kFetchSessionTopicIdError;
     return nullptr;
   }
+  if (session->references == 1) session->sweep_names();
   session->references += 1;
   return session;
 }

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -77,9 +76,16 @@ class FetchSession {
   bool settle(const FetchKey& key, const FetchOutcome& outcome);
   // For a new session: what the first, full response said.
   void note(const FetchKey& key, const FetchOutcome& outcome);
+  // Lets go of topics that were forgotten; while no request under way can name one.
+  void sweep_names();
+  size_t names() const { return names_.size(); }
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
+  struct Name {
+    std::unique_ptr<const std::string> text;  // what the key looks at
+    uint32_t cells = 0;
+  };
   struct Cell {
     FetchTarget target;
     int64_t high_watermark = -1;
@@ -95,8 +101,8 @@ class FetchSession {
   uint32_t first_ = kNone;
   uint32_t last_ = kNone;
   std::unordered_map<FetchKey, uint32_t, FetchKeyHash> index_;
-  std::unordered_map<std::string_view, const std::string*> names_;  // one copy of each topic's
-  std::deque<std::string> name_memory_;
+  std::unordered_map<std::string_view, Name> names_;  // one copy of each topic's
+  size_t unused_names_ = 0;
 };
 
 class FetchSessions {

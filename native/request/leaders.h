@@ -1,7 +1,8 @@
-// What an answer says of the leader a client should have asked (KIP-951): the leader of the
-// partition, and each such broker's endpoint once.
+// From a route to the replica here, and what an answer says of the leader a client should have
+// asked (KIP-951): the leader of the partition, and each such broker's endpoint once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -10,6 +11,18 @@
 #include "topics.h"
 
 namespace ottla {
+
+// The replica here of one partition of a topic, null when there is none. Slots are used again, and
+// this reactor may not have heard of it yet: the route's slot may hold another topic's by now.
+inline Partition* replica_of(Context& context, const TopicRoute& topic, int32_t index) {
+  const int32_t slot = topic.partitions[static_cast<size_t>(index)].slot;
+  Partition* found = slot < 0 ? nullptr : context.partition(slot);
+  if (found == nullptr) return nullptr;
+  const PartitionOptions& is = found->options();
+  const bool is_it =
+      is.index == index && std::equal(is.topic_id.begin(), is.topic_id.end(), topic.id.bytes);
+  return is_it ? found : nullptr;
+}
 
 struct LeaderIdAndEpoch {
   int32_t id = -1;
@@ -22,7 +35,7 @@ inline LeaderIdAndEpoch current_leader(Context& context, const TopicRoute* topic
     return {};
   }
   const PartitionRoute& route = topic->partitions[static_cast<size_t>(index)];
-  const Partition* local = route.slot < 0 ? nullptr : context.partition(route.slot);
+  const Partition* local = replica_of(context, *topic, index);
   if (local != nullptr) return {local->leader_id(), local->leader_epoch()};
   return {route.leader_id, route.leader_epoch};
 }

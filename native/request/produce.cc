@@ -260,9 +260,10 @@ void Produces::launch(Context& context, Entry* entry) {
   if (topic == nullptr || static_cast<size_t>(entry->index) >= topic->partitions.size()) {
     return end(context, entry, ErrorCode::kUnknownTopicOrPartition);
   }
-  entry->slot = topic->partitions[static_cast<size_t>(entry->index)].slot;
-  Partition* partition = entry->slot < 0 ? nullptr : context.partition(entry->slot);
+  Partition* partition = replica_of(context, *topic, entry->index);
   if (partition == nullptr) return end(context, entry, ErrorCode::kNotLeaderOrFollower);
+  entry->slot = partition->slot();
+  entry->incarnation = partition->incarnation();
   if (partition->owner() == context.reactor()) return partition->produce(&entry->op, context);
   entry->run = &Produces::run_at_owner;
   send(entry, partition->owner(), context);
@@ -283,7 +284,7 @@ void Produces::post_again(void* object, PartitionHost& host) {
 void Produces::run_at_owner(PartitionWork* work, PartitionHost& host) {
   Entry* entry = static_cast<Entry*>(work);
   Partition* partition = context_of(host).partition(entry->slot);
-  if (partition != nullptr && partition->owner() == host.reactor()) {
+  if (partition != nullptr && partition->incarnation() == entry->incarnation) {
     return partition->produce(&entry->op, host);
   }
   entry->op.refusal.error = ErrorCode::kNotLeaderOrFollower;

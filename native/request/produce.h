@@ -48,6 +48,7 @@ class Produces {
     Entry* following = nullptr;  // in the request
     int32_t index = -1;
     int32_t topic_handle = -1;
+    int64_t incarnation = 0;  // of the partition that `slot` meant
     ListLink parked_link;
   };
   struct Request {

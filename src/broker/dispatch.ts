@@ -151,17 +151,18 @@ export class Dispatch {
     const context: RequestContext = { session, version, correlationId, clientId }
     const answer = (response: object | null) =>
       this.reply(session.conn, requestId, api, version, correlationId, response)
+    // What cannot be encoded is as much a bug as a handler that throws, and costs one connection too.
     const failed = (problem: unknown) => {
-      if (problem instanceof MalformedFrame) throw problem
-      this.fail(session, api, version, problem)
+      if (problem instanceof MalformedFrame) this.refuse(session, `malformed: ${problem.message}`)
+      else this.fail(session, api, version, problem)
     }
     let result: ReturnType<Handler<Api>>
     try {
       result = handler(request, context)
+      if (!(result instanceof Promise)) return answer(result)
     } catch (problem) {
       return failed(problem)
     }
-    if (!(result instanceof Promise)) return answer(result)
     this.inFlight++
     result
       .then(answer)

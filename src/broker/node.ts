@@ -72,7 +72,7 @@ export function findLeader(
   if (local === undefined) return { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }
   const row = node.plane.partition(local.slot)
   if (row.isOffline) return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR }
-  if (currentLeaderEpoch >= 0 && currentLeaderEpoch < partition.leaderEpoch) {
+  if (currentLeaderEpoch !== -1 && currentLeaderEpoch < partition.leaderEpoch) {
     return { errorCode: ErrorCode.FENCED_LEADER_EPOCH }
   }
   if (currentLeaderEpoch > partition.leaderEpoch) {

@@ -98,8 +98,7 @@ function explain(problem: unknown): number {
   if (problem instanceof ConfigError) return say(problem.message, EXIT.usage)
   if (problem instanceof DirectoryError) return say(problem.message, EXIT.directory)
   if (problem instanceof StartRefused) {
-    const isDirectory = problem.message.includes('.lock')
-    return say(problem.message, isDirectory ? EXIT.directory : EXIT.refused)
+    return say(problem.message, problem.code === 'LOCKED' ? EXIT.directory : EXIT.refused)
   }
   if (problem instanceof UnsupportedMetadata || problem instanceof CorruptMetadata) {
     return say(`the metadata log cannot be used: ${problem.message}`, EXIT.directory)

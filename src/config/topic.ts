@@ -7,7 +7,6 @@ import { boolean, double, effective, int, LONG_MAX, list, long, notBuilt, string
 import {
   kafkaTests,
   noCleaner,
-  noFlush,
   noQuotaWindow,
   noRecompression,
   noRemote,
@@ -54,11 +53,11 @@ export const topicTable = {
     doc: 'Time in ms between marking a file deleted and removing it.',
   }),
   'flush.messages': long(LONG_MAX, '[1,...]', 'medium resource', {
-    state: noFlush,
+    state: effective('integration: config: a topic asks for syncs by records and by time'),
     doc: 'Records the partition may hold before they are written to the device.',
   }),
   'flush.ms': long(LONG_MAX, '[0,...]', 'medium resource', {
-    state: noFlush,
+    state: effective('integration: config: a topic asks for syncs by records and by time'),
     doc: 'Time in ms a record may wait before it is written to the device.',
   }),
   'follower.replication.throttled.replicas': list(

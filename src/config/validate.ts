@@ -133,7 +133,8 @@ function applyOp(
     return invalid(`Can't ${op.toUpperCase()} to key ${key} because its type is not LIST.`)
   }
   const parts = splitList(current ?? row.fallback ?? '')
-  const given = splitList(value ?? '')
+  // Nothing appended is an empty element, which no list takes; nothing subtracted is nothing.
+  const given = op === 'append' && value === '' ? [''] : splitList(value ?? '')
   const next =
     op === 'append'
       ? [...parts, ...given.filter((part) => !parts.includes(part))]

@@ -5,11 +5,11 @@ export type Answer<Value> = { readonly value: Value } | Refusal
 
 export interface Refusal {
   readonly errorCode: number
-  readonly errorMessage: string
+  readonly errorMessage: string | null
 }
 
-/** A protocol error with its sentence. */
-export function refuse(errorCode: number, errorMessage: string): Refusal {
+/** A protocol error with its sentence; null where Kafka leaves it to the code. */
+export function refuse(errorCode: number, errorMessage: string | null): Refusal {
   return { errorCode, errorMessage }
 }
 

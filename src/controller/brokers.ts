@@ -9,8 +9,10 @@
 // older epoch is answered STALE_BROKER_EPOCH; a fenced broker leads nothing.
 // Kafka: ClusterControlManager.registerBroker, BrokerHeartbeatManager.calculateNextBrokerState.
 
+import { uuidToBytes } from '../lib/uuid.ts'
 import type { Broker } from '../metadata/brokers.ts'
 import { registerBrokerVersion } from '../metadata/brokers.ts'
+import { METADATA_VERSION } from '../metadata/features.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import { NO_LEADER } from '../metadata/topics.ts'
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
@@ -22,6 +24,9 @@ import type {
 } from '../protocol/messages/cluster.ts'
 import { changePartitions } from './partitions.ts'
 import type { ControllerState } from './state.ts'
+
+/** 3.7-IV2, the first metadata.version that says which directory a replica is in. */
+const DIRECTORIES_SINCE = 17
 
 type RegistrationRequest = RequestOf<typeof BrokerRegistration>
 type RegistrationResponse = EncodableOf<(typeof BrokerRegistration)['response']>
@@ -95,6 +100,15 @@ function refuseRegistration(
   ) {
     return ErrorCode.DUPLICATE_BROKER_REGISTRATION
   }
+  if (request.isMigratingZkBroker) return ErrorCode.BROKER_ID_NOT_REGISTERED
+  if (request.listeners.some(({ securityProtocol }) => !isSecurityProtocol(securityProtocol))) {
+    return ErrorCode.INVALID_REGISTRATION
+  }
+  const directories = refuseDirectories(state, request)
+  if (directories !== null) return directories
+  if (!request.features.some(({ name }) => name === METADATA_VERSION)) {
+    return ErrorCode.INVALID_REGISTRATION
+  }
   for (const [name, level] of state.image.features.entries()) {
     const feature = request.features.find((candidate) => candidate.name === name)
     const isSupported =
@@ -103,13 +117,31 @@ function refuseRegistration(
       level <= feature.maxSupportedVersion
     if (!isSupported && level > 0) return ErrorCode.UNSUPPORTED_VERSION
   }
+  return null
+}
+
+/** A broker names at least one directory, each once, none reserved and none another broker's. */
+function refuseDirectories(state: ControllerState, request: RegistrationRequest): number | null {
+  if (state.metadataVersion < DIRECTORIES_SINCE) return null
   const directories = new Set(request.logDirs)
-  if (directories.size !== request.logDirs.length) return ErrorCode.INVALID_REQUEST
+  if (directories.size === 0 || directories.size !== request.logDirs.length) {
+    return ErrorCode.INVALID_REGISTRATION
+  }
+  if (request.logDirs.some(isReservedDirectory)) return ErrorCode.INVALID_REGISTRATION
   for (const broker of state.image.brokers.values()) {
     if (broker.brokerId === request.brokerId) continue
     if (broker.logDirs.some((id) => directories.has(id))) return ErrorCode.INVALID_REGISTRATION
   }
   return null
+}
+
+/** PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL. A record with another one would stop every Kafka that reads it. */
+const isSecurityProtocol = (id: number) => id >= 0 && id <= 3
+
+/** Kafka: DirectoryId.reserved, the first hundred ids. */
+function isReservedDirectory(id: string): boolean {
+  const bytes = uuidToBytes(id)
+  return bytes.subarray(0, 15).every((byte) => byte === 0) && bytes[15]! < 100
 }
 
 /** BrokerHeartbeat: keeps the session, and moves the broker between its states. */
@@ -120,7 +152,7 @@ export function heartbeat(
   records: MetadataRecord[],
 ): HeartbeatResponse {
   const broker = state.image.brokers.get(request.brokerId)
-  if (broker === undefined) return { errorCode: ErrorCode.BROKER_ID_NOT_REGISTERED }
+  if (broker === undefined) return { errorCode: ErrorCode.STALE_BROKER_EPOCH }
   if (broker.brokerEpoch !== request.brokerEpoch) {
     return { errorCode: ErrorCode.STALE_BROKER_EPOCH }
   }
@@ -237,5 +269,5 @@ export function unregisterBroker(
   const { brokerId, brokerEpoch } = broker
   records.push({ name: 'UnregisterBrokerRecord', version: 0, value: { brokerId, brokerEpoch } })
   state.liveness.forget(brokerId)
-  return { errorCode: ErrorCode.NONE, errorMessage: null }
+  return { errorCode: ErrorCode.NONE, errorMessage: '' }
 }

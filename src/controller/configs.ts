@@ -16,7 +16,7 @@ import { ErrorCode } from '../protocol/errors.ts'
 import type { AlterConfigs, IncrementalAlterConfigs } from '../protocol/messages/configs.ts'
 import { type Answer, isRefusal, type Refusal, refuse } from './answer.ts'
 import type { ControllerState } from './state.ts'
-import { configRecord, duplicates } from './topics.ts'
+import { configRecord, duplicates, invalidTopicName } from './topics.ts'
 
 type IncrementalRequest = RequestOf<typeof IncrementalAlterConfigs>
 type IncrementalResource = IncrementalRequest['resources'][number]
@@ -24,7 +24,9 @@ type LegacyRequest = RequestOf<typeof AlterConfigs>
 type LegacyResource = LegacyRequest['resources'][number]
 type AlterResponse = EncodableOf<(typeof IncrementalAlterConfigs)['response']>
 type ResourceName = { resourceType: number; resourceName: string }
+type Resource = ResourceName & { configs: readonly { name: string }[] }
 
+const MIN_ISR = 'min.insync.replicas'
 const OPERATIONS: readonly ConfigOp['op'][] = ['set', 'delete', 'append', 'subtract']
 const TYPES: ReadonlyMap<number, ConfigResource['type']> = new Map([
   [CONFIG_RESOURCE.topic, 'topic'],
@@ -58,6 +60,7 @@ export function alterConfigs(
 ): AlterResponse {
   return alterEach(state, request, records, (target, resource: LegacyResource) => {
     const next = new Map(resource.configs.map(({ name, value }) => [name, value]))
+    if (next.size < resource.configs.length) return repeatedKeys
     return replaceConfigs(target, storedOf(state, resource), next, state.brokerConfig)
   })
 }
@@ -66,16 +69,21 @@ function storedOf(state: ControllerState, { resourceType, resourceName }: Resour
   return state.image.configs.of(resourceType, resourceName)
 }
 
+const repeatedKeys: ConfigChange = {
+  ok: false,
+  refusal: { error: 'INVALID_REQUEST', message: 'Error due to duplicate config keys' },
+}
+
 function unknownOperation(operation: number): ConfigChange {
   const message = `Unknown operation type id ${operation}`
   return { ok: false, refusal: { error: 'INVALID_REQUEST', message } }
 }
 
-function alterEach<Resource extends ResourceName>(
+function alterEach<R extends Resource>(
   state: ControllerState,
-  request: { resources: readonly Resource[]; validateOnly: boolean },
+  request: { resources: readonly R[]; validateOnly: boolean },
   records: MetadataRecord[],
-  judge: (target: ConfigResource, resource: Resource) => ConfigChange,
+  judge: (target: ConfigResource, resource: R) => ConfigChange,
 ): AlterResponse {
   const keyOf = (resource: ResourceName) => `${resource.resourceType}:${resource.resourceName}`
   const repeated = duplicates(request.resources.map(keyOf))
@@ -91,26 +99,53 @@ function alterEach<Resource extends ResourceName>(
   return { responses }
 }
 
-function alterOne<Resource extends ResourceName>(
+function alterOne<R extends Resource>(
   state: ControllerState,
-  resource: Resource,
-  judge: (target: ConfigResource, resource: Resource) => ConfigChange,
+  resource: R,
+  judge: (target: ConfigResource, resource: R) => ConfigChange,
 ): Answer<MetadataRecord[]> {
   const { resourceType, resourceName } = resource
   const unknown = refuseResource(state, resource)
   if (unknown !== null) return unknown
   const change = judge({ type: TYPES.get(resourceType)!, name: resourceName }, resource)
   if (!change.ok) return refuse(ErrorCode[change.refusal.error], change.refusal.message)
+  const pinned = refuseMinIsr(state, resource, change.changes)
+  if (pinned !== null) return pinned
   const records = [...change.changes].map(([name, value]) =>
     configRecord(resourceType, resourceName, name, value),
   )
   return { value: records }
 }
 
+/** With eligible leader replicas the minimum of the ISR is the cluster's, and stays set (KIP-966). */
+function refuseMinIsr(
+  state: ControllerState,
+  { resourceType, resourceName, configs }: Resource,
+  changes: ReadonlyMap<string, string | null>,
+): Refusal | null {
+  if (!state.isElrEnabled || resourceType !== CONFIG_RESOURCE.broker) return null
+  const value = changes.get(MIN_ISR)
+  if (resourceName !== '') {
+    if (value === undefined && !configs.some(({ name }) => name === MIN_ISR)) return null
+    const message = 'Broker-level min.insync.replicas cannot be altered while ELR is enabled.'
+    return refuse(ErrorCode.INVALID_CONFIG, message)
+  }
+  if (value !== null) return null
+  const message = 'Cluster-level min.insync.replicas cannot be removed while ELR is enabled.'
+  return refuse(ErrorCode.INVALID_CONFIG, message)
+}
+
 function refuseResource(state: ControllerState, resource: ResourceName): Refusal | null {
   const { resourceType, resourceName } = resource
   switch (resourceType) {
     case CONFIG_RESOURCE.topic:
+      if (resourceName === '') {
+        return refuse(ErrorCode.INVALID_REQUEST, 'Default topic resources are not allowed.')
+      }
+      if (invalidTopicName(resourceName) !== null) {
+        const reason = `Topic name is invalid: ${invalidTopicName(resourceName)}`
+        return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+      }
       if (state.image.topics.byName(resourceName) !== undefined) return null
       return refuse(
         ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
@@ -118,15 +153,16 @@ function refuseResource(state: ControllerState, resource: ResourceName): Refusal
       )
     case CONFIG_RESOURCE.broker: {
       if (resourceName === '') return null
-      if (!/^\d+$/.test(resourceName)) {
+      if (!/^[+-]?\d+$/.test(resourceName) || Math.abs(Number(resourceName)) > 0x7fffffff) {
         return refuse(
           ErrorCode.INVALID_REQUEST,
           `Unable to parse broker name as a base 10 number: ${resourceName}`,
         )
       }
       const id = Number(resourceName)
+      if (id < 0) return refuse(ErrorCode.INVALID_REQUEST, `No broker has the id ${id}.`)
       if (state.image.brokers.get(id) !== undefined) return null
-      return refuse(ErrorCode.BROKER_NOT_AVAILABLE, `No broker with id ${id} found.`)
+      return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `No broker with id ${id} found.`)
     }
     case CONFIG_RESOURCE.clientMetrics:
     case CONFIG_RESOURCE.group:

@@ -31,7 +31,8 @@ import { electLeaders } from './elections.ts'
 import { updateFeatures } from './features.ts'
 import { allocateProducerIds } from './producer_ids.ts'
 import { type ControllerSettings, ControllerState } from './state.ts'
-import { configRecord, createPartitions, createTopics, deleteTopics } from './topics.ts'
+import { deleteTopics } from './topic_deletion.ts'
+import { configRecord, createPartitions, createTopics } from './topics.ts'
 
 interface Conversations {
   createTopics: typeof CreateTopics

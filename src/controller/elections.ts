@@ -23,7 +23,7 @@ export function electLeaders(
   records: MetadataRecord[],
 ): Response {
   if (request.electionType !== PREFERRED && request.electionType !== UNCLEAN) {
-    return { errorCode: ErrorCode.INVALID_REQUEST, replicaElectionResults: [] }
+    return refuseAll(request)
   }
   const isAll = request.topicPartitions === null
   const wanted = request.topicPartitions ?? everything(state)
@@ -39,9 +39,19 @@ export function electLeaders(
         errorMessage: outcome?.errorMessage ?? null,
       })
     }
-    if (partitionResult.length > 0) results.push({ topic, partitionResult })
+    results.push({ topic, partitionResult })
   }
   return { errorCode: ErrorCode.NONE, replicaElectionResults: results }
+}
+
+function refuseAll({ electionType, topicPartitions }: RequestOf<typeof ElectLeaders>): Response {
+  const errorCode = ErrorCode.INVALID_REQUEST
+  const errorMessage = `Value ${electionType} must be one of the election types 0 and 1`
+  const replicaElectionResults = (topicPartitions ?? []).map(({ topic, partitions }) => ({
+    topic,
+    partitionResult: partitions.map((partitionId) => ({ partitionId, errorCode, errorMessage })),
+  }))
+  return { errorCode, replicaElectionResults }
 }
 
 function everything(state: ControllerState): { topic: string; partitions: number[] }[] {

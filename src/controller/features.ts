@@ -17,7 +17,7 @@ type UpdateResponse = EncodableOf<(typeof UpdateFeatures)['response']>
 
 const UPGRADE = Object.freeze({ upgrade: 1, safeDowngrade: 2, unsafeDowngrade: 3 })
 
-/** UpdateFeatures; from version 2 one failing update refuses them all. */
+/** UpdateFeatures: one failing update refuses them all. */
 export function updateFeatures(
   state: ControllerState,
   request: UpdateRequest,
@@ -32,11 +32,14 @@ export function updateFeatures(
       : refuseUpdate(state, update, version)
     if (refusal !== null) return { feature: update.feature, ...refusal }
     const value = { name: update.feature, featureLevel: update.maxVersionLevel }
-    made.push({ name: 'FeatureLevelRecord', version: 0, value })
-    return { feature: update.feature, errorCode: ErrorCode.NONE as number, errorMessage: null }
+    // The voters' own version stands in the log of the quorum, never among the image's features.
+    if (update.feature !== 'kraft.version') {
+      made.push({ name: 'FeatureLevelRecord', version: 0, value })
+    }
+    return { feature: update.feature, errorCode: ErrorCode.NONE as number, errorMessage: 'NONE' }
   })
   const failed = results.find(({ errorCode }) => errorCode !== ErrorCode.NONE)
-  if (version >= 2 && failed !== undefined) {
+  if (failed !== undefined) {
     const { errorCode, errorMessage, feature } = failed
     return { errorCode, errorMessage: `The update failed for ${feature}: ${errorMessage}` }
   }
@@ -50,6 +53,7 @@ function refuseUpdate(
   version: number,
 ): Refusal | null {
   const { feature, maxVersionLevel: level } = update
+  if (feature === 'kraft.version' && level === state.settings.kraftVersion) return null
   const current = state.image.features.level(feature)
   const range = state.settings.features.get(feature)
   if (range === undefined) {
@@ -64,6 +68,9 @@ function refuseUpdate(
       `Invalid update version ${level} for feature ${feature}. Local controller ` +
         `${state.settings.nodeId} only supports versions ${range[0]}-${range[1]}`,
     )
+  }
+  if (feature === 'kraft.version') {
+    return refuse(ErrorCode.INVALID_UPDATE_VERSION, 'kraft.version cannot be changed in place.')
   }
   const upgradeType =
     version === 0 && update.allowDowngrade ? UPGRADE.safeDowngrade : update.upgradeType
@@ -131,12 +138,6 @@ function refuseDowngrade(
   current: number,
   upgradeType: number,
 ): Refusal | null {
-  if (feature === 'kraft.version' && level !== current) {
-    return refuse(
-      ErrorCode.INVALID_UPDATE_VERSION,
-      `kraft.version cannot be changed from ${current} to ${level} in place.`,
-    )
-  }
   if (feature !== METADATA_VERSION || level >= current) return null
   const name = metadataVersionName(level)
   if (upgradeType === UPGRADE.unsafeDowngrade) {

@@ -1,6 +1,6 @@
 // Partition state: what one partition's leader, ISR and epochs become when the world around it changes.
 //
-// Invariants: the ISR never becomes empty; the leader is -1 or a member of the ISR (or of the ELR, or unclean
+// Invariants: the ISR never becomes empty by us; the leader is -1 or a member of the ISR (or of the ELR, or unclean
 // where allowed); leader epoch grows whenever the leader changes; a replica that is
 // fenced or shutting down is neither elected nor added.
 // Kafka: PartitionChangeBuilder, ReplicationControlManager.generateLeaderAndIsrUpdates; KIP-966 for ELR.
@@ -31,15 +31,23 @@ export function changePartition(
     aim.leaving?.has(id) !== true && (aim.arriving === id || isEligible(state, id))
   const isr = remainingIsr(partition, aim)
   const leader = chooseLeader(partition, isr, aim, canLead)
-  const value: { isr?: number[]; leader?: number; leaderRecoveryState?: number } = {}
+  const value: Change = {}
   if (leader.isUnclean) {
     value.isr = [leader.id]
     value.leaderRecoveryState = 1
+  } else if (leader.id !== NO_LEADER && !isr.includes(leader.id)) {
+    value.isr = [leader.id]
   } else if (isr.length !== partition.isr.length) value.isr = isr
   if (leader.id !== partition.leader) value.leader = leader.id
   // Before 3.6-IV0 a smaller ISR had to fence fetch state: same leader, next epoch.
   else if (value.isr !== undefined && state.metadataVersion < 12) value.leader = leader.id
   if (Object.keys(value).length === 0) return null
+  // We name no eligible replicas, which is always safe; those that Kafka named end with the state they were named in.
+  const { eligibleLeaderReplicas: elr, lastKnownElr } = partition
+  if (leader.id !== NO_LEADER && elr.length + lastKnownElr.length > 0) {
+    value.eligibleLeaderReplicas = []
+    value.lastKnownElr = []
+  }
   return {
     name: 'PartitionChangeRecord',
     version: partitionChangeVersion(state),
@@ -81,15 +89,27 @@ function chooseLeader(
   }
   const next = partition.replicas.find(clean)
   if (next !== undefined) return { id: next, isUnclean: false }
+  // An empty ISR is Kafka's: it moved the members to the ELR, each of which has all that was committed.
+  const eligible = partition.eligibleLeaderReplicas.find(canLead)
+  if (eligible !== undefined) return { id: eligible, isUnclean: false }
   const unclean = aim.isUnclean === true ? partition.replicas.find(canLead) : undefined
   if (unclean !== undefined) return { id: unclean, isUnclean: true }
   return { id: NO_LEADER, isUnclean: false }
 }
 
+/** What may change of a partition's state. */
+interface Change {
+  isr?: number[]
+  leader?: number
+  leaderRecoveryState?: number
+  eligibleLeaderReplicas?: number[]
+  lastKnownElr?: number[]
+}
+
 /** A PartitionChangeRecord that says nothing but what is given. */
 export function partitionChange(
   partition: { topicId: string; partitionId: number },
-  change: { isr?: number[]; leader?: number; leaderRecoveryState?: number },
+  change: Change,
 ) {
   return {
     partitionId: partition.partitionId,
@@ -101,8 +121,8 @@ export function partitionChange(
     addingReplicas: null,
     leaderRecoveryState: change.leaderRecoveryState ?? -1,
     directories: null,
-    eligibleLeaderReplicas: null,
-    lastKnownElr: null,
+    eligibleLeaderReplicas: change.eligibleLeaderReplicas ?? null,
+    lastKnownElr: change.lastKnownElr ?? null,
   }
 }
 

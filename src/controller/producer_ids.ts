@@ -17,10 +17,7 @@ export function allocateProducerIds(
   records: MetadataRecord[],
 ): EncodableOf<(typeof AllocateProducerIds)['response']> {
   const { brokerId, brokerEpoch } = request
-  if (state.image.brokers.get(brokerId) === undefined) {
-    return { errorCode: ErrorCode.BROKER_ID_NOT_REGISTERED }
-  }
-  if (state.image.brokers.brokerEpoch(brokerId) !== brokerEpoch) {
+  if (state.image.brokers.get(brokerId)?.brokerEpoch !== brokerEpoch) {
     return { errorCode: ErrorCode.STALE_BROKER_EPOCH }
   }
   const start = Math.max(0, state.image.producerIds.nextProducerId)

@@ -19,6 +19,8 @@ export interface ControllerSettings {
   config: BrokerConfig
   /** The records of bootstrap.checkpoint, for a log that is still empty. */
   bootstrap: readonly MetadataRecord[]
+  /** The voters' kraft.version, which is not among the features of the image. */
+  kraftVersion: number
   /** Features this node supports, metadata.version among them: name → [min, max]. */
   features: ReadonlyMap<string, readonly [number, number]>
 }

@@ -1,6 +1,6 @@
-// Topics: created, deleted, given more partitions. Every topic of a request is answered, valid and invalid
+// Topics: created, given more partitions. Every topic of a request is answered, valid and invalid
 // mixed; a decision either writes all records of a topic or none.
-// Kafka: ReplicationControlManager.{createTopics,deleteTopics,createPartitions}, Topic.validate,
+// Kafka: ReplicationControlManager.{createTopics,createPartitions}, Topic.validate,
 // ControllerApis for duplicates within a request.
 
 import { describeTopic } from '../config/describe.ts'
@@ -11,14 +11,17 @@ import type { MetadataRecord } from '../metadata/record.ts'
 import { NO_LEADER } from '../metadata/topics.ts'
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
-import type { CreatePartitions, CreateTopics, DeleteTopics } from '../protocol/messages/topics.ts'
+import type { CreatePartitions, CreateTopics } from '../protocol/messages/topics.ts'
 import { type Answer, isRefusal, type Refusal, refuse } from './answer.ts'
 import { isEligible, partitionVersion } from './partitions.ts'
 import { place } from './placement.ts'
 import type { ControllerState } from './state.ts'
 
-/** The most partitions one request may make; Kafka: MAX_PARTITIONS_PER_BATCH. */
+/** The most partitions one request may make, and the most records; Kafka: MAX_RECORDS_PER_USER_OP. */
 export const PARTITIONS_PER_REQUEST_MAX = 10_000
+const RECORDS_PER_REQUEST_MAX = 10_000
+/** The log of the controller itself, which is no topic. */
+const METADATA_LOG = '__cluster_metadata'
 const TOPIC_NAME_LENGTH_MAX = 249
 
 type CreateTopicsRequest = RequestOf<typeof CreateTopics>
@@ -47,11 +50,13 @@ export function createTopics(
   records: MetadataRecord[],
 ): CreateTopicsResponse {
   const repeated = duplicates(request.topics.map(({ name }) => name))
+  const judged = request.topics.filter(({ name }) => !repeated.has(name) && name !== METADATA_LOG)
+  if (partitionsOf(state, judged) > PARTITIONS_PER_REQUEST_MAX)
+    return refuseAll(request, 'partitions')
   const seen = new Set<string>()
   const made: MetadataRecord[] = []
   const results: CreatableTopicResult[] = []
   const taken = collisions(state)
-  let partitions = 0
   for (const topic of request.topics) {
     if (repeated.has(topic.name)) {
       if (!seen.has(topic.name)) {
@@ -62,17 +67,35 @@ export function createTopics(
       seen.add(topic.name)
       continue
     }
-    const answer = createTopic(state, topic, taken, PARTITIONS_PER_REQUEST_MAX - partitions)
+    const answer = createTopic(state, topic, taken)
     if (isRefusal(answer)) results.push(refusedTopic(topic, answer))
     else {
-      partitions += answer.value.assignments.length
       taken.set(collisionKey(topic.name), topic.name)
       made.push(...answer.value.records)
       results.push(createdTopic(state, topic, answer.value))
     }
   }
+  if (made.length > RECORDS_PER_REQUEST_MAX) return refuseAll(request, 'records')
   if (!request.validateOnly) records.push(...made)
   return { topics: results }
+}
+
+/** What a request asks for, before anything is judged. */
+function partitionsOf(state: ControllerState, topics: readonly CreatableTopic[]): number {
+  let sum = 0
+  for (const { assignments, numPartitions } of topics) {
+    if (assignments.length > 0) sum += assignments.length
+    else if (numPartitions === -1) sum += state.brokerConfig.get('num.partitions')
+    else sum += Math.max(0, numPartitions)
+  }
+  return sum
+}
+
+/** Too much is refused as a whole: a part of it could not be told from what was asked. */
+function refuseAll({ topics }: CreateTopicsRequest, what: string): CreateTopicsResponse {
+  const message = `Excessively large number of ${what} per request.`
+  const refusal = refuse(ErrorCode.POLICY_VIOLATION, message)
+  return { topics: topics.map((topic) => refusedTopic(topic, refusal)) }
 }
 
 interface NewTopic {
@@ -86,8 +109,13 @@ function createTopic(
   state: ControllerState,
   topic: CreatableTopic,
   taken: ReadonlyMap<string, string>,
-  partitionsLeft: number,
 ): Answer<NewTopic> {
+  if (topic.name === METADATA_LOG) {
+    return refuse(
+      ErrorCode.INVALID_REQUEST,
+      `Creation of internal topic ${METADATA_LOG} is prohibited.`,
+    )
+  }
   const invalid = invalidTopicName(topic.name)
   if (invalid !== null) {
     return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, `Topic name is invalid: ${invalid}`)
@@ -106,9 +134,6 @@ function createTopic(
   const configs = new Map([...wanted].map(([name, value]) => [name, value!]))
   const assignments = assign(state, topic)
   if (isRefusal(assignments)) return assignments
-  if (assignments.value.length > partitionsLeft) {
-    return refuse(ErrorCode.POLICY_VIOLATION, 'Excessively large number of partitions per request.')
-  }
   const topicId = newTopicId(state)
   return {
     value: {
@@ -202,9 +227,6 @@ function assign(state: ControllerState, topic: CreatableTopic): Answer<readonly 
   const count = numPartitions === -1 ? brokerConfig.get('num.partitions') : numPartitions
   const factor =
     replicationFactor === -1 ? brokerConfig.get('default.replication.factor') : replicationFactor
-  if (count > PARTITIONS_PER_REQUEST_MAX) {
-    return refuse(ErrorCode.POLICY_VIOLATION, 'Excessively large number of partitions per request.')
-  }
   return place([...image.brokers.values()], count, factor, random)
 }
 
@@ -294,7 +316,8 @@ function createdTopic(
     configs: describeTopic(made.configs, state.brokerConfig, {}).map(
       ({ name, value, readOnly, source, isSensitive }) => ({
         name,
-        value,
+        // As it was given and is stored: spaces and all.
+        value: made.configs.get(name) ?? value,
         readOnly,
         configSource: source,
         isSensitive,
@@ -332,73 +355,6 @@ export function duplicates<Value>(values: readonly Value[]): Set<Value> {
   return out
 }
 
-type DeleteTopicsRequest = RequestOf<typeof DeleteTopics>
-type DeleteTopicsResponse = EncodableOf<(typeof DeleteTopics)['response']>
-
-/** DeleteTopics by name or by id; each topic at most once. */
-export function deleteTopics(
-  state: ControllerState,
-  request: DeleteTopicsRequest,
-  records: MetadataRecord[],
-): DeleteTopicsResponse {
-  const wanted = [
-    ...request.topicNames.map((name) => ({ name: name as string | null, topicId: ZERO_UUID })),
-    ...request.topics,
-  ]
-  const names = duplicates(wanted.flatMap(({ name }) => (name === null ? [] : [name])))
-  const ids = duplicates(wanted.flatMap(({ topicId }) => (topicId === ZERO_UUID ? [] : [topicId])))
-  const gone = new Set<string>()
-  const responses = wanted.map(({ name, topicId }) => {
-    const answer = findForDeletion(state, name, topicId, names, ids)
-    if (isRefusal(answer)) return { name, topicId, ...answer }
-    const topic = answer.value
-    if (gone.has(topic.id)) {
-      const twice = 'The provided topic name maps to an ID that was already supplied.'
-      return { name, topicId, ...refuse(ErrorCode.INVALID_REQUEST, twice) }
-    }
-    gone.add(topic.id)
-    records.push({ name: 'RemoveTopicRecord', version: 0, value: { topicId: topic.id } })
-    return { name: topic.name, topicId: topic.id, errorCode: ErrorCode.NONE, errorMessage: null }
-  })
-  return { responses }
-}
-
-function findForDeletion(
-  state: ControllerState,
-  name: string | null,
-  topicId: string,
-  repeatedNames: ReadonlySet<string>,
-  repeatedIds: ReadonlySet<string>,
-): Answer<{ name: string; id: string }> {
-  if (!state.brokerConfig.get('delete.topic.enable')) {
-    return refuse(
-      ErrorCode.TOPIC_DELETION_DISABLED,
-      'This version does not support topic deletion.',
-    )
-  }
-  if (name !== null && topicId !== ZERO_UUID) {
-    return refuse(ErrorCode.INVALID_REQUEST, 'You may not specify both topic name and topic id.')
-  }
-  if (name === null && topicId === ZERO_UUID) {
-    return refuse(ErrorCode.INVALID_REQUEST, 'Neither topic name nor id were specified.')
-  }
-  if (name !== null) {
-    if (repeatedNames.has(name)) {
-      return refuse(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.')
-    }
-    const topic = state.image.topics.byName(name)
-    if (topic !== undefined) return { value: topic }
-    return refuse(
-      ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-      'This server does not host this topic-partition.',
-    )
-  }
-  if (repeatedIds.has(topicId)) return refuse(ErrorCode.INVALID_REQUEST, 'Duplicate topic id.')
-  const topic = state.image.topics.byId(topicId)
-  if (topic !== undefined) return { value: topic }
-  return refuse(ErrorCode.UNKNOWN_TOPIC_ID, 'This server does not host this topic ID.')
-}
-
 type CreatePartitionsRequest = RequestOf<typeof CreatePartitions>
 type CreatePartitionsTopic = CreatePartitionsRequest['topics'][number]
 type CreatePartitionsResponse = EncodableOf<(typeof CreatePartitions)['response']>
@@ -434,12 +390,7 @@ function addPartitions(
   wanted: CreatePartitionsTopic,
 ): Answer<MetadataRecord[]> {
   const topic = state.image.topics.byName(wanted.name)
-  if (topic === undefined) {
-    return refuse(
-      ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
-      'This server does not host this topic-partition.',
-    )
-  }
+  if (topic === undefined) return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null)
   const have = topic.partitions.length
   if (wanted.count === have) {
     return refuse(ErrorCode.INVALID_PARTITIONS, `Topic already has ${have} partition(s).`)

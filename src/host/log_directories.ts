@@ -98,9 +98,13 @@ export class LogDirectories {
     this.directories = paths.map(({ path, id }) => {
       const mark = `${path}/${CLEAN_SHUTDOWN}`
       const isCleanShutdown = files.read(mark) !== null
-      // Gone before anything is written, so that a crash is never taken for a clean end.
-      if (isCleanShutdown) files.remove(mark)
+      // Gone for good before anything is written, so that a crash is never taken for a clean end; also when it is not
+      // there, because whoever removed it may have been killed before that was durable.
+      files.remove(mark)
       const names = files.list(path)
+      // Deletions that a crash interrupted: `<topic>-<partition>.<id>-delete`.
+      for (const name of names)
+        if (/-\d+\.[^/]+-delete$/.test(name)) files.remove(`${path}/${name}`)
       return {
         path,
         id,

@@ -82,7 +82,7 @@ export function listSnapshots(files: Files, directory: string): SnapshotInfo[] {
     if (id !== undefined) {
       const bytes = files.read(`${directory}/${name}`)?.length ?? 0
       out.push({ offset: id.endOffset, epoch: id.epoch, bytes })
-    } else if (name.endsWith('.checkpoint.part')) files.remove(`${directory}/${name}`)
+    } else if (/\.checkpoint\.(part|tmp)$/.test(name)) files.remove(`${directory}/${name}`)
   }
   return out.sort((a, b) => a.offset - b.offset || a.epoch - b.epoch)
 }

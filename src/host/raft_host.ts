@@ -108,6 +108,11 @@ export class RaftHost {
     return `${this.options.directory}/${METADATA_DIRECTORY}`
   }
 
+  /** The kraft.version in force: the voters', which no record of the image tells. */
+  get kraftVersion(): number {
+    return this.raft.quorumBefore(Number.MAX_SAFE_INTEGER).kraftVersion
+  }
+
   /** Reads the disk and starts the machine. Throws where the log holds what we do not understand. */
   async start(): Promise<void> {
     const { world, tickets } = this.options

@@ -64,7 +64,7 @@ export class SystemFiles implements Files {
   }
 
   remove(path: string): void {
-    rmSync(path, { force: true })
+    rmSync(path, { force: true, recursive: true })
     syncDirectory(dirname(path))
   }
 
@@ -77,8 +77,12 @@ export class SystemFiles implements Files {
   }
 
   makeDirectory(path: string): void {
-    if (this.isDirectory(path)) return
     const parent = dirname(path)
+    if (this.isDirectory(path)) {
+      // Whoever made it may have been killed before it was durable. A parent we may not open is an operator's work.
+      if (parent !== path) orMissing(() => syncDirectory(parent), undefined, 'EACCES')
+      return
+    }
     if (parent !== path) this.makeDirectory(parent)
     mkdirSync(path, { recursive: true })
     syncDirectory(parent)
@@ -99,12 +103,12 @@ export class SystemFiles implements Files {
   }
 }
 
-function orMissing<Value>(look: () => Value, missing: Value): Value {
+function orMissing<Value>(look: () => Value, missing: Value, alsoCode = ''): Value {
   try {
     return look()
   } catch (problem) {
     const { code } = problem as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return missing
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === alsoCode) return missing
     throw problem
   }
 }

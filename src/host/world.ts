@@ -10,6 +10,7 @@ export interface Files {
   read(path: string): Uint8Array | null
   /** tmp, fsync, rename, fsync of the directory: afterwards the old or the new file is there, whole. */
   replace(path: string, bytes: Uint8Array): void
+  /** A file, or a directory with all it holds; the removal is durable. Nothing there is fine. */
   remove(path: string): void
   /** Names in a directory, sorted; empty when it is missing. */
   list(directory: string): string[]

@@ -44,8 +44,8 @@ export class ModelLog {
   recoveryPoint: number
   /** Bytes that recovery cut when this log was opened. */
   readonly bytesCut: number
-  #unflushed = 0
-  #unflushedSinceMs = 0
+  /** Since when something has waited for flush.ms; null: nothing does. */
+  #unflushedSinceMs: number | null = null
 
   constructor(store: StoredLog, config: PartitionConfig, options: OpenOptions) {
     this.store = store
@@ -58,6 +58,7 @@ export class ModelLog {
     this.recoveryPoint = options.isCleanShutdown
       ? this.logEndOffset
       : Math.min(options.recoveryPoint, this.logEndOffset)
+    if (this.recoveryPoint < this.logEndOffset) this.#unflushedSinceMs = options.nowMs
     store.isClean = false
     if (this.logStartOffset > this.logEndOffset) {
       this.startAfresh(this.logStartOffset, options.nowMs)
@@ -80,6 +81,7 @@ export class ModelLog {
     const header = readBatchHeader(bytes)
     assert(header.baseOffset >= this.logEndOffset, 'append: offsets ascend')
     if (this.#shouldRoll(header, nowMs)) {
+      this.#syncTo(this.logEndOffset)
       this.store.segments.push({ baseOffset: header.baseOffset, createdMs: nowMs, batches: [] })
     }
     this.store.segments.at(-1)!.batches.push({
@@ -94,9 +96,8 @@ export class ModelLog {
       this.assignEpoch(header.partitionLeaderEpoch, header.baseOffset)
     }
     if (header.producerId >= 0 && !header.isControl) this.producers.add(header)
-    if (this.#unflushed === 0) this.#unflushedSinceMs = nowMs
-    this.#unflushed += header.count
-    if (this.#unflushed >= this.config.flushMessages) this.flush()
+    this.#unflushedSinceMs ??= nowMs
+    if (this.logEndOffset - this.recoveryPoint >= this.config.flushMessages) this.flush()
     return header
   }
 
@@ -116,15 +117,19 @@ export class ModelLog {
 
   /** Everything up to the log end survives a loss of power from here on. */
   flush(): void {
-    this.store.syncedOffset = this.logEndOffset
-    this.recoveryPoint = this.logEndOffset
-    this.#unflushed = 0
+    this.#syncTo(this.logEndOffset)
+    this.#unflushedSinceMs = null
+  }
+
+  #syncTo(offset: number): void {
+    this.store.syncedOffset = Math.max(this.store.syncedOffset, offset)
+    this.recoveryPoint = Math.max(this.recoveryPoint, offset)
   }
 
   /** flush.ms: syncs when something has waited for it long enough. */
   flushWhenDue(nowMs: number): void {
-    const isDue = this.#unflushed > 0 && nowMs - this.#unflushedSinceMs >= this.config.flushMs
-    if (isDue) this.flush()
+    const since = this.#unflushedSinceMs
+    if (since !== null && nowMs - since >= this.config.flushMs) this.flush()
   }
 
   /** Everything synced, and written down that it was. */
@@ -157,7 +162,7 @@ export class ModelLog {
     this.logStartOffset = offset
     this.logEndOffset = offset
     this.recoveryPoint = offset
-    this.#unflushed = 0
+    this.#unflushedSinceMs = null
     this.producers.clear()
   }
 

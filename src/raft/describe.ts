@@ -73,7 +73,7 @@ function describeReplica(core: Core, asked: Asked, replica: Replica) {
     replicaDirectoryId:
       asked.version >= 2 ? (replica.key.directoryId ?? NO_DIRECTORY) : NO_DIRECTORY,
     logEndOffset: isLeader ? core.log.logEndOffset : (replica.endOffset ?? -1),
-    lastFetchTimestamp: isLeader ? core.nowMs : replica.lastFetchMs,
-    lastCaughtUpTimestamp: isLeader ? core.nowMs : replica.lastCaughtUpMs,
+    lastFetchTimestamp: Math.floor(isLeader ? core.nowMs : replica.lastFetchMs),
+    lastCaughtUpTimestamp: Math.floor(isLeader ? core.nowMs : replica.lastCaughtUpMs),
   }
 }

@@ -38,10 +38,8 @@ export async function comparePlanes(
   steps: number,
 ): Promise<Difference | null> {
   const random = new Random(seed)
-  const generator = new Generator(
-    random,
-    pair.every((harness) => harness.hasVirtualTime),
-  )
+  const isTimeVirtual = pair.every((harness) => harness.hasVirtualTime)
+  const generator = new Generator(random, isTimeVirtual)
   const options: Partial<PlaneOptions> = {
     ...FOREVER,
     verdicts: random.ratio(1, 4) ? 'ask' : 'allow',
@@ -49,7 +47,7 @@ export async function comparePlanes(
   }
   const configs = REPLICAS.map(() => generator.config())
   const [one, other] = (await Promise.all(
-    pair.map(async (harness) => new World(await harness.open(options), configs)),
+    pair.map(async (harness) => new World(await harness.open(options), configs, isTimeVirtual)),
   )) as [World, World]
   await one.start()
   await other.start()

@@ -1,6 +1,6 @@
 // The embedded broker: many in one process, one after another and side by side, and nothing left behind.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -58,6 +58,17 @@ test('embedding: a given directory keeps its data from one broker to the next', 
   } finally {
     rmSync(directory, { recursive: true })
   }
+})
+
+test('embedding: a deletion that a crash interrupted is finished by the next start', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
+  await (await startBroker({ directory })).close()
+  const left = join(directory, 'gone-0.0123456789abcdef0123456789abcdef-delete')
+  mkdirSync(left)
+  writeFileSync(join(left, '00000000000000000000.log'), 'x')
+  await (await startBroker({ directory })).close()
+  expect(existsSync(left)).toBe(false)
+  rmSync(directory, { recursive: true })
 })
 
 test('embedding: IPv6, and a port that was asked for', async () => {

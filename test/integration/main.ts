@@ -8,6 +8,9 @@ import { installKafka } from '../oracle/kafka/kafka.ts'
 import { ROOT } from './support/commands.ts'
 
 await installKafka()
+// What users run is compiled: startup.slow.ts measures that.
+const built = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
+if (built.status !== 0) process.exit(1)
 const vitest = join(
   dirname(createRequire(import.meta.url).resolve('vitest/package.json')),
   'vitest.mjs',

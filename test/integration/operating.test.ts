@@ -95,7 +95,7 @@ test('operating: every mistake of a configuration is told at once, with key, pla
   const file = withFile(
     properties(
       '/nowhere',
-      'num.partitions=0\nmin.insync.replicas=many\nnum.partition=3\nlog.flush.interval.messages=1',
+      'num.partitions=0\nmin.insync.replicas=many\nnum.partition=3\nlog.flush.interval.messages=0',
     ),
   )
   const { code, stderr } = await ottla('start', '--config', file)

@@ -251,6 +251,33 @@ TEST("log: recovery: leftovers of deletions, cleaning and swaps") {
   CHECK(exists(*disk.io, disk.directory + "/leader-epoch-checkpoint"));
 }
 
+TEST("log: recovery: producer snapshots live as long as the segments they begin") {
+  Disk disk;
+  disk.fill();
+  const auto snapshot_at = [&](int64_t offset) {
+    return segment_path(disk.directory, offset, kSnapshotSuffix);
+  };
+  std::vector<int64_t> bases;
+  for (const std::string& name : disk.names_ending(".log")) {
+    bases.push_back(parse_segment_file(name.substr(name.rfind('/') + 1))->offset);
+  }
+  REQUIRE(bases.size() >= 4);
+  // As rolls leave them, and two clean stops that were not at a segment's end.
+  for (const int64_t base : bases) write_text(*disk.io, snapshot_at(base), "rolled");
+  for (const int64_t stop : {bases[1] + 1, kEnd}) write_text(*disk.io, snapshot_at(stop), "stop");
+  std::unique_ptr<Log> log = disk.open(true);
+  REQUIRE(log != nullptr);
+  std::vector<int64_t> kept = bases;
+  kept.push_back(kEnd);
+  CHECK(disk.recovery.producer_snapshots == kept);
+  CHECK(!exists(*disk.io, snapshot_at(bases[1] + 1)));
+  CHECK_OK(log->set_log_start_offset(*disk.io, bases[2]));
+  CHECK_OK(log->truncate_to(*disk.io, bases[3]));
+  for (const int64_t base : bases)
+    CHECK_EQ(exists(*disk.io, snapshot_at(base)), base == bases[2] || base == bases[3]);
+  CHECK_OK(log->close(*disk.io, true));
+}
+
 TEST("log: recovery: the observer sees the replayed region, once and in order") {
   Disk disk;
   disk.fill();

@@ -245,6 +245,44 @@ TEST("replication: a follower's progress reaches a partition of another reactor"
   CHECK_EQ(node.answer(waits, 1).error(), ErrorCode::kNone);
 }
 
+TEST("replication: progress that was on its way while the epoch ended does not count in the next") {
+  Trio node(2, 1);
+  (void)node.send(1, 1000, 1);
+  FetchBody body;
+  body.version = 15;
+  body.replica_epoch = 50;
+  body.parts = {{"t", 0, 1, 3}};
+  std::vector<uint32_t> sent;
+  for (const int32_t replica : {2, 3}) {
+    body.replica_id = replica;
+    sent.push_back(node.at(0).fetch(15, encode(body)));  // read; its progress is in the mail
+  }
+  CHECK(node.partition(1).follow(node.at(1), 4, 2));
+  CHECK(node.lead(1, 5, {1, 2, 3}, {1, 2, 3}));
+  node.run();
+  CHECK_EQ(node.high_watermark(), 0);
+  for (const uint32_t sequence : sent) {
+    CHECK_EQ(fetch_answer(node.at(0), sequence, 15).part_error(), ErrorCode::kFencedLeaderEpoch);
+  }
+}
+
+TEST("replication: a retired partition stays until the readers it could not reach are woken") {
+  Trio node(2, 1);
+  FetchBody body;
+  body.version = 10;  // needs the leader
+  body.max_wait_ms = 60000;
+  body.parts = {{"t", 0, 0}};
+  const uint32_t waits = node.at(0).fetch(10, encode(body));
+  node.run();
+  node.at(0).mailbox_room = 0;
+  CHECK_OK(node.partition(1).retire(node.at(1), false, true));
+  CHECK(!node.partition(1).is_quiet());  // a timer still names it
+  node.at(0).mailbox_room = 10;
+  node.advance_ms(1);
+  CHECK(node.partition(1).is_quiet());
+  CHECK_EQ(fetch_answer(node.at(0), waits, 10).part_error(), ErrorCode::kNotLeaderOrFollower);
+}
+
 TEST("replication: min.insync.replicas is at most the number of replicas") {
   Node node;
   node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.min_insync_replicas = 3; });

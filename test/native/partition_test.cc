@@ -298,6 +298,7 @@ TEST("partition: flush.messages and flush.ms sync the log") {
   CHECK_EQ(node.partition(1).log().recovery_point(), 0);
   node.advance_ms(1000);
   node.partition(1).maintain(node.at(0));
+  node.run();
   CHECK_EQ(node.partition(1).log().recovery_point(), 1);
 }
 

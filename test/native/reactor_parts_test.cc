@@ -174,6 +174,52 @@ TEST("reactor: input: held frames keep their bytes while reading goes on") {
   CHECK_EQ(pool.lent_bytes(), 0u);
 }
 
+TEST("reactor: input: small frames that come one by one share the block that the first holds") {
+  BlockPool pool({size_t{64} << 20, size_t{8} << 20});
+  Input input(&pool);
+  std::vector<Block*> held;
+  for (int frame = 0; frame < 100; frame += 1) {
+    REQUIRE(input.reserve(0));
+    input.received(200);
+    held.push_back(input.consume_and_hold(200));
+    input.completed(200);
+    input.rest();  // everything that came has been consumed
+  }
+  CHECK_EQ(pool.lent_bytes(), size_t{Input::kBlockBytes});
+  for (Block* block : held) input.release(block);
+  CHECK_EQ(pool.lent_bytes(), size_t{0});  // idle: nothing is kept
+}
+
+TEST("reactor: input: of a stream of large frames hardly anything is moved") {
+  constexpr uint32_t kFrame = 66 * 1024;
+  BlockPool pool({size_t{64} << 20, size_t{8} << 20});
+  Input input(&pool);
+  std::vector<Block*> held;
+  for (int frame = 0; frame < 8; frame += 1) {
+    uint32_t moved = 0;
+    while (input.bytes() < kFrame) {
+      const uint32_t arrived = input.bytes();
+      const uint8_t* before = input.data();
+      const uint64_t length = arrived >= 4 ? kFrame : 0;
+      REQUIRE(input.reserve(length));
+      if (input.data() != before) moved += arrived;
+      // As from a socket that has all that is asked for.
+      const size_t got = input.wanted_bytes(length);
+      REQUIRE(got > 0);
+      input.received(got);
+    }
+    CHECK(frame == 0 ? moved >= 64 * 1024  // nothing was known of this sender before its first
+                     : moved <= Input::kBehindBytes);
+    CHECK(input.bytes() <= kFrame + Input::kBehindBytes);
+    held.push_back(input.consume_and_hold(kFrame));
+    input.completed(kFrame);
+    input.rest();
+  }
+  for (Block* block : held) input.release(block);
+  input.drop();
+  CHECK_EQ(pool.lent_bytes(), size_t{0});
+}
+
 TEST("reactor: input: an empty pool is an answer") {
   BlockPool pool({size_t{Input::kBlockBytes}, size_t{8} << 20});
   Input first(&pool), second(&pool);

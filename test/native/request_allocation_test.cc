@@ -46,6 +46,7 @@ class BareReactor final : public Context {
   double* counters() override { return counters_; }
   FetchPurgatory& purgatory() override { return purgatory_; }
   bool post(int, PartitionWork*) override { return false; }
+  void lend(DiskWork*) override { std::abort(); }
   void touch(Partition*) override { is_touched_ = true; }
   uint64_t start_timer(int64_t, void (*)(void*, PartitionHost&), void*) override { return 1; }
   void cancel_timer(uint64_t) override {}

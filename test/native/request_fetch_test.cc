@@ -1,4 +1,5 @@
 // Fetch: from a request's bytes to its answer, on a node without sockets: limits, waits, sessions.
+#include "../../native/request/fetch_session.h"
 #include "request_fixture.h"
 #include "test.h"
 
@@ -417,6 +418,56 @@ TEST("fetch: a body that does not decode closes the connection") {
     CHECK(node.at(0).closed.count(sequence) == 1);
   }
   CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
+TEST("fetch: while it waits a small request lets its frame go, a large one holds it") {
+  Node node;
+  node.simple_topic();
+  FetchBody body;
+  body.max_wait_ms = 500;
+  body.parts = {{"t", 0, 0}};
+  const uint32_t small = node.at(0).fetch(12, encode(body));
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+  for (int i = 0; i < 2000; i += 1) body.parts.push_back({"unknown-" + std::to_string(i), 0, 0});
+  const uint32_t large = node.at(0).fetch(12, encode(body));
+  node.run();
+  CHECK_EQ(node.at(0).frames_held(), size_t{1});
+  CHECK_EQ(produce(node, {9, 1, 1000, {{"t", 0, batch_of(node, 1)}}, ""}).error(),
+           ErrorCode::kNone);
+  CHECK(fetch_answer(node.at(0), small, 12).offsets() == std::vector<int64_t>{0});
+  const FetchAnswer answer = fetch_answer(node.at(0), large, 12);
+  CHECK(answer.offsets() == std::vector<int64_t>{0});
+  CHECK_EQ(answer.topics.size(), size_t{2001});
+  CHECK_EQ(answer.topics.back(), "unknown-1999");
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
+TEST("fetch: sessions: names of forgotten topics go, but not under a request that looks at them") {
+  FetchSessions sessions(10, 0, 1);
+  FetchSession* session = sessions.create(false, false, 1, 0, 7);
+  REQUIRE(session != nullptr);
+  ErrorCode error = ErrorCode::kNone;
+  FetchTarget target;
+  std::vector<FetchTarget> seen;
+  for (int round = 0; round < 10000; round += 1) {
+    const std::string name = "topic-" + std::to_string(round);
+    CHECK(sessions.find(session->id, session->epoch, false, &error) == session);
+    target.topic = name;
+    session->put(target);
+    if (round == 5000) {  // a request that is still under way
+      session->references += 1;
+      session->targets(&seen);
+    }
+    session->forget(key_of(target));
+    sessions.release(session);
+    if (round < 5000) CHECK(session->names() <= 100);
+  }
+  REQUIRE(seen.size() == 1);
+  CHECK_EQ(seen[0].topic, "topic-5000");
+  sessions.release(session);
+  CHECK(sessions.find(session->id, session->epoch, false, &error) == session);
+  CHECK_EQ(session->names(), size_t{0});
+  sessions.release(session);
 }
 
 }  // namespace

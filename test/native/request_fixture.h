@@ -41,6 +41,7 @@ class FakeReactor final : public Context {
   double* counters() override { return counters_; }
   FetchPurgatory& purgatory() override { return purgatory_; }
   bool post(int reactor, PartitionWork* work) override;
+  void lend(DiskWork* work) override { lent_.push_back(work); }
   void touch(Partition* partition) override {
     if (std::find(touched_.begin(), touched_.end(), partition) == touched_.end()) {
       touched_.push_back(partition);
@@ -78,6 +79,14 @@ class FakeReactor final : public Context {
   std::map<uint32_t, DisconnectReason> closed;
   std::vector<Fact> facts;
   int mailbox_room = INT32_MAX;
+  bool holds_lent = false;  // the helper is busy elsewhere
+  size_t lent() const { return lent_.size(); }
+  void help_one() {
+    DiskWork* work = lent_.front();
+    lent_.pop_front();
+    work->help(work, *io_);
+    work->run(work, *this);
+  }
   double counter(size_t column) const { return counters_[column]; }
   size_t frames_held() const { return frames_.size(); }
 
@@ -99,6 +108,7 @@ class FakeReactor final : public Context {
   VerdictTable verdicts_;
   std::unique_ptr<Requests> requests_;
   std::deque<PartitionWork*> mail_;
+  std::deque<DiskWork*> lent_;
   std::vector<Partition*> touched_;
   std::map<uint64_t, Timer> timers_;
   uint64_t last_timer_ = 0;
@@ -296,6 +306,10 @@ inline bool FakeReactor::turn() {
     PartitionWork* work = mail_.front();
     mail_.pop_front();
     work->run(work, *this);
+    is_busy = true;
+  }
+  while (!holds_lent && !lent_.empty()) {
+    help_one();
     is_busy = true;
   }
   for (auto at = timers_.begin(); at != timers_.end();) {

@@ -266,6 +266,26 @@ TEST("produce: partitions of other reactors are written there, through full mail
   CHECK(node.at(1).counter(counter::kMailboxFull) >= 1.0);
 }
 
+TEST("produce: a slot that went to another topic takes nothing that was meant for the one before") {
+  Node node(2);
+  node.simple_topic(0, "old");
+  const ProduceBody body{9, 1, 1000, {{"old", 0, batch_of(node, 1)}}, ""};
+  const uint32_t under_way = node.at(1).produce(9, encode(body));
+  CHECK_OK(node.partition(0).retire(node.at(0), true, true));
+  node.partitions.erase(0);
+  // Reactor 1 has not heard: its route of "old" names the slot still.
+  CHECK_OK(node.open(0, "new", 0, [](PartitionOptions* o) { o->incarnation = 1; }));
+  CHECK(node.lead(0, 3, {1}, {1}));
+  node.run();
+  CHECK_EQ(produce_answer(node.at(1), under_way, 9).error(), ErrorCode::kNotLeaderOrFollower);
+  for (const int reactor : {0, 1}) {
+    CHECK_EQ(produce(node, body, reactor).error(), ErrorCode::kNotLeaderOrFollower);
+    CHECK_EQ(fetch(node, {.parts = {{"old", 0, 0}}, .forgotten = {}}, reactor).part_error(),
+             ErrorCode::kNotLeaderOrFollower);
+  }
+  CHECK_EQ(node.partition(0).log_end_offset(), 0);
+}
+
 TEST("produce: a client that asked the wrong broker learns who leads") {
   Node node;
   node.route(10, "t", {-1});

@@ -7,7 +7,7 @@ import { LookupKind, RetireMode } from '../../src/plane/layout.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { batchesOf, encodeBatch, readBatchHeader } from '../../src/protocol/record_batch.ts'
 import { batchOf } from './client.ts'
-import { Fixture, fetched, fetchOf, produced, produceOf } from './fixture.ts'
+import { CONFIG, Fixture, fetched, fetchOf, produced, produceOf } from './fixture.ts'
 import type { PlaneHarness } from './harness.ts'
 
 const UNKNOWN = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
@@ -213,6 +213,55 @@ export function logSuite(harness: PlaneHarness): void {
     expect((await f.row()).recoveryPoint).toBe(2)
     await f.under.close()
   })
+
+  it('flush: covers the appends asked for before it', async () => {
+    const f = await open()
+    await f.single()
+    f.plane.append(0, 0, batchOf(['a']), 900_001)
+    expect(await f.ask((ticket) => f.plane.flush(0, ticket))).toMatchObject({ errorCode: 0, a: 1 })
+    await f.under.close()
+  })
+
+  it('flush: a rolled segment is synced, and the recovery point follows', async () => {
+    const f = await open()
+    const batch = batchOf(['a'])
+    await f.single({ segmentBytesMax: 2 * batch.length })
+    const client = await f.client()
+    for (const _ of [1, 2, 3, 4, 5]) await client.produce(9, produceOf(batch))
+    await f.under.until(() => f.plane.partition(0).recoveryPoint === 4, 'the sync of what rolled')
+    expect((await f.row()).logEndOffset).toBe(5)
+    await f.under.close()
+  })
+
+  it('flush: flush.messages: what is acknowledged at its count is synced', async () => {
+    const f = await open()
+    await f.single({ flushMessages: 2 })
+    const client = await f.client()
+    const put = async () => (await client.produce(9, produceOf(batchOf(['a'])))).responses
+    await put()
+    expect((await f.row()).recoveryPoint).toBe(0)
+    await put()
+    expect(f.plane.partition(0).recoveryPoint).toBe(2)
+    f.plane.configure(0, { ...CONFIG, flushMessages: 1 })
+    await put()
+    expect(f.plane.partition(0).recoveryPoint).toBe(3)
+    await f.under.close()
+  })
+
+  it.runIf(harness.hasVirtualTime)(
+    'flush: flush.ms: what waited so long is synced within a second',
+    async () => {
+      const f = await open()
+      await f.single({ flushMs: 5_000 })
+      const client = await f.client()
+      await client.produce(9, produceOf(batchOf(['a'])))
+      await f.under.advance(3_000)
+      expect((await f.row()).recoveryPoint).toBe(0)
+      await f.under.advance(3_000)
+      expect((await f.row()).recoveryPoint).toBe(1)
+      await f.under.close()
+    },
+  )
 
   it('lookup: by time, exact inside compressed batches', async () => {
     const f = await open()

@@ -197,8 +197,8 @@ export class Cluster {
   }
 
   /** Nothing is asked any more: what is still under way ends, and disk, image and plane agree. */
-  async checkQuiet(): Promise<void> {
-    await this.runUntil(() => false, QUIET_MS)
+  async checkQuiet(quietMs = QUIET_MS): Promise<void> {
+    await this.runUntil(() => false, quietMs)
     const { inside, plane, disk } = this.machine
     if (inside === null || plane === null) throw new Violation('the node died in peace')
     checkPlacement(disk, inside.raft.image, inside.publisher, plane)

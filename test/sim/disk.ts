@@ -194,8 +194,8 @@ class MountedFiles implements Files {
   }
 
   makeDirectory(path: string): void {
-    if (this.isDirectory(path)) return
     const [parent, name] = split(path)
+    if (this.isDirectory(path)) return this.sync(parent)
     if (parent !== '/') this.makeDirectory(parent)
     const directory = this.disk.directory(parent)
     if (directory === undefined || !this.life.proceed('mkdir', path)) return

@@ -10,6 +10,8 @@ import { createTopic, Producer } from './workloads/produce.ts'
 import type { Workload, WorkloadContext } from './workloads/workload.ts'
 
 const LIMIT_MS = 20_000
+/** Its disk takes no time. */
+const QUIET_MS = 100
 const SHARED = { topic: 'shared', partitions: 2, pauseMsMax: 0 }
 
 /** One life that is cut short, and the one that follows it. */
@@ -119,7 +121,7 @@ async function finish(cluster: Cluster): Promise<void> {
     throw new Violation(`never answered: ${cluster.waiting}`)
   }
   cluster.checkStill()
-  await cluster.checkQuiet()
+  await cluster.checkQuiet(QUIET_MS)
   if (!(await cluster.down(LIMIT_MS))) throw new Violation('the second life died at its end')
   if (!(await cluster.up(LIMIT_MS))) throw new Violation('the third life died')
 }

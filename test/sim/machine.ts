@@ -67,6 +67,10 @@ export class Machine {
   starts = 0
   /** Applied to the next life: it ends before the operation of this number. */
   endNextBefore: { operation: number; ending: Ending } | null = null
+  /** A life opened logs and has not closed them in order since: no mark may say otherwise. */
+  isDirty = false
+  /** The event loop stands still (a long collection, a busy host) while the data plane goes on. */
+  stalledUntilMs = 0
   /** The disk is slow for a while. */
   isSlow = false
   /** How the planned end of this life comes about. */
@@ -132,6 +136,12 @@ export class Machine {
     this.over(life)
   }
 
+  /** The event loop stands still from now on; a stall that is under way is not cut short. */
+  stall(ms: number): void {
+    this.parts.trace.add(`stall ${ms}`)
+    this.stalledUntilMs = Math.max(this.stalledUntilMs, this.parts.timeline.nowMs + ms)
+  }
+
   /** The running process ends before its nth operation from here. */
   endSoon(operations: number, ending: Ending): void {
     if (this.life === null) return
@@ -146,12 +156,19 @@ export class Machine {
     this.parts.trace.add(`${ending} ${life.number}`)
     this.over(life)
     plane?.inner.crash()
-    if (ending !== 'power') return
+    if (ending === 'power') this.losePower()
+  }
+
+  /** The machine goes dark, whether a process runs or not. */
+  losePower(): void {
+    if (this.life !== null) return this.crash('power')
+    this.parts.trace.add('dark')
     this.disk.losePower(this.parts.random)
     this.parts.onPowerLost()
   }
 
   private over(life: Life): void {
+    this.stalledUntilMs = 0
     life.end()
     this.life = null
     this.node = null
@@ -193,23 +210,43 @@ export class Machine {
       disk: this.disk,
       network,
       watcher,
+      opening: this.openingWatch(),
+      closedClean: () => {
+        this.isDirty = false
+      },
       diskDelayMs: () => {
         if (machine.diskDelayMsMax === 0) return 0
         const delay = slowRandom.nextFloat() * machine.diskDelayMsMax
         return this.isSlow ? delay * 50 : delay
       },
+      stalledUntilMs: () => this.stalledUntilMs,
       skipsFlush: machine.bugs.skipsFlush === true,
     })
     this.plane = plane
     return plane
   }
 
+  /** Before a log is opened: nobody may take a crash for a clean end. */
+  private openingWatch(): (isCleanShutdown: boolean) => void {
+    const wasDirty = this.isDirty
+    return (isCleanShutdown) => {
+      this.isDirty = true
+      if (!isCleanShutdown || !wasDirty) return
+      this.parts.onProblem(new Violation('a crash was taken for a clean shutdown'))
+    }
+  }
+
   private world(life: Life): World {
     const { timeline, random, trace } = this.parts
-    const schedule = (delayMs: number, run: () => void): Cancel =>
-      timeline.after(delayMs, () => {
-        if (!life.isOver) run()
+    const schedule = (delayMs: number, run: () => void): Cancel => {
+      let cancel = timeline.after(delayMs, () => {
+        if (life.isOver) return
+        const lateMs = this.stalledUntilMs - timeline.nowMs
+        if (lateMs <= 0) return run()
+        cancel = schedule(lateMs, run)
       })
+      return () => cancel()
+    }
     return {
       clock: this.clock,
       random: random.fork(),

@@ -8,6 +8,8 @@ import type { Fault, Faults } from './scenarios/scenario.ts'
 /** A start takes some fifty operations; the rest of a life takes the others. */
 const OPERATIONS_MAX = [20, 60, 400]
 const SLOW_MS = 1000
+/** The longest is longer than a broker's session. */
+const STALL_MS = [50, 1000, 12_000]
 const JUMP_MS = [1000, 60_000, 3_600_000, -1000, -60_000, -3_600_000]
 
 /** Torments one cluster until told to stop. */
@@ -20,6 +22,7 @@ export class Nemesis {
     crashAtOperation: 0,
     stop: 0,
     slowDisk: 0,
+    stall: 0,
     clockJump: 0,
   }
 
@@ -69,7 +72,9 @@ export class Nemesis {
       case 'crashAtOperation':
         return cluster.machine.endSoon(random.nextInt(60), random.pick(faults.endings))
       case 'stop':
-        if (cluster.machine.isUp) await cluster.down()
+        if (!cluster.machine.isUp) return
+        await cluster.down()
+        if (random.ratio(1, 3)) cluster.machine.losePower()
         return
       case 'slowDisk':
         cluster.machine.isSlow = true
@@ -77,6 +82,8 @@ export class Nemesis {
           cluster.machine.isSlow = false
         })
         return
+      case 'stall':
+        return cluster.machine.stall(random.pick(STALL_MS))
       case 'clockJump':
         return cluster.machine.clock.jump(random.pick(JUMP_MS))
     }

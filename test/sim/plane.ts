@@ -39,8 +39,14 @@ export interface SimPlaneParts {
   disk: SimDisk
   network: SimNetwork
   watcher: PlaneWatcher
+  /** A log is about to be opened. */
+  opening: (isCleanShutdown: boolean) => void
+  /** Everything is synced and closed. */
+  closedClean: () => void
   /** How long an operation of the disk takes now. */
   diskDelayMs: () => number
+  /** Nobody comes to the door before. */
+  stalledUntilMs: () => number
   /** The planted bug: flushes are answered, and not done. */
   skipsFlush: boolean
 }
@@ -79,7 +85,11 @@ export class SimPlane implements DataPlane {
   }
 
   private ring(): void {
-    if (!this.isOver) this.onDoorbell()
+    if (this.isOver) return
+    const { timeline, stalledUntilMs } = this.parts
+    const lateMs = stalledUntilMs() - timeline.nowMs
+    if (lateMs > 0) timeline.after(lateMs, () => this.ring())
+    else this.onDoorbell()
   }
 
   private tick(): void {
@@ -126,6 +136,7 @@ export class SimPlane implements DataPlane {
   create(options: CreatePartition, ticket: Ticket): void {
     const what = `create ${options.topic}-${options.partition}`
     this.configs.set(options.slot, options.config)
+    if (!this.isOver && !options.isRaft) this.parts.opening(options.isCleanShutdown)
     if (!options.isRaft && this.parts.random.ratio(1, 4)) this.slowTickets.add(ticket)
     this.run(what, options.slot, ticket, () => this.inner.create(options, ticket))
   }
@@ -193,6 +204,7 @@ export class SimPlane implements DataPlane {
 
   close(options?: { graceMs?: number; isClean?: boolean }): Promise<void> {
     if (!this.parts.life.proceed('close')) return Promise.resolve()
+    if (options?.isClean === true) this.parts.closedClean()
     return this.inner.close(options)
   }
 

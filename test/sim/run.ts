@@ -87,6 +87,7 @@ async function story(cluster: Cluster, options: ScenarioOptions): Promise<void> 
 async function heal(cluster: Cluster): Promise<void> {
   const { machine } = cluster
   machine.isSlow = false
+  await cluster.runUntil(() => false, machine.stalledUntilMs - cluster.timeline.nowMs)
   machine.endSoon(Number.POSITIVE_INFINITY, 'kill')
   if (machine.isOff && !(await cluster.up())) throw new Violation('the node does not come up')
   cluster.end()
@@ -99,6 +100,10 @@ async function heal(cluster: Cluster): Promise<void> {
 
 async function restartInOrder(cluster: Cluster): Promise<void> {
   if (!(await cluster.down())) throw new Violation('the node died while it stopped')
+  // An orderly stop leaves nothing that the loss of power could take.
+  const { lost } = cluster.logs
+  cluster.machine.losePower()
+  if (cluster.logs.lost > lost) throw new Violation('an orderly stop left records unsynced')
   cluster.checkStill()
   if (!(await cluster.up())) throw new Violation('the node died while it started')
   await cluster.checkQuiet()

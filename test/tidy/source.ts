@@ -37,7 +37,7 @@ export function files(folder = '.', ...endings: string[]): string[] {
   if (all === null) {
     const found: string[] = []
     walk('.', found)
-    all = found.filter((path) => !/\.(tgz|log)$/.test(path)).sort()
+    all = found.filter((path) => !/^[^/]*\.(tgz|log)$/.test(path)).sort()
   }
   return all.filter(
     (path) =>

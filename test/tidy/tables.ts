@@ -95,7 +95,7 @@ export const IO_HEADERS =
 export const MAY_INCLUDE: Record<string, string> = {
   'native/base/crc32c.cc <sys/auxv.h>': 'asks the processor what it can; no call to the world',
   'native/log/append.cc <sys/uio.h>': 'the type iovec only',
-  'native/reactor/recovery_pool.h <thread>': 'the pool that opens logs owns its threads',
+  'native/reactor/worker_pool.h <thread>': 'the pool that opens logs owns its threads',
   'native/plane.h <thread>': 'the plane owns one thread per reactor',
   'native/addon.cc <thread>': 'counts the cores',
 }

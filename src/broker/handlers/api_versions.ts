@@ -35,6 +35,10 @@ export function serveApiVersions(served: ServedApis, node: BrokerNode): void {
       session.clientSoftwareVersion = clientSoftwareVersion
     }
     const { features, provenance } = node.image
+    const finalized = (levels: Iterable<readonly [string, number]>) => {
+      const { kraftVersion } = node.raft
+      return kraftVersion > 0 ? [...levels, ['kraft.version', kraftVersion] as const] : [...levels]
+    }
     return {
       errorCode: ErrorCode.NONE,
       apiKeys: served.rows(),
@@ -42,7 +46,7 @@ export function serveApiVersions(served: ServedApis, node: BrokerNode): void {
         .filter(([, [minVersion]]) => version >= 4 || minVersion > 0)
         .map(([name, [minVersion, maxVersion]]) => ({ name, minVersion, maxVersion })),
       finalizedFeaturesEpoch: provenance.offset,
-      finalizedFeatures: [...features.entries()].map(([name, level]) => ({
+      finalizedFeatures: finalized(features.entries()).map(([name, level]) => ({
         name,
         minVersionLevel: level,
         maxVersionLevel: level,

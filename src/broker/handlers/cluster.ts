@@ -15,10 +15,10 @@ export function serveDescribeCluster(served: ServedApis, node: BrokerNode): void
     const endpointType = version >= 1 ? request.endpointType : BROKERS
     if (endpointType !== own) {
       const isKnown = endpointType === BROKERS || endpointType === CONTROLLERS
+      const mismatched =
+        version === 0 ? ErrorCode.INVALID_REQUEST : ErrorCode.MISMATCHED_ENDPOINT_TYPE
       return {
-        errorCode: isKnown
-          ? ErrorCode.MISMATCHED_ENDPOINT_TYPE
-          : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
+        errorCode: isKnown ? mismatched : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
         errorMessage: `This listener serves endpoint type ${own}, not ${endpointType}.`,
         clusterId: '',
       }

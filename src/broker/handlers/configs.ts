@@ -48,7 +48,7 @@ function describeConfigs(node: BrokerNode): Handler<typeof DescribeConfigs> {
         configType: type,
         synonyms,
       }))
-      return { errorCode: ErrorCode.NONE, errorMessage: null, resourceType, resourceName, configs }
+      return { errorCode: ErrorCode.NONE, errorMessage: '', resourceType, resourceName, configs }
     }),
   })
 }
@@ -63,14 +63,13 @@ function describe(node: BrokerNode, resource: Resource, options: DescribeOptions
         return { errorCode: ErrorCode.INVALID_TOPIC_EXCEPTION, errorMessage: invalid }
       }
       if (node.image.topics.byName(resourceName) === undefined) {
-        const errorMessage = 'This server does not host this topic-partition.'
-        return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage }
+        return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: '' }
       }
       return describeTopic(overrides, node.config(), options)
     }
     case CONFIG_RESOURCE.broker:
       if (resourceName === '') return describeClusterDefault(node.config(), options)
-      if (resourceName === String(node.nodeId)) return describeBroker(node.config(), options)
+      if (isNumber(resourceName, node.nodeId)) return describeBroker(node.config(), options)
       return {
         errorCode: ErrorCode.INVALID_REQUEST,
         errorMessage: `Unexpected broker id, expected ${node.nodeId} or empty string, but received ${resourceName}`,
@@ -91,6 +90,9 @@ function describe(node: BrokerNode, resource: Resource, options: DescribeOptions
       }
   }
 }
+
+/** As Kafka reads numbers: a sign and leading zeros are allowed, spaces are not. */
+const isNumber = (text: string, value: number) => /^[+-]?\d+$/.test(text) && Number(text) === value
 
 function listConfigResources(node: BrokerNode): Handler<typeof ListConfigResources> {
   const all = [

@@ -3,7 +3,9 @@
 // Kafka: ControllerApis, ForwardingManager; the checks of ControllerApis stand in the controller itself.
 
 import type { ControllerReply, ControllerRequest } from '../../controller/controller.ts'
+import { CONFIG_RESOURCE } from '../../metadata/configs.ts'
 import type { Api } from '../../protocol/dsl.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
 import {
   BrokerHeartbeat,
   BrokerRegistration,
@@ -44,13 +46,46 @@ function forwardAndSettle<A extends Api>(node: BrokerNode, kind: Kind): Handler<
   }
 }
 
+type Alteration = typeof AlterConfigs | typeof IncrementalAlterConfigs
+
+/** On a broker listener, a broker's own settings are the business of that broker alone. */
+function forwardConfigs<A extends Alteration>(node: BrokerNode, kind: Kind): Handler<A> {
+  const ask = forward<Alteration>(node, kind) as Handler<Alteration>
+  const handler: Handler<Alteration> = async (request, context) => {
+    const isForeign = ({
+      resourceType,
+      resourceName,
+    }: {
+      resourceType: number
+      resourceName: string
+    }) =>
+      !context.session.listener.isController &&
+      resourceType === CONFIG_RESOURCE.broker &&
+      resourceName !== '' &&
+      Number(resourceName) !== node.nodeId
+    const refused = request.resources.filter(isForeign).map(({ resourceType, resourceName }) => ({
+      errorCode: ErrorCode.INVALID_REQUEST,
+      errorMessage: `Unexpected broker id, expected ${node.nodeId}, but received ${resourceName}`,
+      resourceType,
+      resourceName,
+    }))
+    const resources = request.resources.filter((resource) => !isForeign(resource))
+    if (resources.length === 0 && refused.length > 0) return { responses: refused }
+    const answer = await ask({ ...request, resources } as typeof request, context)
+    return answer === null
+      ? null
+      : { ...answer, responses: [...refused, ...(answer.responses ?? [])] }
+  }
+  return handler as unknown as Handler<A>
+}
+
 export function serveForwarded(served: ServedApis, node: BrokerNode): void {
   served
     .serve(CreateTopics, '2-7', forwardAndSettle(node, 'createTopics'))
     .serve(DeleteTopics, '1-6', forward(node, 'deleteTopics'))
     .serve(CreatePartitions, '0-3', forwardAndSettle(node, 'createPartitions'))
-    .serve(AlterConfigs, '0-2', forward(node, 'alterConfigs'))
-    .serve(IncrementalAlterConfigs, '0-1', forward(node, 'incrementalAlterConfigs'))
+    .serve(AlterConfigs, '0-2', forwardConfigs(node, 'alterConfigs'))
+    .serve(IncrementalAlterConfigs, '0-1', forwardConfigs(node, 'incrementalAlterConfigs'))
     .serve(ElectLeaders, '0-2', forward(node, 'electLeaders'))
     .serve(UpdateFeatures, '0-2', forward(node, 'updateFeatures'))
     .serve(UnregisterBroker, '0', forward(node, 'unregisterBroker'))

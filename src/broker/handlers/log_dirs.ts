@@ -7,10 +7,7 @@ import type { BrokerNode } from '../node.ts'
 
 export function serveLogDirs(served: ServedApis, node: BrokerNode): void {
   const handler: Handler<typeof DescribeLogDirs> = (request) => {
-    const wanted =
-      request.topics === null
-        ? null
-        : new Map(request.topics.map(({ topic, partitions }) => [topic, new Set(partitions)]))
+    const wanted = request.topics === null ? null : wantedOf(request.topics)
     const results = node.directories.list().map(({ path }) => ({
       errorCode: ErrorCode.NONE,
       logDir: path,
@@ -20,6 +17,17 @@ export function serveLogDirs(served: ServedApis, node: BrokerNode): void {
     return { errorCode: ErrorCode.NONE, results }
   }
   served.serve(DescribeLogDirs, '1-5', handler)
+}
+
+/** A topic may stand more than once, with other partitions each time. */
+function wantedOf(topics: readonly { topic: string; partitions: readonly number[] }[]) {
+  const wanted = new Map<string, Set<number>>()
+  for (const { topic, partitions } of topics) {
+    const known = wanted.get(topic) ?? new Set()
+    wanted.set(topic, known)
+    for (const partition of partitions) known.add(partition)
+  }
+  return wanted
 }
 
 function topicsIn(

@@ -32,6 +32,8 @@ const SINCE: ReadonlyMap<bigint, number> = new Map([
 /** The first version whose answers carry a leader epoch. */
 const EPOCHS_SINCE = 4
 const READ_COMMITTED = 1
+/** Times above what a number holds exactly are all the same: later than anything. */
+const LATEST_TIME = BigInt(Number.MAX_SAFE_INTEGER)
 const CONSUMER = -1
 
 export function serveOffsets(served: ServedApis, node: BrokerNode): void {
@@ -41,20 +43,11 @@ export function serveOffsets(served: ServedApis, node: BrokerNode): void {
 
 function listOffsets(node: BrokerNode): Handler<typeof ListOffsets> {
   return async (request, { version }) => {
-    const asked = new Set<string>()
-    const repeated = new Set<string>()
-    for (const { name, partitions } of request.topics) {
-      for (const { partitionIndex } of partitions) {
-        const key = `${name}-${partitionIndex}`
-        if (asked.has(key)) repeated.add(key)
-        asked.add(key)
-      }
-    }
-    const topics = request.topics.map(async ({ name, partitions }) => ({
+    const topics = [...questionsOf(request)].map(async ([name, questions]) => ({
       name,
       partitions: await Promise.all(
-        partitions.map((question) =>
-          repeated.has(`${name}-${question.partitionIndex}`)
+        [...questions.values()].map(({ question, isRepeated }) =>
+          isRepeated
             ? refused(question, ErrorCode.INVALID_REQUEST)
             : listOne(node, name, question, request, version),
         ),
@@ -67,6 +60,22 @@ function listOffsets(node: BrokerNode): Handler<typeof ListOffsets> {
     }
     return { topics: answered }
   }
+}
+
+type Questions = Map<number, { question: PartitionQuestion; isRepeated: boolean }>
+
+/** Each topic and each partition once, whatever the request repeats. */
+function questionsOf(request: RequestOf<typeof ListOffsets>): Map<string, Questions> {
+  const byTopic = new Map<string, Questions>()
+  for (const { name, partitions } of request.topics) {
+    const questions: Questions = byTopic.get(name) ?? new Map()
+    if (partitions.length > 0) byTopic.set(name, questions)
+    for (const question of partitions) {
+      const isRepeated = questions.has(question.partitionIndex)
+      questions.set(question.partitionIndex, { question, isRepeated })
+    }
+  }
+  return byTopic
 }
 
 const refused = ({ partitionIndex }: PartitionQuestion, errorCode: number): PartitionAnswer => ({
@@ -82,15 +91,15 @@ async function listOne(
   version: number,
 ): Promise<PartitionAnswer> {
   const { partitionIndex, timestamp, currentLeaderEpoch } = question
-  const topic = node.image.topics.byName(name)
-  const found = findLeader(node, topic, partitionIndex, currentLeaderEpoch)
-  if ('errorCode' in found) return refused(question, found.errorCode)
   if (
     timestamp < 0n &&
     (timestamp < EARLIEST_PENDING_UPLOAD || version < (SINCE.get(timestamp) ?? 0))
   ) {
     return refused(question, ErrorCode.UNSUPPORTED_VERSION)
   }
+  const topic = node.image.topics.byName(name)
+  const found = findLeader(node, topic, partitionIndex, currentLeaderEpoch)
+  if ('errorCode' in found) return refused(question, found.errorCode)
   const { local, partition } = found
   const row = node.plane.partition(local.slot)
   const bound = boundOf(row, request.replicaId, request.isolationLevel)
@@ -100,7 +109,7 @@ async function listOne(
       return { partitionIndex, offset: bound, leaderEpoch }
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return earliest(node, local, partitionIndex, row.logStartOffset)
+      return earliest(node, local, partitionIndex, row.logStartOffset, leaderEpoch)
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return { partitionIndex }
@@ -118,18 +127,29 @@ function boundOf(
   return isolationLevel === READ_COMMITTED ? row.lastStableOffset : row.highWatermark
 }
 
-/** The log start, with the epoch it was written in. */
+/**
+ * The log start with its epoch: the first whose records end above it, or the present one where there is none yet.
+ * Epochs are few, and all but always it is the first or the last that is asked for.
+ */
 async function earliest(
   node: BrokerNode,
   local: LocalPartition,
   partitionIndex: number,
   offset: number,
+  leaderEpoch: number,
 ): Promise<PartitionAnswer> {
-  const { a, c, errorCode } = await node.tickets.run((plane, ticket) =>
-    plane.lookup(local.slot, LookupKind.timestamp, 0, ticket),
-  )
-  const leaderEpoch = errorCode === ErrorCode.NONE && a === offset ? c : -1
-  return { partitionIndex, offset, leaderEpoch }
+  let low = 0
+  let high = leaderEpoch
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const { a, errorCode } = await node.tickets.run((plane, ticket) =>
+      plane.lookup(local.slot, LookupKind.epochEnd, middle, ticket),
+    )
+    if (errorCode !== ErrorCode.NONE) return { partitionIndex, offset, leaderEpoch: -1 }
+    if (a > offset) high = middle
+    else low = middle + 1
+  }
+  return { partitionIndex, offset, leaderEpoch: low }
 }
 
 async function byTimestamp(
@@ -141,7 +161,7 @@ async function byTimestamp(
   const { partitionIndex, timestamp } = question
   const isMax = timestamp === MAX_TIMESTAMP
   const kind = isMax ? LookupKind.maxTimestamp : LookupKind.timestamp
-  const argument = isMax ? 0 : Number(timestamp)
+  const argument = isMax ? 0 : timestamp > LATEST_TIME ? Number(LATEST_TIME) : Number(timestamp)
   const { errorCode, a, b, c } = await node.tickets.run((plane, ticket) =>
     plane.lookup(local.slot, kind, argument, ticket),
   )

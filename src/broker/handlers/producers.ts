@@ -1,6 +1,7 @@
 // InitProducerId without transactions, and DescribeProducers. KIP-98, KIP-360, KIP-664.
 
-import { ErrorCode } from '../../protocol/errors.ts'
+import { invalidTopicName } from '../../controller/topics.ts'
+import { ErrorCode, errorOf } from '../../protocol/errors.ts'
 import { DescribeProducers, InitProducerId } from '../../protocol/messages/transaction.ts'
 import type { Handler, ServedApis } from '../dispatch.ts'
 import { type BrokerNode, findLeader } from '../node.ts'
@@ -14,16 +15,17 @@ export function serveProducers(served: ServedApis, node: BrokerNode): void {
 
 function initProducerId(node: BrokerNode): Handler<typeof InitProducerId> {
   return async ({ transactionalId, producerId, producerEpoch }) => {
+    if (transactionalId === '') return refused(ErrorCode.INVALID_REQUEST)
     // Transactions are not built: an error that no client retries.
-    if (transactionalId !== null) return { errorCode: ErrorCode.INVALID_TXN_STATE }
-    if ((producerId === -1) !== (producerEpoch === -1)) {
-      return { errorCode: ErrorCode.INVALID_REQUEST }
-    }
+    if (transactionalId !== null) return refused(ErrorCode.INVALID_TXN_STATE)
+    if ((producerId === -1) !== (producerEpoch === -1)) return refused(ErrorCode.INVALID_REQUEST)
     const taken = await node.producerIds.take()
-    if ('errorCode' in taken) return taken
+    if ('errorCode' in taken) return refused(taken.errorCode)
     return { errorCode: ErrorCode.NONE, producerId: taken.producerId, producerEpoch: 0 }
   }
 }
+
+const refused = (errorCode: number) => ({ errorCode, producerId: -1, producerEpoch: -1 })
 
 function describeProducers(node: BrokerNode): Handler<typeof DescribeProducers> {
   return async (request) => {
@@ -38,8 +40,18 @@ function describeProducers(node: BrokerNode): Handler<typeof DescribeProducers> 
 }
 
 async function describePartition(node: BrokerNode, name: string, partitionIndex: number) {
-  const found = findLeader(node, node.image.topics.byName(name), partitionIndex)
-  if ('errorCode' in found) return { partitionIndex, errorCode: found.errorCode }
+  const invalid = invalidTopicName(name)
+  if (invalid !== null) {
+    const errorCode = ErrorCode.INVALID_TOPIC_EXCEPTION
+    return { partitionIndex, errorCode, errorMessage: `Topic name is invalid: ${invalid}` }
+  }
+  const topic = node.image.topics.byName(name)
+  const found = findLeader(node, topic, partitionIndex)
+  if ('errorCode' in found) {
+    const { errorCode } = found
+    const errorMessage = topic === undefined ? errorOf(errorCode).text : null
+    return { partitionIndex, errorCode, errorMessage }
+  }
   const { errorCode, bytes } = await node.tickets.read((plane, ticket) =>
     plane.producers(found.local.slot, ticket),
   )

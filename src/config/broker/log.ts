@@ -20,7 +20,7 @@ import {
   noCheckpointPace,
   noCleaner,
   noCordon,
-  noFlush,
+  noFlushPace,
   noRecompression,
   noRetention,
   noTimeRoll,
@@ -85,15 +85,15 @@ export const logRows = {
     internal: true,
   }),
   'log.flush.interval.messages': long(LONG_MAX, '[1,...]', 'high cluster-wide', {
-    state: noFlush,
+    state: effective('integration: config: the broker asks for syncs by records and by time'),
     doc: 'Records a partition may hold before it is written to the device.',
   }),
   'log.flush.interval.ms': long(null, '', 'high cluster-wide', {
-    state: noFlush,
+    state: effective('integration: config: the broker asks for syncs by records and by time'),
     doc: 'Time in ms a record may wait before it is written to the device.',
   }),
   'log.flush.scheduler.interval.ms': long(LONG_MAX, '', 'high read-only', {
-    state: noFlush,
+    state: noFlushPace,
     doc: 'Pace in ms at which logs are looked over for records to flush.',
   }),
   'log.flush.offset.checkpoint.interval.ms': int(60_000, '[0,...]', 'high read-only', {

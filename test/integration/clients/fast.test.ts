@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Bench } from '../support/harness.ts'
 import { kafkajs, kafkajsWriter } from './kafkajs.ts'
 import { kcatReader, kcatWriter } from './kcat.ts'
-import { everyShape, expectSame, TOPIC_CONFIG } from './matrix.ts'
+import { everyShape, expectRead, TOPIC_CONFIG } from './matrix.ts'
 import { platformaticAdmin, platformaticReader, platformaticWriter } from './platformatic.ts'
 import { rawReader } from './raw.ts'
 
@@ -26,10 +26,7 @@ describe.each(WRITERS)('clients: $name writes', (writer) => {
     const from = Date.now()
     const written = everyShape(from).map(writer.express)
     await writer.write(place, written, codec)
-    const times = { from, to: Date.now() }
-    for (const reader of READERS) {
-      expectSame(await reader.read(place, written.length), written, times)
-    }
+    await expectRead(READERS, place, written, { from, to: Date.now() })
   })
 })
 

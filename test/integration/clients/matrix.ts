@@ -28,6 +28,10 @@ export interface Writer {
 /** A consumer of one partition that needs no group. */
 export interface Reader {
   name: string
+  /** The record as this client can tell it; as it is when left out. */
+  tell?(record: ClientRecord): ClientRecord
+  /** `writer codec` of what this client itself cannot read, from any broker. */
+  cannotRead?: readonly string[]
   read(from: Place, count: number): Promise<SeenRecord[]>
 }
 
@@ -75,11 +79,27 @@ function pattern(bytes: number): string {
   return text.slice(0, bytes)
 }
 
+const asItIs = (record: ClientRecord): ClientRecord => record
+
+/** Has every reader read a partition of a topic named `writer-codec` and compares. */
+export async function expectRead(
+  readers: readonly Reader[],
+  place: Place,
+  written: readonly ClientRecord[],
+  times: { from: number; to: number },
+): Promise<void> {
+  for (const { name, read, tell = asItIs, cannotRead } of readers) {
+    if (cannotRead?.includes(place.topic.replace('-', ' ')) === true) continue
+    expectSame(await read(place, written.length), written.map(tell), times, name)
+  }
+}
+
 /** Asserts that what was read is what was written, and when; long values are shortened in what a failure shows. */
-export function expectSame(
+function expectSame(
   seen: readonly SeenRecord[],
   written: readonly ClientRecord[],
   times: { from: number; to: number },
+  reader: string,
 ): void {
   const shown = seen.map((record) => ({
     ...brief(record),
@@ -90,7 +110,7 @@ export function expectSame(
   for (let i = 0; i < written.length; i++) {
     if (written[i]!.timestamp !== 0) shown[i]!.timestamp = seen[i]!.timestamp
   }
-  expect(shown).toEqual(expected)
+  expect(shown, `as ${reader} reads`).toEqual(expected)
   seen.forEach((record, i) => {
     expect(record.value === written[i]!.value, `every byte of value ${i}`).toBe(true)
   })

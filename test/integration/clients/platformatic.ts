@@ -65,6 +65,8 @@ function bytes(text: string | null): Buffer | undefined {
 
 export const platformaticReader: Reader = {
   name: 'platformatic',
+  // Java writes snappy in xerial's blocks; this client knows bare snappy only.
+  cannotRead: ['java snappy'],
   read: async ({ address, topic, partition }, count) => {
     const consumer = new Consumer({ ...options(address), groupId: 'none' })
     const metadata = await consumer.metadata({ topics: [topic] })

@@ -1,7 +1,15 @@
 // Each setting that claims an effect shows it here, on a running broker. The names are those that src/config's tables
 // give; test/unit/config/states.test.ts keeps the two together.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -20,6 +28,7 @@ import { Fetch } from '../../../src/protocol/messages/produce_fetch.ts'
 import { DescribeQuorum } from '../../../src/protocol/messages/quorum.ts'
 import { DeleteTopics } from '../../../src/protocol/messages/topics.ts'
 import { sealBatch } from '../../../src/protocol/record_batch.ts'
+import { eventually } from '../support/eventually.ts'
 import { Bench, batchOf } from '../support/harness.ts'
 import { RawClient } from '../support/raw_client.ts'
 
@@ -270,6 +279,39 @@ describe('produce', () => {
       await bench.createTopic('t')
       expect((await bench.produce('t', forged)).errorCode, mode).toBe(code)
     }
+  })
+})
+
+describe('durability', () => {
+  /** What the broker knows to be on the device, as its checkpoint tells after some seconds. */
+  const synced = (bench: Bench, expected: readonly string[]) =>
+    eventually(async () => {
+      const file = join(bench.broker.directory, 'recovery-point-offset-checkpoint')
+      const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []
+      return expected.every((line) => lines.includes(line)) || undefined
+    }, 20_000)
+
+  test('integration: config: a topic asks for syncs by records and by time', async () => {
+    await using bench = await Bench.start()
+    const topics = { each: { 'flush.messages': '1' }, soon: { 'flush.ms': '100' }, never: {} }
+    for (const [topic, configs] of Object.entries(topics)) {
+      await bench.createTopic(topic, 1, configs)
+      expect((await bench.produce(topic, batchOf(['x']))).errorCode).toBe(ErrorCode.NONE)
+    }
+    await synced(bench, ['each 0 1', 'soon 0 1', 'never 0 0'])
+  })
+
+  test('integration: config: the broker asks for syncs by records and by time', async () => {
+    const ask = async (config: Record<string, string | number>, expected: string) => {
+      await using bench = await own(config)
+      await bench.createTopic('t')
+      for (const _ of [1, 2]) await bench.produce('t', batchOf(['x']))
+      await synced(bench, [expected])
+    }
+    await Promise.all([
+      ask({ 'log.flush.interval.messages': 2 }, 't 0 2'),
+      ask({ 'log.flush.interval.ms': 100 }, 't 0 2'),
+    ])
   })
 })
 

@@ -2,8 +2,10 @@
 // restart the whole truth: each acknowledged record once, at the offset that was said, in order, no batch torn.
 
 import { expect } from 'vitest'
+import { Random } from '../../../src/lib/random.ts'
 import { ErrorCode, errorName } from '../../../src/protocol/errors.ts'
 import { Metadata } from '../../../src/protocol/messages/metadata.ts'
+import { Fetch } from '../../../src/protocol/messages/produce_fetch.ts'
 import { CreateTopics, DeleteTopics } from '../../../src/protocol/messages/topics.ts'
 import { fetchBatches } from '../clients/raw.ts'
 import { BrokerProcess } from '../support/broker_process.ts'
@@ -13,21 +15,21 @@ import { IdempotentProducer, Lane, textOf } from './idempotent.ts'
 import { KafkajsLoad, KcatLoad } from './loads.ts'
 
 /** Topics under load: names, partitions, and segments from tiny to the default. */
-export const TOPICS: Readonly<Record<string, { partitions: number; configs: object }>> = {
+const TOPICS: Readonly<Record<string, { partitions: number; configs: object }>> = {
   tiny: { partitions: 3, configs: { 'internal.segment.bytes': '16384' } },
   small: { partitions: 2, configs: { 'segment.bytes': '1048576' } },
   plain: { partitions: 2, configs: {} },
 }
 
 /** What one restart cost. */
-export interface Recovery {
+interface Recovery {
   round: number
   listeningMs: number
   servingMs: number
   records: number
 }
 
-export class CrashWorld implements AsyncDisposable {
+class CrashWorld implements AsyncDisposable {
   readonly recoveries: Recovery[] = []
   private readonly broker: BrokerProcess
   private readonly random: () => number
@@ -39,6 +41,7 @@ export class CrashWorld implements AsyncDisposable {
   /** Verified so far, by partition: where to go on, and each writer's next number. */
   private readonly seen = new Map<string, { offset: number; numbers: Map<string, number> }>()
   private readonly checked = new Map<Lane, number>()
+  private readonly offline: string[] = []
   private records = 0
 
   private constructor(broker: BrokerProcess, random: () => number) {
@@ -92,11 +95,14 @@ export class CrashWorld implements AsyncDisposable {
     await this.broker.kill()
     client.close()
     await Promise.allSettled(pending)
+    // What has no answer is sent again; the next round goes on with the same producers.
+    const finished = Promise.all([this.raw.finish(), this.kafkajs.finish(), kcat.finish()])
+    finished.catch(() => {})
     const began = performance.now()
     await this.broker.start()
     await this.everyPartitionServes()
     const servingMs = performance.now() - began
-    await Promise.all([this.raw.finish(), this.kafkajs.finish(), kcat.finish()])
+    await finished
     expect([...this.raw.refusals, ...this.kafkajs.refusals]).toEqual([])
     await this.verify()
     const listeningMs = this.broker.startedInMs
@@ -106,19 +112,24 @@ export class CrashWorld implements AsyncDisposable {
   private async everyPartitionServes(): Promise<void> {
     const client = await RawClient.open(this.broker.address)
     for (const { topic, partition } of this.raw.lanes) {
+      const fetchOffset = this.at(topic, partition).offset
       await eventually(async () => {
-        try {
-          await fetchBatches(client, { topic, partition }, this.at(topic, partition).offset)
-          return true
-        } catch (problem) {
-          if (String(problem).includes('KAFKA_STORAGE_ERROR')) {
-            throw new Error(`${problem}; the broker said:\n${this.broker.said}`)
-          }
-          throw problem
-        }
+        const { responses } = await client.ask(Fetch, 11, {
+          replicaId: -1,
+          maxWaitMs: 0,
+          minBytes: 0,
+          maxBytes: 1,
+          topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: 1 }] }],
+        })
+        const { errorCode } = responses[0]!.partitions[0]!
+        if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR) this.offline.push(`${topic}-${partition}`)
+        return errorCode === ErrorCode.NONE || errorCode === ErrorCode.KAFKA_STORAGE_ERROR
+          ? true
+          : undefined
       })
     }
     client.close()
+    expect(this.offline, `what the broker said:\n${this.broker.said}`).toEqual([])
   }
 
   private at(topic: string, partition: number) {
@@ -218,7 +229,7 @@ export class CrashWorld implements AsyncDisposable {
 }
 
 /** The figures of some rounds in one line each. */
-export function describeRecoveries(recoveries: readonly Recovery[]): string {
+function describeRecoveries(recoveries: readonly Recovery[]): string {
   const of = (times: number[]) => {
     const sorted = times.toSorted((a, b) => a - b)
     const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)]!)
@@ -229,4 +240,21 @@ export function describeRecoveries(recoveries: readonly Recovery[]): string {
     `start to listening: ${of(recoveries.map(({ listeningMs }) => listeningMs))}`,
     `start to every partition served: ${of(recoveries.map(({ servingMs }) => servingMs))}`,
   ].join('\n')
+}
+
+/** Some rounds from a seed that is printed, and what they cost; OTTLA_CRASH_ROUNDS and OTTLA_SEED say otherwise. */
+export async function crash(rounds: number): Promise<void> {
+  const seed = Number(process.env.OTTLA_SEED ?? Date.now() % 1_000_000)
+  const random = new Random(seed)
+  await using world = await CrashWorld.start(() => random.nextFloat())
+  try {
+    for (let round = 0; round < rounds; round++) await world.round(round)
+  } finally {
+    console.log(`${describeRecoveries(world.recoveries)}\nOTTLA_SEED=${seed}`)
+  }
+}
+
+/** How many rounds: what the environment says, or else so many. */
+export function roundsOr(rounds: number): number {
+  return Number(process.env.OTTLA_CRASH_ROUNDS ?? rounds)
 }

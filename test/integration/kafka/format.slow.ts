@@ -19,7 +19,9 @@ import { freePorts, runCommand } from '../support/commands.ts'
 const CLUSTER = 'MkU3OEVBNTcwNTJENDM2Qk'
 
 let root: string
-beforeEach(() => {
+let port: number
+beforeEach(async () => {
+  port = await freePorts()
   root = mkdtempSync(join(tmpdir(), 'ottla-format-'))
 })
 afterEach(() => rmSync(root, { recursive: true, force: true }))
@@ -65,7 +67,6 @@ function withoutChance(line: string): string {
 
 describe.each<Quorum>(['dynamic', 'static'])('kafka: format: %s quorum', (quorum) => {
   const format = async (who: 'ottla' | 'kafka') => {
-    const port = await freePorts()
     const directory = join(root, who)
     const file = writeProperties({ directory, port, quorum })
     if (who === 'kafka') await formatKafka(file, CLUSTER, quorum)
@@ -73,7 +74,7 @@ describe.each<Quorum>(['dynamic', 'static'])('kafka: format: %s quorum', (quorum
       const args = ['src/main.ts', 'format', '--cluster-id', CLUSTER, '--config', file]
       await runCommand(process.execPath, args)
     }
-    return { directory, port, file, data: join(directory, 'data') }
+    return { directory, file, data: join(directory, 'data') }
   }
 
   test('both write the same', async () => {
@@ -83,7 +84,7 @@ describe.each<Quorum>(['dynamic', 'static'])('kafka: format: %s quorum', (quorum
   })
 
   test('we start on theirs', async () => {
-    const { file, port, directory } = await format('kafka')
+    const { file, directory } = await format('kafka')
     await using broker = await BrokerProcess.start({ file, port, directory })
     await createTopic(broker.address, 'one')
     expect((await describeTopics(broker.address)).map(({ name }) => name)).toEqual(['one'])
@@ -91,7 +92,7 @@ describe.each<Quorum>(['dynamic', 'static'])('kafka: format: %s quorum', (quorum
   })
 
   test('Kafka starts on ours', async () => {
-    const { file, port } = await format('ottla')
+    const { file } = await format('ottla')
     await using kafka = await Kafka.start(file, port)
     await createTopic(kafka.address, 'one')
     expect((await describeTopics(kafka.address)).map(({ name }) => name)).toEqual(['one'])

@@ -34,9 +34,11 @@ export async function judgeDirectory(directory: string): Promise<Judged> {
 
   const records = await dump(['--deep-iteration'], [...logs, ...snapshots])
   const sane = await dump(['--index-sanity-check'], indexes)
-  const passed = count(sane, /passed sanity check/g)
+  const passed = count(sane, /passed sanity check|\.(time)?index is empty/g)
   if (passed !== indexes.length) {
-    throw new Error(`${passed} of ${indexes.length} indexes are sane:\n${sane.slice(-3000)}`)
+    throw new Error(
+      `${passed} of ${indexes.length} indexes are sane:\n${notSane(sane).slice(0, 3000)}`,
+    )
   }
   await dump(['--verify-index-only'], indexes)
   const decoded = await dump(['--cluster-metadata-decoder'], metadata)
@@ -69,6 +71,11 @@ async function dump(options: readonly string[], files: readonly string[]): Promi
   const complaint = said.split('\n').find((line) => COMPLAINTS.test(withoutPayload(line)))
   if (complaint !== undefined) throw new Error(`DumpLogSegments ${options}: ${complaint}`)
   return said
+}
+
+function notSane(said: string): string {
+  const lines = said.split('\n').filter((line) => !/^Dumping |passed sanity check/.test(line))
+  return lines.join('\n')
 }
 
 /** A line without what users wrote. */

@@ -51,7 +51,7 @@ function checkLeaders(image: MetadataImage, publisher: LocalPartitions, plane: S
     const row = plane.partition(slot)
     if (wanted === undefined) throw new Violation(`a partition of a deleted topic is open`)
     if (row.leaderEpoch !== wanted.leaderEpoch || !row.isLeader) {
-      throw new Violation(`${name} should be led in epoch ${wanted.leaderEpoch}, and is not`)
+      throw new Violation(`${name} is not led in epoch ${wanted.leaderEpoch}, by ${wanted.leader}`)
     }
     const topic = image.topics.byId(topicId)!.name
     const asked = image.configs.of(CONFIG_RESOURCE.topic, topic).get('max.message.bytes')

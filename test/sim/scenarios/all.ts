@@ -54,10 +54,13 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'restarts',
-    story: 'the node is stopped in order and started again, over and over',
+    story: 'the node is stopped in order, or dies on the way, over and over',
     options: (random) => {
       const options = drawn(random)
-      return { ...options, faults: { ...options.faults, everyMs: 600, kinds: ['stop'] } }
+      return {
+        ...options,
+        faults: { ...options.faults, everyMs: 300, kinds: ['stop', 'crashAtOperation'] },
+      }
     },
   },
   {

@@ -14,7 +14,7 @@ export interface Faults {
   downMsMax: number
 }
 
-export type Fault = 'crash' | 'crashAtOperation' | 'stop' | 'slowDisk' | 'clockJump'
+export type Fault = 'crash' | 'crashAtOperation' | 'stop' | 'slowDisk' | 'stall' | 'clockJump'
 
 export interface ScenarioOptions {
   durationMs: number
@@ -57,7 +57,7 @@ export function drawn(random: Random): ScenarioOptions {
     delayMsMax: random.pick([1, 5, 40]),
     faults: {
       everyMs: random.pick([400, 1000, 3000]),
-      kinds: ['crash', 'crashAtOperation', 'stop', 'slowDisk'],
+      kinds: ['crash', 'crashAtOperation', 'stop', 'slowDisk', 'stall'],
       endings: ['kill', 'power'],
       downMsMax: 500,
     },

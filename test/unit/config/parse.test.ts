@@ -102,8 +102,6 @@ describe('config: parse', () => {
       'ssl.something.new=1',
       'delegation.token.secret.key=s',
       'remote.log.storage.system.enable=true',
-      'log.flush.interval.messages=1',
-      'log.flush.interval.ms=1000',
       'cordoned.log.dirs=*',
       'create.topic.policy.class.name=P',
       'config.providers=file',
@@ -123,7 +121,6 @@ describe('config: parse', () => {
         'remote.log.storage.system.enable=false',
         'ssl.client.auth=none',
         'sasl.enabled.mechanisms=GSSAPI',
-        'log.flush.interval.messages=9223372036854775807',
         'unclean.leader.election.enable=false',
       ]),
     ).toEqual([])

@@ -42,6 +42,7 @@ export class ControllerBench {
         clusterId: CLUSTER,
         config,
         bootstrap: bootstrapRecords(METADATA_VERSION_MAX),
+        kraftVersion: 1,
         features: SUPPORTED_FEATURES,
       },
       new Random(7),

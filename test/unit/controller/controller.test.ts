@@ -1,6 +1,7 @@
 // The controller by its records: given what is true, a request returns these records and this reply.
 
 import { describe, expect, test } from 'vitest'
+import { partitionChange } from '../../../src/controller/partitions.ts'
 import { NO_LEADER } from '../../../src/metadata/topics.ts'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { ControllerBench, names } from './bench.ts'
@@ -90,7 +91,27 @@ describe('controller: brokers', () => {
     expect(bench.image.topics.byName('alone')!.partitions[0]!.leader).toBe(1)
   })
 
-  test('controller: brokers: another cluster and a repeated directory are refused', () => {
+  test('controller: brokers: a member of the ELR, whom Kafka left there at its stop, leads again', () => {
+    const bench = new ControllerBench()
+    const epoch = bench.addBroker(1)
+    created(bench, 'alone')
+    const { topicId, partitionId } = bench.image.topics.byName('alone')!.partitions[0]!
+    bench.beat(1, epoch, { wantShutDown: true })
+    const elr = { isr: [], leader: NO_LEADER, eligibleLeaderReplicas: [1], lastKnownElr: [1] }
+    const value = { ...partitionChange({ topicId, partitionId }, {}), ...elr }
+    const record = { name: 'PartitionChangeRecord', version: 2, value } as const
+    bench.shard.replay(record, bench.shard.nextOffset)
+    bench.nowMs += 20_000
+    bench.beat(1, bench.register(1, 'incarnationYAAAAAAAAAA').response.brokerEpoch!)
+    expect(bench.image.topics.byName('alone')!.partitions[0]).toMatchObject({
+      leader: 1,
+      isr: [1],
+      eligibleLeaderReplicas: [],
+      lastKnownElr: [],
+    })
+  })
+
+  test('controller: brokers: another cluster, unfit directories and what is too old are refused', () => {
     const bench = new ControllerBench()
     bench.addBroker(1)
     const base = {
@@ -106,8 +127,24 @@ describe('controller: brokers', () => {
     expect(bench.ask('registerBroker', foreign).response.errorCode).toBe(
       ErrorCode.INCONSISTENT_CLUSTER_ID,
     )
-    const old = { ...base, clusterId: 'abcdefghijklmnopqrstuw', logDirs: [] }
-    expect(bench.ask('registerBroker', old).response.errorCode).toBe(ErrorCode.UNSUPPORTED_VERSION)
+    const directory = 'directory2AAAAAAAAAAAA'
+    const ask = (change: object) =>
+      bench.ask('registerBroker', {
+        ...base,
+        clusterId: 'abcdefghijklmnopqrstuw',
+        logDirs: [directory],
+        ...change,
+      }).response.errorCode
+    expect(ask({})).toBe(ErrorCode.UNSUPPORTED_VERSION)
+    expect(ask({ features: [] })).toBe(ErrorCode.INVALID_REGISTRATION)
+    expect(ask({ isMigratingZkBroker: true })).toBe(ErrorCode.BROKER_ID_NOT_REGISTERED)
+    const taken = 'directory1AAAAAAAAAAAA'
+    const reserved = 'AAAAAAAAAAAAAAAAAAAAAQ'
+    for (const logDirs of [[], [directory, directory], [taken], [reserved]]) {
+      expect(ask({ logDirs })).toBe(ErrorCode.INVALID_REGISTRATION)
+    }
+    const listener = { name: 'PLAINTEXT', host: 'host', port: 1, securityProtocol: 9 }
+    expect(ask({ listeners: [listener] })).toBe(ErrorCode.INVALID_REGISTRATION)
   })
 })
 
@@ -181,7 +218,9 @@ describe('controller: topics', () => {
     const bench = new ControllerBench()
     bench.addBroker(1)
     expect(created(bench, 'many', 10_001).result.errorCode).toBe(ErrorCode.POLICY_VIOLATION)
-    expect(created(bench, 'most', 10_000).result.errorCode).toBe(ErrorCode.NONE)
+    // The topic's own record counts too.
+    expect(created(bench, 'more', 10_000).result.errorCode).toBe(ErrorCode.POLICY_VIOLATION)
+    expect(created(bench, 'most', 9_999).result.errorCode).toBe(ErrorCode.NONE)
   })
 
   test('controller: topics: manual assignments are taken as they are, or refused with the reason', () => {
@@ -222,28 +261,6 @@ describe('controller: topics', () => {
     }
     expect([...leaders.values()]).toEqual([2, 2, 2, 2])
   })
-
-  test('controller: topics: deletion by name and by id, each once', () => {
-    const bench = new ControllerBench()
-    bench.addBroker(1)
-    const topicId = created(bench, 'gone').result.topicId!
-    const { response, records } = bench.ask('deleteTopics', {
-      topicNames: [],
-      topics: [
-        { name: 'gone', topicId: 'AAAAAAAAAAAAAAAAAAAAAA' },
-        { name: null, topicId },
-        { name: null, topicId: 'AAAAAAAAAAAAAAAAAAAAAA' },
-      ],
-      timeoutMs: 1,
-    })
-    expect(response.responses!.map(({ errorCode }) => errorCode)).toEqual([
-      ErrorCode.NONE,
-      ErrorCode.INVALID_REQUEST,
-      ErrorCode.INVALID_REQUEST,
-    ])
-    expect(names(records)).toEqual(['RemoveTopicRecord'])
-    expect(bench.image.topics.byName('gone')).toBeUndefined()
-  })
 })
 
 describe('controller: producer ids', () => {
@@ -271,13 +288,16 @@ describe('controller: features', () => {
           validateOnly: false,
         },
         1,
-      ).response.results![0]!.errorCode
+      ).response.errorCode
     expect(set('group.version', 2)).toBe(ErrorCode.INVALID_UPDATE_VERSION)
     expect(set('transaction.version', 1)).toBe(ErrorCode.INVALID_UPDATE_VERSION)
     expect(set('transaction.version', 1, 2)).toBe(ErrorCode.NONE)
     expect(bench.image.features.level('transaction.version')).toBe(1)
     expect(set('metadata.version', 29, 2)).toBe(ErrorCode.INVALID_UPDATE_VERSION)
     expect(set('nonsense', 1)).toBe(ErrorCode.INVALID_UPDATE_VERSION)
+    expect(set('kraft.version', 0, 2)).toBe(ErrorCode.INVALID_UPDATE_VERSION)
+    expect(set('kraft.version', 1)).toBe(ErrorCode.NONE)
+    expect(bench.image.features.level('kraft.version')).toBe(0)
   })
 })
 

@@ -24,6 +24,7 @@ function directoriesOf(
   const files: Partial<Files> = {
     read: (path) => contents.get(path) ?? null,
     list: () => Object.keys(partitions),
+    remove: () => {},
     rename: (from, to) => renamed.push([from, to]),
   }
   const directories = new LogDirectories(files as Files, [{ path: '/data', id: 'one' }])

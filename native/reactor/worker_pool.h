@@ -1,6 +1,7 @@
-// RecoveryPool: threads that open partitions, because recovering a log may take seconds and a
-// reactor has none to spare. Each thread has an Io of its own. Not a hot path: one lock, one
-// condition. Without threads (simulation) jobs run where they are submitted.
+// WorkerPool: threads for what waits for files: opening a partition may take seconds, a sync
+// milliseconds, and a reactor has neither to spare. Each thread has an Io of its own; jobs begin in
+// the order they came. Not a hot path: one lock, one condition. Without threads (simulation) jobs
+// run where they are submitted.
 #pragma once
 
 #include <condition_variable>
@@ -15,14 +16,14 @@
 
 namespace ottla {
 
-class RecoveryPool {
+class WorkerPool {
  public:
   using Job = std::function<void(Io& io)>;
 
   // `make_io`: for each thread; threads start with the first job.
-  RecoveryPool(int threads, std::function<std::unique_ptr<Io>()> make_io)
+  WorkerPool(int threads, std::function<std::unique_ptr<Io>()> make_io)
       : threads_max_(threads), make_io_(std::move(make_io)) {}
-  ~RecoveryPool() { stop(); }
+  ~WorkerPool() { stop(); }
 
   // Any thread. `io` is the caller's, used when there are no threads.
   void submit(Io& io, Job job);

@@ -1,11 +1,11 @@
-// See recovery_pool.h.
-#include "recovery_pool.h"
+// See worker_pool.h.
+#include "worker_pool.h"
 
 #include "../base/assert.h"
 
 namespace ottla {
 
-void RecoveryPool::submit(Io& io, Job job) {
+void WorkerPool::submit(Io& io, Job job) {
   if (threads_max_ == 0) return job(io);
   std::lock_guard<std::mutex> lock(lock_);
   if (is_stopped_) return;
@@ -16,9 +16,9 @@ void RecoveryPool::submit(Io& io, Job job) {
   wake_.notify_one();
 }
 
-void RecoveryPool::run() {
+void WorkerPool::run() {
   const std::unique_ptr<Io> io = make_io_();
-  OTTLA_ASSERT(io != nullptr, "descriptors for a recovery thread");
+  OTTLA_ASSERT(io != nullptr, "descriptors for a worker thread");
   std::unique_lock<std::mutex> lock(lock_);
   for (;;) {
     idle_ += 1;
@@ -33,7 +33,7 @@ void RecoveryPool::run() {
   }
 }
 
-void RecoveryPool::stop() {
+void WorkerPool::stop() {
   std::vector<std::thread> threads;
   {
     std::lock_guard<std::mutex> lock(lock_);

@@ -1,0 +1,65 @@
+// One turn of a reactor, taken alone in the simulated world: what it must have done when it ends,
+// since nothing may come that makes it take another.
+#include "../../native/plane_sim.h"
+#include "plane_client.h"
+#include "test.h"
+
+using namespace ottla;
+using namespace ottla::test;
+
+namespace {
+
+struct Quiet {
+  explicit Quiet(ReactorOptions options = {}) {
+    if (!SimPlane::open(options, inbox.bell(), 1, &sim).ok()) std::abort();
+    inbox.watch(&sim->plane());
+  }
+  Plane& plane() { return sim->plane(); }
+
+  Inbox inbox;
+  std::unique_ptr<SimPlane> sim;
+};
+
+TEST("reactor: turn: the end of a retired partition is told in the turn that ends it") {
+  Quiet quiet;
+  PartitionOptions create;
+  create.slot = 0;
+  create.log_directory = SimPlane::kDirectory;
+  create.topic = "t";
+  CHECK_OK(quiet.plane().create(create, 1));
+  quiet.sim->step(1000);
+  Told told;
+  REQUIRE(quiet.inbox.next_of(fact::kDone, &told, 0));
+  quiet.plane().retire(0, false, 2);
+  (void)quiet.plane().turn_each();
+  REQUIRE(quiet.inbox.next_of(fact::kDone, &told, 0));
+  CHECK_EQ(told.ticket, 2.0);
+}
+
+TEST("reactor: turn: an answer that comes when the connection would be idle is sent") {
+  ReactorOptions options;
+  options.connections_max_idle_us = 60 * 1000;
+  Quiet quiet(options);
+  uint16_t port = 0;
+  CHECK_OK(quiet.plane().listen(1, {"127.0.0.1", 0}, false, &port));
+  const Handle client = quiet.sim->world().connect_client(port);
+  const std::vector<uint8_t> request = {0, 0, 0, 8, 0, 18, 0, 0, 0, 0, 0, 7};
+  quiet.sim->step(1000);
+  size_t moved = 0;
+  CHECK_OK(quiet.sim->world().client_send(client, request, &moved));
+  quiet.sim->step(1000);
+  Told told;
+  REQUIRE(quiet.inbox.next_of(fact::kRequest, &told, 0));
+  quiet.sim->world().advance_us(70 * 1000);
+  const std::vector<uint8_t> answer = {0, 0, 0, 7};
+  const Bytes frame(answer);
+  quiet.plane().reply(told.conn(), static_cast<uint32_t>(told.ticket), &frame);
+  quiet.sim->step(10 * 1000);
+  uint8_t got[64];
+  CHECK_OK(quiet.sim->world().client_receive(client, got, sizeof got, &moved));
+  CHECK_EQ(moved, size_t{8});
+}
+
+}  // namespace
+
+RUN_TESTS()
