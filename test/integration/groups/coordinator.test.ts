@@ -19,6 +19,7 @@ import {
 import { DescribeConfigs } from '../../../src/protocol/messages/configs.ts'
 import { Metadata } from '../../../src/protocol/messages/metadata.ts'
 import { OffsetCommit, OffsetDelete, OffsetFetch } from '../../../src/protocol/messages/offsets.ts'
+import { DeleteTopics } from '../../../src/protocol/messages/topics.ts'
 import { eventually } from '../support/eventually.ts'
 import { Bench } from '../support/harness.ts'
 
@@ -227,6 +228,35 @@ describe('groups: a member', () => {
       return groups[0]!.groupState === 'Empty' || undefined
     })
     expect((await beat()).errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID)
+  })
+
+  it('is forgotten with the topic of groups, which is made again', async () => {
+    const bench = await start()
+    await bench.createTopic('t')
+    const member = await joined(bench, 'g')
+    await bench.client.ask(OffsetCommit, 8, commitBody(member, 't', 42n))
+    await bench.client.ask(DeleteTopics, 5, { topicNames: [GROUP_TOPIC], timeoutMs: 10_000 })
+    expect((await bench.client.ask(Heartbeat, 4, member)).errorCode).toBe(ErrorCode.NOT_COORDINATOR)
+    await find(bench, 'g')
+    expect(await committed(bench, 'g', 't')).toBe(-1n)
+  })
+
+  it('that waits is told when the broker stops', async () => {
+    const bench = await start({ ...FAST, 'group.initial.rebalance.delay.ms': 60_000 })
+    await find(bench, 'g')
+    const waiting = bench.client.ask(JoinGroup, 3, {
+      groupId: 'g',
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 60_000,
+      memberId: '',
+      protocolType: 'consumer',
+      protocols: [{ name: 'range', metadata: METADATA }],
+    })
+    // A request on another connection is behind it in the shard.
+    const other = await bench.connect()
+    await other.ask(DescribeGroups, 5, { groups: ['g'] })
+    await bench.broker.close()
+    expect((await waiting).errorCode).toBe(ErrorCode.NOT_COORDINATOR)
   })
 
   it('and what it committed outlive a restart', async () => {
