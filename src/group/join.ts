@@ -191,7 +191,7 @@ function replaceStaticMember(
 ): void {
   const { groupId, leaderId } = group
   const fenced = ErrorCode.FENCED_INSTANCE_ID
-  turn.answerJoin(group, old, { errorCode: fenced, memberId: old.memberId, protocolName: null })
+  turn.answerJoin(group, old, { errorCode: fenced, memberId: old.memberId })
   turn.answerSync(old, { errorCode: fenced })
   turn.cancel(sessionTimer(groupId, old.memberId))
   const member = group.rename(old, newMemberId)

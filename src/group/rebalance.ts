@@ -153,7 +153,7 @@ export function expireSession(turn: Turn, group: ClassicGroup, memberId: string)
 /** Takes a member out. A JoinGroup of its that waits is told to start over, in case it is alive. */
 export function removeMember(turn: Turn, group: ClassicGroup, member: Member): void {
   const errorCode = ErrorCode.UNKNOWN_MEMBER_ID
-  turn.answerJoin(group, member, { errorCode, memberId: '', protocolName: null })
+  turn.answerJoin(group, member, { errorCode, memberId: '' })
   turn.answerSync(member, { errorCode })
   group.remove(member.memberId)
   turn.cancel(sessionTimer(group.groupId, member.memberId))

@@ -122,8 +122,7 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
         const sync = member.awaitingSync
         member.awaitingSync = null
         if (join !== null) {
-          const protocolName = join.version < 7 ? '' : null
-          const response = { errorCode, memberId: member.memberId, protocolName }
+          const response = { errorCode, memberId: member.memberId }
           replies.push([join.ticket, { kind: 'joinGroup', response }])
         }
         if (sync !== null) {

@@ -71,13 +71,11 @@ export class Turn implements Coordinator {
   }
 
   replyJoin(to: Waiting, response: JoinResponse): void {
-    // Before version 7 there is no null; Kafka writes the empty name.
-    const protocolName = response.protocolName ?? (to.version < 7 ? '' : null)
-    this.reply(to.ticket, { kind: 'joinGroup', response: { ...response, protocolName } })
+    this.reply(to.ticket, { kind: 'joinGroup', response })
   }
 
   refuseJoin(to: Waiting, memberId: string, errorCode: ErrorCode): void {
-    this.replyJoin(to, { errorCode, memberId, protocolName: null })
+    this.replyJoin(to, { errorCode, memberId })
   }
 
   replySync(to: Waiting, response: SyncResponse): void {

@@ -1,0 +1,110 @@
+// Tells random stories of classic groups to our shard and to the group coordinator of Apache Kafka 4.3.1, and compares
+// every reply, record and state. Needs JDK 17 and Kafka's jars under .cache/kafka-4.3.1/libs.
+//   node test/oracle/group/run.ts [SEEDS [FIRST]]
+//
+// Three things differ on purpose and are not compared: of several members that may lead, Kafka takes one by hash; a
+// request that another one of the same member replaces is answered here and never in Kafka; so is a SyncGroup of a
+// member that is removed.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
+import { Story, type Told } from './story.ts'
+
+const STEPS = 300
+const REBALANCE_IN_PROGRESS = 27
+const UNKNOWN_MEMBER_ID = 25
+
+const libs = fileURLToPath(new URL('../../../.cache/kafka-4.3.1/libs/', import.meta.url))
+const program = fileURLToPath(new URL('./Coordinator.java', import.meta.url))
+
+type Outcome = Told['outcome']
+
+function tell(told: readonly Told[]): Outcome[] {
+  if (!existsSync(libs)) throw new Error(`the jars of Apache Kafka 4.3.1 are needed in ${libs}`)
+  const classes = mkdtempSync(join(tmpdir(), 'ottla-group-'))
+  const path = `${libs}*`
+  run('javac', ['-nowarn', '-cp', path, '-d', classes, program], '')
+  const script = told.map(({ command }) => JSON.stringify(command)).join('\n')
+  const main = 'org.apache.kafka.coordinator.group.Coordinator'
+  const said = run('java', ['-Xmx512m', '-cp', `${classes}:${path}`, main], `${script}\n`)
+  rmSync(classes, { recursive: true })
+  const lines = said.split('\n').filter((line) => line.startsWith('{'))
+  return lines.map((line) => JSON.parse(line) as Outcome)
+}
+
+function run(command: string, words: string[], input: string): string {
+  const done = spawnSync(command, words, { input, encoding: 'utf8', maxBuffer: 2 ** 30 })
+  if (done.status !== 0) throw new Error(done.stdout.slice(-2000) + done.stderr.slice(-4000))
+  return done.stdout
+}
+
+/** The replies as both sides should give them. */
+function comparable(ours: Outcome, kafkas: Outcome): [Outcome, Outcome] {
+  const known = new Map(kafkas.replies.map((reply) => [reply['ticket'], reply]))
+  const replies = ours.replies.filter((reply) => {
+    const { kind, error, ticket } = reply
+    const isReplaced = error === REBALANCE_IN_PROGRESS && ['join', 'sync'].includes(String(kind))
+    const isRemoved = error === UNKNOWN_MEMBER_ID && kind === 'sync'
+    return known.has(ticket) || !(isReplaced || isRemoved)
+  })
+  const leaders = new Map(replies.map((reply) => [reply['ticket'], reply['leader']]))
+  const theirs = kafkas.replies.map((reply) => {
+    const leader = leaders.get(reply['ticket'])
+    const isOther = leader !== undefined && leader !== reply['leader']
+    const protocol = reply['kind'] === 'join' ? (reply['protocol'] ?? '') : reply['protocol']
+    return { ...reply, protocol, isOther }
+  })
+  const others = new Set(
+    theirs.filter(({ isOther }) => isOther).map((reply) => reply['ticket' as never]),
+  )
+  const plain = (reply: Record<string, unknown>) => {
+    const { isOther: _, leader, members, skip, protocol, ...rest } = reply
+    const told = protocol === undefined ? {} : { protocol }
+    const led = others.has(reply['ticket'] as never) ? {} : { leader, members, skip }
+    return { ...rest, ...told, ...JSON.parse(JSON.stringify(led)) }
+  }
+  return [
+    { ...ours, replies: replies.map(plain) },
+    { ...kafkas, replies: theirs.map(plain) },
+  ]
+}
+
+const seeds = Number(process.argv[2] ?? 20)
+const first = Number(process.argv[3] ?? 1)
+let compared = 0
+const told: Told[] = []
+const starts: number[] = []
+for (let seed = first; seed < first + seeds; seed++) {
+  const story = new Story(seed)
+  for (let i = 0; i < STEPS; i++) story.step()
+  starts.push(told.length)
+  told.push(...story.told)
+}
+const kafkas = tell(told)
+let seed = first - 1
+let isLost = false
+let differences = 0
+for (const [index, { command, outcome }] of told.entries()) {
+  if (command['do'] === 'reset') {
+    seed++
+    isLost = false
+  }
+  if (isLost) continue
+  const [ours, theirs] = comparable(outcome, kafkas[index]!)
+  compared++
+  if (isDeepStrictEqual(JSON.parse(JSON.stringify(ours)), JSON.parse(JSON.stringify(theirs))))
+    continue
+  isLost = true
+  differences++
+  const before = told.slice(Math.max(index - 12, 0), index)
+  for (const each of before) console.log(`  ${JSON.stringify(each.command)}`)
+  console.log(`seed ${seed}: ${JSON.stringify(command)}`)
+  console.log(`  ours:  ${JSON.stringify(ours)}`)
+  console.log(`  Kafka: ${JSON.stringify(theirs)}`)
+}
+console.log(`${compared} commands compared in ${seeds} stories, ${differences} stories differ`)
+process.exitCode = differences === 0 ? 0 : 1
