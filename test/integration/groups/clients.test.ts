@@ -1,5 +1,6 @@
 // Groups as real clients live in them: kafkajs and kcat (librdkafka) read, share, take over, and administer.
 
+import { Consumer as PlatformaticConsumer } from '@platformatic/kafka'
 import type { Consumer, Kafka } from 'kafkajs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { kafkajs } from '../clients/kafkajs.ts'
@@ -171,5 +172,39 @@ describe('groups: kcat', () => {
     await fill(bench, 0, 20)
     await until(() => seen().length >= 20)
     expect(seen()).toEqual(values(0, 20))
+  })
+})
+
+describe('groups: platformatic', () => {
+  it('reads everything in a group, and goes on where its group left off', async () => {
+    const bench = await started()
+    const read = async (count: number) => {
+      const consumer = new PlatformaticConsumer({
+        clientId: 'platformatic',
+        groupId: 'p',
+        bootstrapBrokers: [bench.broker.address],
+        retries: 60,
+        retryDelay: 50,
+      })
+      const stream = await consumer.consume({
+        topics: ['t'],
+        mode: 'committed',
+        fallbackMode: 'earliest',
+        maxWaitTime: 100,
+        autocommit: false,
+      })
+      const seen: string[] = []
+      for await (const message of stream) {
+        seen.push(message.value.toString())
+        await message.commit()
+        if (seen.length === count) break
+      }
+      await consumer.close(true)
+      return seen.sort()
+    }
+    await fill(bench, 0, 20)
+    expect(await read(20)).toEqual(values(0, 20))
+    await fill(bench, 20, 30)
+    expect(await read(10)).toEqual(values(20, 30))
   })
 })
