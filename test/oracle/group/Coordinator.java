@@ -16,9 +16,11 @@ import java.lang.reflect.Proxy;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -29,6 +31,8 @@ import org.apache.kafka.common.message.JoinGroupRequestData;
 import org.apache.kafka.common.message.JoinGroupResponseData;
 import org.apache.kafka.common.message.LeaveGroupRequestData;
 import org.apache.kafka.common.message.OffsetCommitRequestData;
+import org.apache.kafka.common.message.OffsetDeleteRequestData;
+import org.apache.kafka.common.message.OffsetFetchRequestData;
 import org.apache.kafka.common.message.SyncGroupRequestData;
 import org.apache.kafka.common.message.SyncGroupResponseData;
 import org.apache.kafka.common.protocol.Errors;
@@ -151,6 +155,12 @@ public final class Coordinator {
             case "leave" -> leave(ticket, command);
             case "commit" -> commit(ticket, command);
             case "time" -> advance(command.get("ms").asLong());
+            case "fetch" -> fetch(ticket);
+            case "deleteOffsets" -> deleteOffsets(ticket, command);
+            case "describe" -> describeGroup(ticket, command);
+            case "list" -> list(ticket, command);
+            case "delete" -> delete(ticket);
+            case "clean" -> clean();
             case "move" -> {
                 groups.onUnloaded();
                 timers.clear();
@@ -223,7 +233,8 @@ public final class Coordinator {
     }
 
     void hearJoin(int ticket, String who, JoinGroupResponseData response) {
-        if (!response.memberId().isEmpty() && !response.memberId().equals(ids.get(who)) && !response.memberId().equals("bogus")) {
+        boolean isGiven = response.errorCode() == 0 || response.errorCode() == Errors.MEMBER_ID_REQUIRED.code();
+        if (isGiven && !response.memberId().equals(ids.get(who))) {
             oldIds.put(who, ids.getOrDefault(who, "bogus"));
             ids.put(who, response.memberId());
         }
@@ -307,9 +318,9 @@ public final class Coordinator {
             .setGenerationIdOrMemberEpoch(command.get("generation").asInt())
             .setGroupInstanceId(orNull(command, "instance"))
             .setRetentionTimeMs(command.get("retention").asLong());
-        request.topics().add(new OffsetCommitRequestData.OffsetCommitRequestTopic().setName("orders").setPartitions(List.of(
+        request.topics().add(new OffsetCommitRequestData.OffsetCommitRequestTopic().setName(command.get("topic").asText()).setPartitions(List.of(
             new OffsetCommitRequestData.OffsetCommitRequestPartition()
-                .setPartitionIndex(0).setCommittedOffset(command.get("offset").asLong()).setCommittedMetadata("note"))));
+                .setPartitionIndex(command.get("partition").asInt()).setCommittedOffset(command.get("offset").asLong()).setCommittedMetadata("note"))));
         try {
             var result = offsets.commitOffset(context(command), request);
             take(result);
@@ -317,6 +328,81 @@ public final class Coordinator {
         } catch (RuntimeException error) {
             reply(ticket, "commit", Errors.forException(error).code());
         }
+    }
+
+    void fetch(int ticket) {
+        List<String> committed = new ArrayList<>();
+        offsets.fetchAllOffsets(new OffsetFetchRequestData.OffsetFetchRequestGroup().setGroupId(GROUP), Long.MAX_VALUE)
+            .topics().forEach(topic -> topic.partitions().forEach(partition -> committed.add(topic.name() + ":"
+                + partition.partitionIndex() + "=" + partition.committedOffset() + " " + partition.metadata())));
+        committed.sort(null);
+        ArrayNode list = reply(ticket, "fetch", 0).putArray("offsets");
+        committed.forEach(list::add);
+    }
+
+    void deleteOffsets(int ticket, JsonNode command) {
+        OffsetDeleteRequestData request = new OffsetDeleteRequestData().setGroupId(GROUP);
+        for (JsonNode topic : command.get("topics")) {
+            OffsetDeleteRequestData.OffsetDeleteRequestTopic each =
+                new OffsetDeleteRequestData.OffsetDeleteRequestTopic().setName(topic.asText());
+            for (int i = 0; i < 2; i++) each.partitions().add(
+                new OffsetDeleteRequestData.OffsetDeleteRequestPartition().setPartitionIndex(i));
+            request.topics().add(each);
+        }
+        try {
+            var result = offsets.deleteOffsets(request);
+            take(result);
+            ArrayNode errors = reply(ticket, "deleteOffsets", result.response().errorCode()).putArray("partitions");
+            result.response().topics().forEach(topic ->
+                topic.partitions().forEach(partition -> errors.add((int) partition.errorCode())));
+        } catch (RuntimeException error) {
+            reply(ticket, "deleteOffsets", Errors.forException(error).code()).putArray("partitions");
+        }
+    }
+
+    void describeGroup(int ticket, JsonNode command) throws Exception {
+        var group = groups.describeGroups(context(command), List.of(GROUP), Long.MAX_VALUE).get(0);
+        ObjectNode reply = reply(ticket, "describe", group.errorCode());
+        reply.put("message", group.errorMessage()).put("state", group.groupState());
+        reply.put("type", group.protocolType()).put("protocol", group.protocolData());
+        List<String> members = new ArrayList<>();
+        group.members().forEach(member -> members.add(String.join(" ", nameOf(member.memberId()),
+            String.valueOf(member.groupInstanceId()), member.clientId(), member.clientHost(),
+            hex(member.memberMetadata()), hex(member.memberAssignment()))));
+        members.sort(null);
+        ArrayNode list = reply.putArray("members");
+        members.forEach(list::add);
+    }
+
+    void list(int ticket, JsonNode command) {
+        Set<String> states = new HashSet<>();
+        command.get("states").forEach(state -> states.add(state.asText()));
+        ArrayNode list = reply(ticket, "list", 0).putArray("groups");
+        groups.listGroups(states, Set.of(), Long.MAX_VALUE).forEach(group -> list.add(String.join(" ",
+            group.groupId(), group.protocolType(), group.groupState(), group.groupType())));
+    }
+
+    // As GroupCoordinatorShard does it.
+    void delete(int ticket) {
+        try {
+            groups.validateDeleteGroup(GROUP);
+            List<CoordinatorRecord> records = new ArrayList<>();
+            offsets.deleteAllOffsets(GROUP, records);
+            groups.createGroupTombstoneRecordsAndCancelTimers(GROUP, records);
+            take(new CoordinatorResult<>(records));
+            reply(ticket, "delete", 0);
+        } catch (RuntimeException error) {
+            reply(ticket, "delete", Errors.forException(error).code());
+        }
+    }
+
+    // As GroupCoordinatorShard does it.
+    void clean() {
+        List<CoordinatorRecord> records = new ArrayList<>();
+        for (String groupId : groups.groupIds()) {
+            if (offsets.cleanupExpiredOffsets(groupId, records)) groups.maybeDeleteGroup(groupId, records);
+        }
+        take(new CoordinatorResult<>(records));
     }
 
     AuthorizableRequestContext context(JsonNode command) throws Exception {
@@ -381,7 +467,9 @@ public final class Coordinator {
     JsonNode describe(CoordinatorRecord record) {
         ObjectNode said = JSON.createObjectNode();
         said.put("version", record.value() == null ? -1 : record.value().version());
-        if (record.key() instanceof GroupMetadataKey) {
+        if (record.value() == null) {
+            said.put("gone", record.key() instanceof OffsetCommitKey key ? key.topic() + ":" + key.partition() : "group");
+        } else if (record.key() instanceof GroupMetadataKey) {
             GroupMetadataValue value = (GroupMetadataValue) record.value().message();
             said.put("generation", value.generation()).put("type", value.protocolType()).put("protocol", value.protocol());
             said.put("since", value.currentStateTimestamp());
@@ -396,6 +484,8 @@ public final class Coordinator {
             members.forEach(list::add);
         } else {
             OffsetCommitValue value = (OffsetCommitValue) record.value().message();
+            OffsetCommitKey key = (OffsetCommitKey) record.key();
+            said.put("where", key.topic() + ":" + key.partition());
             said.put("offset", value.offset()).put("metadata", value.metadata()).put("epoch", value.leaderEpoch());
             said.put("committed", value.commitTimestamp()).put("expires", value.expireTimestamp());
         }

@@ -68,9 +68,17 @@ function comparable(ours: Outcome, kafkas: Outcome): [Outcome, Outcome] {
     return { ...rest, ...told, ...JSON.parse(JSON.stringify(led)) }
   }
   return [
-    { ...ours, replies: replies.map(plain) },
-    { ...kafkas, replies: theirs.map(plain) },
+    { ...ours, stored: sorted(ours.stored), replies: replies.map(plain) },
+    { ...kafkas, stored: sorted(kafkas.stored), replies: theirs.map(plain) },
   ]
+}
+
+/** Records of one batch about different keys may come in any order. */
+function sorted(stored: Outcome['stored']): Outcome['stored'] {
+  return stored
+    .map((record) => JSON.stringify(record))
+    .sort()
+    .map((text) => JSON.parse(text))
 }
 
 const seeds = Number(process.argv[2] ?? 20)

@@ -3,9 +3,11 @@
 
 import type { Ticket } from '../../../src/coordinator/shard.ts'
 import type { GroupRecord } from '../../../src/group/records.ts'
-import type { GroupReply } from '../../../src/group/requests.ts'
+import type { DescribedGroup, GroupReply } from '../../../src/group/requests.ts'
+import { RETENTION_TIMER } from '../../../src/group/timers.ts'
 import { Random } from '../../../src/lib/random.ts'
-import { GROUP, GroupBench, subscription } from '../../unit/group/bench.ts'
+import { ErrorCode } from '../../../src/protocol/errors.ts'
+import { GROUP, GroupBench, HOUR, subscription } from '../../unit/group/bench.ts'
 
 type Json = Record<string, unknown>
 
@@ -19,6 +21,8 @@ interface Teller {
   readonly who: string
   readonly instance: string | null
   readonly version: number
+  /** Everyone's is different: Kafka goes through sessions that end at the same moment in the order of a hash. */
+  readonly sessionMs: number
   memberId: string
   oldId: string
   generation: number
@@ -45,7 +49,7 @@ export class Story {
 
   constructor(seed: number) {
     this.random = new Random(seed)
-    // The retention of offsets is not part of it.
+    // Retention is told, like everything else, and does not happen by itself.
     this.bench = new GroupBench({ retentionCheckIntervalMs: 1e12 }, seed + 1)
     this.bench.isVerifying = false
     this.bench.onDecision = ({ records, replies }) => {
@@ -59,7 +63,8 @@ export class Story {
     const { random } = this
     this.retireForgotten()
     while (this.tellers.length < 2 || (this.tellers.length < 7 && random.ratio(1, 30))) this.enter()
-    if (random.ratio(2, 3)) this.doWhatIsDue()
+    if (random.ratio(1, 12)) this.operate()
+    else if (random.ratio(2, 3)) this.doWhatIsDue()
     else this.doAnything()
   }
 
@@ -97,8 +102,60 @@ export class Story {
     else if (what < 72) this.leave(teller)
     else if (what < 82) this.commit(teller)
     else if (what < 94) this.time(random.pick([1, 500, 2999, 3000, 4000, 5000, 9999, 31_000]))
-    else if (what < 97) this.tell({ do: 'move' }, () => this.bench.reload())
+    else if (what < 96) this.tell({ do: 'move' }, () => this.bench.reload())
+    else if (what < 98) this.operate()
     else this.retire(teller)
+  }
+
+  /** What operators do. */
+  private operate(): void {
+    const { random, bench } = this
+    const what = random.nextInt(20)
+    if (what < 5) this.fetch()
+    else if (what < 8) this.deleteOffsets(random.pick([['orders'], ['bills'], ['bills', 'orders']]))
+    else if (what < 12) this.describe(random.pick([5, 6]))
+    else if (what < 14) this.list(random.pick([[], ['stable'], ['Empty', 'preparingrebalance']]))
+    else if (what < 15) this.delete()
+    else if (what < 16) this.time(random.pick([3, 4, 8]) * 24 * HOUR)
+    else if (bench.group?.state !== 'Empty' || bench.group.pendingJoin.size === 0) this.clean()
+  }
+
+  private fetch(): void {
+    const request = { groupId: GROUP, memberId: null, memberEpoch: -1, topics: null }
+    this.tell({ do: 'fetch' }, () => {
+      this.bench.send({ kind: 'offsetFetch', request: { ...request, requireStable: false } })
+    })
+  }
+
+  private deleteOffsets(topics: readonly string[]): void {
+    const partitions = [{ partitionIndex: 0 }, { partitionIndex: 1 }]
+    const request = { groupId: GROUP, topics: topics.map((name) => ({ name, partitions })) }
+    this.tell({ do: 'deleteOffsets', topics }, () => {
+      this.bench.send({ kind: 'offsetDelete', version: 0, request })
+    })
+  }
+
+  private describe(version: number): void {
+    this.tell({ do: 'describe', version }, () => {
+      this.bench.send({ kind: 'describeGroups', version, groupIds: [GROUP] })
+    })
+  }
+
+  private list(states: readonly string[]): void {
+    const request = { statesFilter: [...states], typesFilter: [] }
+    this.tell({ do: 'list', states }, () => {
+      this.bench.send({ kind: 'listGroups', version: 5, request })
+    })
+  }
+
+  private delete(): void {
+    this.tell({ do: 'delete' }, () => {
+      this.bench.send({ kind: 'deleteGroups', groupIds: [GROUP] })
+    })
+  }
+
+  private clean(): void {
+    this.tell({ do: 'clean' }, () => this.bench.fire(RETENTION_TIMER))
   }
 
   /** Mostly, clients that the group has forgotten make room for others. */
@@ -119,7 +176,8 @@ export class Story {
     const version = random.pick(isStatic ? [5, 7, 8, 9] : [3, 4, 6, 9])
     const instance = isStatic ? `instance${this.named}` : null
     const fresh = { memberId: '', oldId: 'bogus', generation: -1, isAsking: false }
-    this.tellers.push({ who, instance, version, ...fresh })
+    const sessionMs = 10_000 + 37 * this.named
+    this.tellers.push({ who, instance, version, sessionMs, ...fresh })
   }
 
   private retire(teller: Teller): void {
@@ -149,11 +207,11 @@ export class Story {
     let id = as ?? (isReturn ? 'none' : this.idOf(teller))
     if (id === 'none' && teller.instance === null && teller.memberId !== '') id = 'own'
     if (teller.isAsking && teller.instance === null) return
-    const { who, version, instance } = teller
+    const { who, version, instance, sessionMs: session } = teller
     const protocols = random.pick(PROTOCOLS)
     const type = random.ratio(1, 40) ? 'connect' : 'consumer'
     const rebalance = random.pick([5000, 20_000, 30_000])
-    const asks = { do: 'join', who, id, version, instance, session: 10_000, rebalance, type }
+    const asks = { do: 'join', who, id, version, instance, session, rebalance, type }
     teller.isAsking = true
     this.tell({ ...asks, protocols }, () => {
       this.asked.set(this.bench.nextTicket, teller)
@@ -162,7 +220,7 @@ export class Story {
         instance,
         clientId: who,
         version,
-        sessionTimeoutMs: 10_000,
+        sessionTimeoutMs: session,
         rebalanceTimeoutMs: rebalance,
         protocolType: type,
         protocols: protocols.map(([name, metadata]) => ({ name, metadata: unhex(metadata) })),
@@ -236,15 +294,18 @@ export class Story {
     const version = this.random.pick([3, 8, 9])
     const retention = version === 3 && this.random.ratio(1, 2) ? 5000 : -1
     const offset = this.random.nextInt(1000)
-    const asks = { do: 'commit', who, id, version, instance, generation, retention, offset }
+    const topic = this.random.pick(['orders', 'bills'])
+    const partition = this.random.nextInt(2)
+    const where = { topic, partition, offset }
+    const asks = { do: 'commit', who, id, version, instance, generation, retention, ...where }
     this.tell(asks, () => {
       const topics = [
         {
-          name: 'orders',
+          name: topic,
           topicId: 'AAAAAAAAAAAAAAAAAAAAAA',
           partitions: [
             {
-              partitionIndex: 0,
+              partitionIndex: partition,
               committedOffset: BigInt(offset),
               committedLeaderEpoch: -1,
               committedMetadata: NOTE,
@@ -266,8 +327,13 @@ export class Story {
     })
   }
 
+  /** Step by step, until nothing is left to happen. */
   private time(ms: number): void {
-    this.tell({ do: 'time', ms }, () => this.bench.advance(ms))
+    for (let leftMs = ms; leftMs > 0; ) {
+      const stepMs = ms - leftMs < 120_000 ? Math.min(leftMs, 1000) : leftMs
+      this.tell({ do: 'time', ms: stepMs }, () => this.bench.advance(stepMs))
+      leftMs -= stepMs
+    }
   }
 
   private tell(command: Json, act: () => void): void {
@@ -310,6 +376,31 @@ export class Story {
         const [topic] = reply.response.topics!
         return { ticket, kind: 'commit', error: topic!.partitions![0]!.errorCode }
       }
+      case 'offsetFetch': {
+        const offsets = reply.response.topics.flatMap(({ name, partitions }) =>
+          partitions.map((each) => {
+            return `${name}:${each.partitionIndex}=${each.committedOffset} ${each.metadata}`
+          }),
+        )
+        return { ticket, kind: 'fetch', error: 0, offsets: offsets.sort() }
+      }
+      case 'offsetDelete': {
+        const { errorCode: error, topics } = reply.response
+        const partitions = topics!.flatMap((topic) =>
+          topic.partitions!.map((each) => each.errorCode),
+        )
+        return { ticket, kind: 'deleteOffsets', error, partitions }
+      }
+      case 'describeGroups':
+        return { ticket, kind: 'describe', ...describedGroup(reply.groups[0]!) }
+      case 'listGroups': {
+        const groups = reply.response.groups!.map(
+          (each) => `${each.groupId} ${each.protocolType} ${each.groupState} ${each.groupType}`,
+        )
+        return { ticket, kind: 'list', error: reply.response.errorCode, groups }
+      }
+      case 'deleteGroups':
+        return { ticket, kind: 'delete', error: reply.results[0]!.errorCode }
       default:
         throw new Error(`${reply.kind} is not in the story`)
     }
@@ -322,7 +413,8 @@ export class Story {
     const teller = this.asked.get(ticket)!
     const memberId = response.memberId ?? ''
     teller.isAsking = false
-    if (memberId !== '' && memberId !== 'bogus' && memberId !== teller.memberId) {
+    const isGiven = response.errorCode === 0 || response.errorCode === ErrorCode.MEMBER_ID_REQUIRED
+    if (isGiven && memberId !== teller.memberId) {
       teller.oldId = teller.memberId || 'bogus'
       teller.memberId = memberId
     }
@@ -364,10 +456,37 @@ export class Story {
   }
 }
 
+function describedGroup(group: DescribedGroup): Json {
+  const members = group.members.map((member) =>
+    [
+      nameOf(member.memberId),
+      member.groupInstanceId,
+      member.clientId,
+      member.clientHost,
+      hex(member.memberMetadata),
+      hex(member.memberAssignment),
+    ]
+      .map(String)
+      .join(' '),
+  )
+  return {
+    error: group.errorCode,
+    message: group.errorMessage,
+    state: group.groupState,
+    type: group.protocolType,
+    protocol: group.protocolData,
+    members: members.sort(),
+  }
+}
+
 function described(record: GroupRecord): Json {
   const { version } = record
+  if (record.value === null) {
+    const { key } = record
+    return { version: -1, gone: 'topic' in key ? `${key.topic}:${key.partition}` : 'group' }
+  }
   if (record.type === 'GroupMetadata') {
-    const value = record.value!
+    const { value } = record
     const members = value.members.map((member) =>
       [
         nameOf(member.memberId),
@@ -392,9 +511,10 @@ function described(record: GroupRecord): Json {
     }
   }
   if (record.type !== 'OffsetCommit') throw new Error(`${record.type} is not in the story`)
-  const value = record.value!
+  const { value } = record
   return {
     version,
+    where: `${record.key.topic}:${record.key.partition}`,
     offset: Number(value.offset),
     metadata: value.metadata,
     epoch: value.leaderEpoch,

@@ -294,7 +294,8 @@ export class GroupBench {
     return shard
   }
 
-  private fire(timer: TimerKey): void {
+  /** A timer fires, due or not. */
+  fire(timer: TimerKey): void {
     const decision: Decision<GroupRecord, GroupReply> = new Decision()
     this.shard.expire(timer, this.nowMs, decision)
     this.take(decision)
