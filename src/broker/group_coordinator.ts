@@ -8,6 +8,7 @@ import type { DeletedTopic, GroupReply, GroupRequest } from '../group/requests.t
 import { groupSettings } from '../group/settings.ts'
 import { GroupShard } from '../group/shard.ts'
 import { ShardHost, type ShardKind, ShardRefused } from '../host/shard_host.ts'
+import { Gate } from '../host/shard_loader.ts'
 import { partitionOf, ShardRegistry } from '../host/shard_registry.ts'
 import type { Tickets } from '../host/tickets.ts'
 import type { World } from '../host/world.ts'
@@ -51,10 +52,14 @@ const REFUSABLE: ReadonlySet<Kind> = new Set([
   'topicsDeleted',
 ])
 
+/** How many shards are read at once; each takes offsets.load.buffer.size bytes and more. */
+const LOADS_AT_ONCE = 4
+
 /** Groups by id, on the shards that this node leads. */
 export class GroupCoordinator {
   private readonly options: GroupCoordinatorOptions
   private readonly shards: ShardRegistry<GroupRequest, GroupRecord, GroupReply>
+  private readonly gate = new Gate(LOADS_AT_ONCE)
   private image: MetadataImage | null = null
   private topicConfig: PartitionConfig | null = null
 
@@ -134,6 +139,7 @@ export class GroupCoordinator {
       kind: this.kind(),
       decompress,
       partition,
+      gate: this.gate,
       batchBytesMax: () => this.groupTopicConfig().messageBytesMax,
       loadBytes: () => config().get('offsets.load.buffer.size'),
       commitTimeoutMs: () => config().get('offsets.commit.timeout.ms'),

@@ -10,12 +10,12 @@
 
 import { DeferredReplies } from '../coordinator/deferred.ts'
 import { Decision, type Shard, type TimerKey } from '../coordinator/shard.ts'
-import { MalformedFrame } from '../lib/bytes.ts'
 import type { Log } from '../lib/log.ts'
 import { TimerQueue } from '../lib/timers.ts'
 import type { DataPlane, Slot } from '../plane/plane.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
 import { BATCH_HEADER_BYTES, encodeBatch, type Recode } from '../protocol/record_batch.ts'
+import { type Gate, loadShard } from './shard_loader.ts'
 import { type RecordCodec, ShardLog, type StoredRecord } from './shard_log.ts'
 import type { Done, Tickets } from './tickets.ts'
 import type { Cancel, World } from './world.ts'
@@ -55,6 +55,8 @@ export interface ShardHostOptions<Request, Record, Reply, Effect = never> {
   readonly partition: number
   /** Largest batch the partition takes: max.message.bytes. */
   readonly batchBytesMax: () => number
+  /** Shared by the shards of a node: how many are read at once. */
+  readonly gate: Gate
   /** Bytes read at once while loading. */
   readonly loadBytes: () => number
   /** A reply that waits longer for its replicas is given up. */
@@ -193,46 +195,38 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   private startLoading(): void {
     this.state = 'loading'
     const generation = ++this.generation
-    const { plane, kind, decompress, partition } = this.options
+    const { gate } = this.options
+    void gate.pass(async () => {
+      if (generation === this.generation) await this.load(generation)
+    })
+  }
+
+  private async load(generation: number): Promise<void> {
+    const { plane, tickets, kind, decompress, loadBytes, world, log, partition } = this.options
+    const startedMs = world.clock.nowMs()
     const shard = kind.create(partition)
     const { logStartOffset } = plane.partition(this.slot)
     const replay = (record: Record, offset: number) => shard.replay(record, offset)
-    const reading = new ShardLog(kind.codec, decompress, replay, logStartOffset)
-    this.readNext(generation, shard, reading, this.options.world.clock.nowMs())
-  }
-
-  private async readNext(
-    generation: number,
-    shard: Shard<Request, Record, Reply, Effect>,
-    reading: ShardLog<Record>,
-    startedMs: number,
-  ): Promise<void> {
-    const { tickets, loadBytes, world, log, partition } = this.options
-    for (;;) {
-      const { errorCode, bytes, a, b } = await tickets.read((plane, ticket) =>
-        plane.read(this.slot, reading.nextOffset, loadBytes(), ticket),
-      )
-      if (generation !== this.generation) return
-      if (errorCode !== ErrorCode.NONE) {
-        const error = errorName(errorCode)
-        log.warn('cannot read the log of a coordinator; trying again', { partition, error })
-        return this.reloadLater()
-      }
-      const problem = attempt(() => reading.read(bytes))
-      if (problem !== null) {
-        this.state = 'failed'
-        return log.error('a coordinator cannot be loaded: its log holds what is no record', {
-          partition,
-          offset: reading.nextOffset,
-          problem: problem.message,
-        })
-      }
-      if (bytes.length > 0 && reading.nextOffset < b) continue
-      const { recordCount, passedOver } = reading
-      const ms = world.clock.nowMs() - startedMs
-      log.debug('a coordinator is loaded', { partition, recordCount, passedOver, ms })
-      return this.activate(shard, Math.max(reading.nextOffset, b), a)
+    const into = new ShardLog(kind.codec, decompress, replay, logStartOffset)
+    const isWanted = () => generation === this.generation
+    const { slot } = this
+    const loaded = await loadShard({ world, tickets, slot, into, bytes: loadBytes(), isWanted })
+    if (!isWanted() || loaded.kind === 'unwanted') return
+    if (loaded.kind === 'unreadable') {
+      const error = errorName(loaded.errorCode)
+      log.warn('cannot read the log of a coordinator; trying again', { partition, error })
+      return this.reloadLater()
     }
+    if (loaded.kind === 'malformed') {
+      this.state = 'failed'
+      const problem = loaded.problem.message
+      const where = { partition, offset: into.nextOffset, problem }
+      return log.error('a coordinator cannot be loaded: its log holds what is no record', where)
+    }
+    const { recordCount, passedOver } = into
+    const ms = world.clock.nowMs() - startedMs
+    log.debug('a coordinator is loaded', { partition, recordCount, passedOver, ms })
+    this.activate(shard, loaded.logEndOffset, loaded.highWatermark)
   }
 
   private activate(
@@ -494,15 +488,4 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
 
 function sizeOf({ key, value }: StoredRecord): number {
   return RECORD_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
-}
-
-/** What is wrong with bytes that came from a disk is an answer, not a bug. */
-function attempt(read: () => void): MalformedFrame | null {
-  try {
-    read()
-    return null
-  } catch (problem) {
-    if (problem instanceof MalformedFrame) return problem
-    throw problem
-  }
 }

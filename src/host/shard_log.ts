@@ -52,13 +52,14 @@ export class ShardLog<Record> {
     this.nextOffset = startOffset
   }
 
-  /** Replays whole batches. Raises MalformedFrame when one of them is none. */
-  read(bytes: Uint8Array): void {
+  /** Replays whole batches, one per step, and says how many records it had. Raises MalformedFrame when it is none. */
+  *read(bytes: Uint8Array): Generator<number> {
     for (const batch of batchesOf(bytes, true)) {
       if (batch.lastOffset < this.nextOffset) continue
       if (batch.isControl) this.endTransaction(bytes, batch)
       else this.readBatch(bytes, batch)
       this.nextOffset = batch.lastOffset + 1
+      yield batch.count
     }
   }
 

@@ -59,6 +59,18 @@ export function encodeCoordinatorKey<K extends Fields>(
   })
 }
 
+/** Tables by the type in a key: logs of millions of records are read through it. */
+const indexes = new WeakMap<object, ReadonlyMap<number, CoordinatorRecord>>()
+
+function byType(tables: object): ReadonlyMap<number, CoordinatorRecord> {
+  const known = indexes.get(tables)
+  if (known !== undefined) return known
+  const rows = Object.values(tables) as CoordinatorRecord[]
+  const index = new Map(rows.map((row) => [row.type, row]))
+  indexes.set(tables, index)
+  return index
+}
+
 /** The coordinator record in key and value, or null when `tables` has no such type. */
 export function decodeCoordinatorRecord<T extends object>(
   tables: T,
@@ -66,7 +78,7 @@ export function decodeCoordinatorRecord<T extends object>(
 ): CoordinatorRecordOf<T> | null {
   const keyReader = new Reader(key)
   const type = keyReader.int16()
-  const table = (Object.values(tables) as CoordinatorRecord[]).find((row) => row.type === type)
+  const table = byType(tables).get(type)
   if (table === undefined) return null
   const decodedKey = decodeFrom(table.key, 0, keyReader)
   keyReader.finish()

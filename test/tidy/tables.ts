@@ -65,7 +65,7 @@ export const MAY_CATCH: Record<string, string> = {
   'src/broker/dispatch.ts': 'a malformed frame, or a bug in one handler, closes one connection',
   'src/broker/lifecycle.ts': 'a heartbeat that failed is sent again',
   'src/host/raft_host.ts': 'a failed start of the metadata log ends the node in order',
-  'src/host/shard_host.ts': 'a log that holds what is no record fails one shard',
+  'src/host/shard_loader.ts': 'a log that holds what is no record fails one shard',
   'src/host/system.ts': 'what the system refuses becomes a value',
   'src/node.ts': 'a start that failed gives back what it took',
   'src/plane/model.ts': 'malformed bytes close one connection',

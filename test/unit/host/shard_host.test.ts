@@ -258,6 +258,28 @@ describe('shard host: loading', () => {
     expect(world.shard.offsets.at(-1)).toBe(4)
   })
 
+  it('reads a long log in turns, so that others have theirs', async () => {
+    const world = new CounterWorld()
+    await world.create()
+    world.plane.lead({ slot: 1, leaderEpoch: 0, partitionEpoch: 0, replicas: [1], isr: [1] })
+    const records = Array.from({ length: 1000 }, (_, i) => ({
+      key: bytes(`n${i}`),
+      value: bytes('1'),
+    }))
+    for (let i = 0; i < 7; i++) await world.write(encodeBatch({ records }))
+    let turns = 0
+    const { defer } = world.world
+    world.world.defer = (run) => {
+      turns++
+      defer(run)
+    }
+    world.registry.lead(0, 1, 0)
+    await world.settle()
+    expect(world.shard.offsets.length).toBe(7000)
+    // The last is the shard's own, for its activation.
+    expect(turns).toBe(3 + 1)
+  })
+
   it('a log that holds what is no record fails the shard, and nobody else', async () => {
     const world = new CounterWorld()
     await world.create()

@@ -35,7 +35,7 @@ function replayed(...batches: Uint8Array[]): string[] {
     decode: ({ key }: { key: Uint8Array }) => decoder.decode(key),
   }
   const log = new ShardLog(codec, decompress, (key, offset) => seen.push(`${key}@${offset}`), 0)
-  for (const bytes of batches) log.read(bytes)
+  for (const bytes of batches) Array.from(log.read(bytes))
   return seen
 }
 

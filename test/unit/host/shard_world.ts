@@ -3,6 +3,7 @@
 
 import type { Decision, Shard, TimerKey } from '../../../src/coordinator/shard.ts'
 import { ShardHost, type ShardKind } from '../../../src/host/shard_host.ts'
+import { Gate } from '../../../src/host/shard_loader.ts'
 import { ShardRegistry } from '../../../src/host/shard_registry.ts'
 import { Tickets } from '../../../src/host/tickets.ts'
 import type { World } from '../../../src/host/world.ts'
@@ -102,6 +103,7 @@ export class CounterWorld {
   failAppends = 0
   /** When set, facts are not drained. */
   isHeld = false
+  private readonly gate = new Gate(1)
   private tasks: (() => void)[] = []
   private readonly timers = new TimerQueue<() => void>()
   private readonly sink: FactSink
@@ -162,6 +164,7 @@ export class CounterWorld {
       kind: this.kind(),
       decompress,
       partition,
+      gate: this.gate,
       batchBytesMax: () => options.batchBytesMax ?? 1_000_000,
       loadBytes: () => options.loadBytes ?? 1 << 20,
       commitTimeoutMs: () => 5000,
