@@ -33,6 +33,14 @@ const RETRY_TIMERS_MS = 1000
 /** No wake-up is asked for further ahead than this: timers of the system hold 24 days. */
 const WAKE_MS_MAX = 3_600_000
 
+/** An append that ends so says that others lead, or will; the next image says who. */
+const LEADERSHIP_LOST: ReadonlySet<number> = new Set([
+  ErrorCode.NOT_LEADER_OR_FOLLOWER,
+  ErrorCode.FENCED_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_LEADER_EPOCH,
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+])
+
 /** What a kind of shard is: how it is made and written, and what its requests are. */
 export interface ShardKind<Request, Record, Reply, Effect = never> {
   create(partition: number): Shard<Request, Record, Reply, Effect>
@@ -424,8 +432,8 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
       baseOffset,
     })
     this.drop(ErrorCode.NOT_COORDINATOR)
-    // With the leadership lost, the next image says who leads; reading the log here again does no harm.
-    this.reloadLater()
+    if (LEADERSHIP_LOST.has(errorCode)) this.state = 'away'
+    else this.reloadLater()
   }
 
   private finish(batch: Batch<Effect>): void {

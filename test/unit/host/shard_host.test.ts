@@ -327,6 +327,17 @@ describe('shard host: losing the log', () => {
     expect(await world.ask(read('a'))).toEqual({ total: 2 })
   })
 
+  it('an append that meets a newer leader waits to be told who leads', async () => {
+    const world = await started()
+    await world.ask(add('a', 1))
+    world.plane.lead({ slot: 1, leaderEpoch: 1, partitionEpoch: 1, replicas: [1], isr: [1] })
+    expect(await world.ask(add('a', 1))).toBe(ErrorCode.NOT_COORDINATOR)
+    await world.advance(10_000)
+    expect(await world.ask(read('a'))).toBe(ErrorCode.NOT_COORDINATOR)
+    await world.lead(1)
+    expect(await world.ask(read('a'))).toEqual({ total: 1 })
+  })
+
   it('loss of leadership rejects what waits; later requests are NOT_COORDINATOR', async () => {
     const world = await started({ replicas: [1, 2] })
     const written = world.watch(world.submit(add('a', 1)))
