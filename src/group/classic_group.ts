@@ -1,23 +1,23 @@
 // A classic group: its state, its members, and what they agree on. Soft state; only what a record says of it lasts.
 //
-//                       first member joins
-//            ┌─────────┐ ───────────────────────► ┌────────────────────┐ ◄─────────────┐
-//   new ───► │  Empty  │                          │ PreparingRebalance │               │
-//            └─────────┘ ◄─────────────────────── └────────────────────┘               │
-//                 │        everybody has left        │            ▲                    │ a member joins,
-//                 │                          all have│            │ a member joins,    │ leaves, or is
-//                 │                           joined,│            │ leaves, or is      │ silent; the
-//    offsets      │                       or time out│            │ silent             │ leader joins
-//    expired,     │                                  ▼            │                    │
-//    deleted,     │                               ┌─────────────────────┐              │
-//    unloaded     │                               │ CompletingRebalance │              │
-//                 ▼                               └─────────────────────┘              │
-//            ┌─────────┐                             │ the leader's                    │
-//            │  Dead   │ ◄── from any state, when    │ assignment                      │
-//            └─────────┘     the shard is unloaded   ▼ arrives                         │
-//                                                 ┌──────────┐                         │
-//                                                 │  Stable  │ ────────────────────────┘
-//                                                 └──────────┘
+//                      first member joins
+//           ┌─────────┐ ───────────────────────► ┌────────────────────┐ ◄─────────────┐
+//   new ──► │  Empty  │                          │ PreparingRebalance │               │
+//           └─────────┘ ◄─────────────────────── └────────────────────┘               │
+//                │        everybody has left        │            ▲                    │ a member joins,
+//       deleted, │                         all have │            │ a member joins,    │ leaves, or is
+//        or all  │                          joined, │            │ leaves, or is      │ silent; the
+//        offsets │                      or time out │            │ silent             │ leader joins
+//        expired ▼                                  ▼            │                    │
+//           (no group:                           ┌─────────────────────┐              │
+//            "Dead" to                           │ CompletingRebalance │              │
+//            whoever asks)                       └─────────────────────┘              │
+//                                                   │ the leader's                    │
+//                                                   │ assignment                      │
+//                                                   ▼ arrives                         │
+//                                                ┌──────────┐                         │
+//                                                │  Stable  │ ────────────────────────┘
+//                                                └──────────┘
 //
 // Invariants: only the transitions above; while there are members, one protocol at least is spoken by all of them, and
 // one of them is the leader. Kafka: ClassicGroup, ClassicGroupState.
@@ -29,21 +29,20 @@ import { type Member, metadataOf, type Protocol, type Waiting } from './member.t
 import type { GroupMetadataValue } from './records.ts'
 import { subscribedTopics } from './subscription.ts'
 
-export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
+export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable'
 
 const FROM: Record<GroupState, readonly GroupState[]> = {
   Empty: ['PreparingRebalance'],
   PreparingRebalance: ['Empty', 'CompletingRebalance', 'Stable'],
   CompletingRebalance: ['PreparingRebalance'],
   Stable: ['CompletingRebalance'],
-  Dead: ['Empty', 'PreparingRebalance', 'CompletingRebalance', 'Stable'],
 }
 
 /** A group as its coordinator sees it. */
 export class ClassicGroup {
   readonly groupId: string
   state: GroupState = 'Empty'
-  previousState: GroupState = 'Dead'
+  previousState: GroupState | null = null
   /** When `state` was entered; -1 when an old record does not say. */
   stateSinceMs: number
   /** Null for a simple group, whose consumers only commit offsets. */

@@ -18,7 +18,9 @@ import {
   offsetTombstone,
 } from './records.ts'
 import type { DeletedTopic } from './requests.ts'
-import type { Turn } from './turn.ts'
+import { RECORDS_MAX } from './settings.ts'
+import { TOPICS_TIMER } from './timers.ts'
+import type { GoneTopic, Turn } from './turn.ts'
 
 type CommitRequest = RequestOf<typeof OffsetCommit>
 type CommitPartition = CommitRequest['topics'][number]['partitions'][number]
@@ -195,16 +197,32 @@ function deleteOfTopic(turn: Turn, group: ClassicGroup, topic: DeleteRequest['to
   }
 }
 
-/** Topics are gone, and what groups have committed for them. */
+/**
+ * Topics are gone, and so is what groups have committed for them: a batch of it in this turn, the rest in turns of its
+ * own. What is committed meanwhile is for a successor of the name, and stays.
+ */
 export function forgetTopics(turn: Turn, topics: readonly DeletedTopic[]): void {
+  for (const topic of topics) turn.deletedTopics.push({ ...topic, atMs: turn.nowMs })
+  forgetDeleted(turn)
+}
+
+/** The timer of deleted topics fired. */
+export function forgetDeleted(turn: Turn): void {
   for (const [group, committed] of turn.truth.offsets) {
-    for (const { name, topicId } of topics) {
-      for (const [partition, commit] of committed.get(name) ?? []) {
-        if (commit.topicId !== ZERO_UUID && commit.topicId !== topicId) continue
-        turn.records.push(offsetTombstone({ group, topic: name, partition }))
+    for (const topic of turn.deletedTopics) {
+      for (const [partition, commit] of committed.get(topic.name) ?? []) {
+        if (!isOfDeleted(commit, topic)) continue
+        if (turn.records.length >= RECORDS_MAX) return turn.arm(TOPICS_TIMER, 0)
+        turn.records.push(offsetTombstone({ group, topic: topic.name, partition }))
       }
     }
   }
+  turn.deletedTopics.length = 0
+}
+
+function isOfDeleted(commit: OffsetCommitValue, { topicId, atMs }: GoneTopic): boolean {
+  const isOld = commit.commitTimestamp <= BigInt(atMs)
+  return commit.topicId === topicId || (commit.topicId === ZERO_UUID && isOld)
 }
 
 /** Tombstones for all that a group has committed. */

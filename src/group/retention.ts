@@ -7,11 +7,9 @@
 
 import type { ClassicGroup } from './classic_group.ts'
 import { groupTombstone, type OffsetCommitValue, offsetTombstone } from './records.ts'
+import { RECORDS_MAX } from './settings.ts'
 import { RETENTION_TIMER } from './timers.ts'
 import type { Turn } from './turn.ts'
-
-/** Past so many records the rest waits for a turn of its own: one batch, 60 to 300 bytes each, stays far below 1 MiB. */
-const RECORDS_MAX = 1000
 
 /** The retention timer fired. */
 export function expireOffsets(turn: Turn): void {

@@ -14,6 +14,12 @@ export interface GroupSettings {
   readonly retentionCheckIntervalMs: number
 }
 
+/**
+ * Past so many records, work that nobody waits for goes on in a turn of its own: one batch, 60 to 300 bytes each, stays
+ * far below the 1 MiB a batch may have.
+ */
+export const RECORDS_MAX = 1000
+
 /** A member that waits in its first JoinGroup longer than this is taken to be gone: 5 minutes, as Kafka. */
 export const NEW_MEMBER_JOIN_TIMEOUT_MS = 5 * 60 * 1000
 

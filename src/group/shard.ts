@@ -6,7 +6,7 @@
 // empty is the one its record describes; the tests hold it to that. A failed append drops the shard.
 //
 // Loading: a new shard, `replay` for each record of the log, then `activate`, which gives every member a full session.
-// Unloading: `unload`, whose replies go out at once. Kafka: GroupCoordinatorShard, GroupMetadataManager.
+// Unloading: the host forgets the shard and refuses every ticket that is open. Kafka: GroupCoordinatorShard.
 //
 // Non-obvious:
 // - A simple group (offsets, no members ever) has no record of its own; it lives while it has offsets, or is remembered.
@@ -16,13 +16,17 @@
 import type { Shard, Ticket, TimerKey } from '../coordinator/shard.ts'
 import { assert } from '../lib/assert.ts'
 import type { Random } from '../lib/random.ts'
-import { ErrorCode } from '../protocol/errors.ts'
 import { deleteGroups, describeGroups, listGroups } from './admin.ts'
 import { ClassicGroup } from './classic_group.ts'
 import { joinGroup } from './join.ts'
-import { NO_BYTES } from './member.ts'
 import { heartbeat, leaveGroup } from './membership.ts'
-import { commitOffsets, deleteOffsets, fetchOffsets, forgetTopics } from './offsets.ts'
+import {
+  commitOffsets,
+  deleteOffsets,
+  fetchOffsets,
+  forgetDeleted,
+  forgetTopics,
+} from './offsets.ts'
 import { expireJoin, expireSession, expireSync, prepareRebalance } from './rebalance.ts'
 import type { GroupRecord } from './records.ts'
 import type { GroupReply, GroupRequest } from './requests.ts'
@@ -39,7 +43,13 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
   private isActive = false
 
   constructor(settings: GroupSettings, random: Random) {
-    this.coordinator = { settings, random, truth: new GroupTruth(), groups: new Map() }
+    this.coordinator = {
+      settings,
+      random,
+      truth: new GroupTruth(),
+      groups: new Map(),
+      deletedTopics: [],
+    }
   }
 
   /** What the log says; read-only to everyone else. */
@@ -88,10 +98,8 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
   expire(key: TimerKey, nowMs: number, out: GroupDecision): void {
     const turn = new Turn(this.coordinator, nowMs, out)
     const timer = parseTimer(key)
-    if (timer.kind === 'retention') {
-      expireOffsets(turn)
-      return
-    }
+    if (timer.kind === 'retention') return expireOffsets(turn)
+    if (timer.kind === 'topics') return forgetDeleted(turn)
     // A group may have been deleted between the deadline and now.
     const group = this.groups.get(timer.groupId)
     if (group === undefined) return
@@ -107,33 +115,6 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
     if (record.type === 'OffsetCommit' && record.value !== null) {
       this.remember(record.key.group, Number(record.value.commitTimestamp))
     }
-  }
-
-  /**
-   * The shard goes: every request that waits inside is answered NOT_COORDINATOR. These replies rest on nothing, so they
-   * need not wait for the high watermark. The shard must not be used afterwards.
-   */
-  unload(nowMs: number): [Ticket, GroupReply][] {
-    const replies: [Ticket, GroupReply][] = []
-    const errorCode = ErrorCode.NOT_COORDINATOR
-    for (const group of this.groups.values()) {
-      for (const member of group.members) {
-        const join = group.releaseJoin(member)
-        const sync = member.awaitingSync
-        member.awaitingSync = null
-        if (join !== null) {
-          const response = { errorCode, memberId: member.memberId }
-          replies.push([join.ticket, { kind: 'joinGroup', response }])
-        }
-        if (sync !== null) {
-          const response = { errorCode, assignment: NO_BYTES }
-          replies.push([sync.ticket, { kind: 'syncGroup', response }])
-        }
-      }
-      group.transitionTo('Dead', nowMs)
-    }
-    this.isActive = false
-    return replies
   }
 
   /** The log is loaded and this node leads: soft state for every group, a whole session for every member. */

@@ -6,9 +6,13 @@ import type { TimerKey } from '../coordinator/shard.ts'
 /** Looks for offsets and groups to forget. */
 export const RETENTION_TIMER: TimerKey = 'retention'
 
+/** Goes on forgetting offsets of deleted topics. */
+export const TOPICS_TIMER: TimerKey = 'topics'
+
 /** What a timer is about. */
 export type Timer =
   | { readonly kind: 'retention' }
+  | { readonly kind: 'topics' }
   /** The join phase of a rebalance has lasted long enough. */
   | { readonly kind: 'join'; readonly groupId: string }
   /** Members that have not asked for their assignment are gone. */
@@ -31,6 +35,7 @@ export function sessionTimer(groupId: string, memberId: string): TimerKey {
 /** The meaning of a timer's name. */
 export function parseTimer(key: TimerKey): Timer {
   if (key === RETENTION_TIMER) return { kind: 'retention' }
+  if (key === TOPICS_TIMER) return { kind: 'topics' }
   const kind = key.slice(0, key.indexOf(' '))
   const rest = key.slice(kind.length + 1)
   if (kind === 'join' || kind === 'sync') return { kind, groupId: rest }

@@ -9,12 +9,17 @@ import { ErrorCode } from '../protocol/errors.ts'
 import type { ClassicGroup } from './classic_group.ts'
 import { type Member, NO_BYTES, type Waiting } from './member.ts'
 import { type GroupRecord, groupMetadataRecord } from './records.ts'
-import type { GroupReply, JoinResponse, SyncResponse } from './requests.ts'
+import type { DeletedTopic, GroupReply, JoinResponse, SyncResponse } from './requests.ts'
 import type { GroupSettings } from './settings.ts'
 import { sessionTimer } from './timers.ts'
 import type { GroupTruth } from './truth.ts'
 
 export type GroupDecision = Decision<GroupRecord, GroupReply>
+
+/** A topic that was deleted, and when we heard of it. */
+export interface GoneTopic extends DeletedTopic {
+  readonly atMs: number
+}
 
 /** What the parts of a group shard share. */
 export interface Coordinator {
@@ -23,6 +28,8 @@ export interface Coordinator {
   readonly truth: GroupTruth
   /** Soft state: one object per group, rebuilt from the truth when the shard is activated. */
   readonly groups: Map<string, ClassicGroup>
+  /** Soft, too: topics whose offsets are still being forgotten. */
+  readonly deletedTopics: GoneTopic[]
 }
 
 /** One request or timeout being decided. */
@@ -31,6 +38,7 @@ export class Turn implements Coordinator {
   readonly random: Random
   readonly truth: GroupTruth
   readonly groups: Map<string, ClassicGroup>
+  readonly deletedTopics: GoneTopic[]
   readonly nowMs: number
   private readonly out: GroupDecision
 
@@ -39,6 +47,7 @@ export class Turn implements Coordinator {
     this.random = coordinator.random
     this.truth = coordinator.truth
     this.groups = coordinator.groups
+    this.deletedTopics = coordinator.deletedTopics
     this.nowMs = nowMs
     this.out = out
   }

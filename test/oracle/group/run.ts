@@ -16,6 +16,7 @@ import { Story, type Told } from './story.ts'
 
 const STEPS = 300
 const REBALANCE_IN_PROGRESS = 27
+const NOT_COORDINATOR = 16
 const UNKNOWN_MEMBER_ID = 25
 
 const libs = fileURLToPath(new URL('../../../.cache/kafka-4.3.1/libs/', import.meta.url))
@@ -56,6 +57,10 @@ function comparable(ours: Outcome, kafkas: Outcome): [Outcome, Outcome] {
     const leader = leaders.get(reply['ticket'])
     const isOther = leader !== undefined && leader !== reply['leader']
     const protocol = reply['kind'] === 'join' ? (reply['protocol'] ?? '') : reply['protocol']
+    const { ticket, kind, error } = reply
+    // The host refuses what waits when a shard goes; it does not know more.
+    if (error === NOT_COORDINATOR)
+      return { ticket, kind, error, protocol: undefined, isOther: false }
     return { ...reply, protocol, isOther }
   })
   const others = new Set(

@@ -358,6 +358,12 @@ export class Story {
 
   private hear(ticket: Ticket, reply: GroupReply): Json {
     this.unheard.delete(ticket)
+    if (reply.kind === 'joinGroup') this.asked.get(ticket)!.isAsking = false
+    if ('response' in reply && 'errorCode' in reply.response) {
+      const { errorCode: error } = reply.response
+      const kind = reply.kind === 'joinGroup' ? 'join' : 'sync'
+      if (error === ErrorCode.NOT_COORDINATOR) return { ticket, kind, error }
+    }
     switch (reply.kind) {
       case 'joinGroup':
         return this.hearJoin(ticket, reply.response)
@@ -412,7 +418,6 @@ export class Story {
   ): Json {
     const teller = this.asked.get(ticket)!
     const memberId = response.memberId ?? ''
-    teller.isAsking = false
     const isGiven = response.errorCode === 0 || response.errorCode === ErrorCode.MEMBER_ID_REQUIRED
     if (isGiven && memberId !== teller.memberId) {
       teller.oldId = teller.memberId || 'bogus'

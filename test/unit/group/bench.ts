@@ -17,6 +17,7 @@ import { TimerQueue } from '../../../src/lib/timers.ts'
 import { ZERO_UUID } from '../../../src/lib/uuid.ts'
 import type { KeyValue } from '../../../src/protocol/coordinator_records.ts'
 import { encodeSubscription } from '../../../src/protocol/embedded.ts'
+import { ErrorCode } from '../../../src/protocol/errors.ts'
 
 export const SETTINGS: GroupSettings = {
   sessionTimeoutMsMin: 6000,
@@ -67,6 +68,7 @@ export class GroupBench {
   readonly timers = new TimerQueue<TimerKey>()
   /** Records of the last decision. */
   records: GroupRecord[] = []
+  private readonly open = new Map<Ticket, Kind>()
   private readonly random: Random
   /** What the next request will be called. */
   nextTicket = 1
@@ -84,6 +86,7 @@ export class GroupBench {
   /** Asks; the reply may come later. */
   send(request: GroupRequest): Ticket {
     const ticket = this.nextTicket++
+    this.open.set(ticket, request.kind)
     const decision: Decision<GroupRecord, GroupReply> = new Decision()
     this.shard.handle(request, ticket, this.nowMs, decision)
     this.take(decision)
@@ -233,9 +236,12 @@ export class GroupBench {
     this.nowMs = untilMs
   }
 
-  /** The shard moves: what waits is answered, and another one is loaded from the log. */
+  /** The shard moves: what waits is refused, as the host does, and another shard is loaded from the log. */
   reload(): void {
-    for (const [ticket, reply] of this.shard.unload(this.nowMs)) this.answer(ticket, reply)
+    for (const [ticket, kind] of this.open) {
+      const response = { errorCode: ErrorCode.NOT_COORDINATOR }
+      this.answer(ticket, { kind, response } as GroupReply)
+    }
     this.timers.clear()
     this.load()
   }
@@ -317,6 +323,7 @@ export class GroupBench {
   private answer(ticket: Ticket, reply: GroupReply): void {
     if (this.replies.has(ticket) && ticket !== 0) throw new Error(`${ticket} is answered twice`)
     this.replies.set(ticket, reply)
+    this.open.delete(ticket)
   }
 }
 

@@ -249,6 +249,37 @@ describe('group: offsets: delete', () => {
   })
 })
 
+describe('group: offsets: deleted topics', () => {
+  const many = (count: number, topic: string) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`${topic}:${i}`, i]))
+
+  it('group: offsets: deleted topics: many offsets go in several batches', () => {
+    const bench = new GroupBench()
+    bench.isVerifying = false
+    bench.commit({ ...many(2100, 'orders'), bills: 1 })
+    const sizes: number[] = []
+    bench.onDecision = ({ records }) => sizes.push(records.length)
+    const topics = [{ name: 'orders', topicId: ID }]
+    bench.ask<'topicsDeleted'>({ kind: 'topicsDeleted', topics })
+    bench.advance(1)
+    expect(sizes).toEqual([1000, 1000, 100])
+    expect(bench.fetch()).toEqual(['bills:0=1'])
+  })
+
+  it('group: offsets: deleted topics: what is committed meanwhile is for the next of that name', () => {
+    const bench = new GroupBench()
+    bench.isVerifying = false
+    bench.commit(many(1500, 'orders'))
+    bench.advance(1)
+    const topics = [{ name: 'orders', topicId: ID }]
+    bench.ask<'topicsDeleted'>({ kind: 'topicsDeleted', topics })
+    bench.nowMs++
+    bench.commit({ 'orders:1499': 7 })
+    bench.advance(0)
+    expect(bench.fetch()).toEqual(['orders:1499=7'])
+  })
+})
+
 describe('group: offsets: retention', () => {
   const day = 24 * HOUR
 

@@ -12,6 +12,7 @@ import {
   RETENTION_TIMER,
   sessionTimer,
   syncTimer,
+  TOPICS_TIMER,
 } from '../../../src/group/timers.ts'
 import { Random } from '../../../src/lib/random.ts'
 import { encodeSubscription } from '../../../src/protocol/embedded.ts'
@@ -34,8 +35,9 @@ describe('group: timers', () => {
     expect(parseTimer(syncTimer(groupId))).toEqual({ kind: 'sync', groupId })
   })
 
-  it('group: timers: retention has one name', () => {
+  it('group: timers: retention and deleted topics have one name each', () => {
     expect(parseTimer(RETENTION_TIMER)).toEqual({ kind: 'retention' })
+    expect(parseTimer(TOPICS_TIMER)).toEqual({ kind: 'topics' })
   })
 })
 
