@@ -27,11 +27,6 @@ export class DeferredReplies<Reply> {
     return this.queue.length - this.first
   }
 
-  /** The offset that the next reply to leave waits for, or undefined when none waits. */
-  get nextEndOffset(): number | undefined {
-    return this.queue[this.first]?.endOffset
-  }
-
   /**
    * Takes the replies of a decision made when the shard's log ended at `endOffset` (exclusive, the decision's own records
    * included): `defer(31, …)` leaves with `advance(31)`. What is committed already leaves with the next `advance` too.
@@ -55,14 +50,6 @@ export class DeferredReplies<Reply> {
     }
     if (this.first === this.queue.length || this.first >= COMPACT_AT) this.compact()
     return released
-  }
-
-  /** The shard is lost: the tickets whose replies must not leave, in order. The queue is empty afterwards. */
-  abandon(): Ticket[] {
-    const tickets = this.queue.slice(this.first).map(({ ticket }) => ticket)
-    this.queue = []
-    this.first = 0
-    return tickets
   }
 
   private compact(): void {

@@ -56,7 +56,7 @@ export function completeJoinIfReady(turn: Turn, group: ClassicGroup): void {
 }
 
 /** The join phase is over, whoever is missing. */
-export function completeJoin(turn: Turn, group: ClassicGroup): void {
+function completeJoin(turn: Turn, group: ClassicGroup): void {
   const { groupId } = group
   turn.cancel(joinTimer(groupId))
   group.initialDelay = null
