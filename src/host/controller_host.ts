@@ -12,6 +12,7 @@ import {
   ControllerShard,
 } from '../controller/controller.ts'
 import type { ControllerSettings } from '../controller/state.ts'
+import { DeferredReplies } from '../coordinator/deferred.ts'
 import { Decision } from '../coordinator/shard.ts'
 import type { MetadataImage, Provenance } from '../metadata/image.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
@@ -26,12 +27,6 @@ interface Waiting {
   readonly request: ControllerRequest
   readonly resolve: (reply: ControllerReply) => void
   readonly reject: (problem: Error) => void
-}
-
-interface Deferred {
-  /** Leaves once everything up to here is committed. */
-  readonly offset: number
-  readonly send: () => void
 }
 
 export interface ControllerHostOptions {
@@ -53,7 +48,7 @@ export class ControllerHost {
   private epoch = -1
   private highWatermark = 0
   private waiting: Waiting[] = []
-  private deferred: Deferred[] = []
+  private deferred = new DeferredReplies<ControllerReply>()
   private timers = new Map<string, Cancel>()
   private tickets = new Map<number, Waiting>()
   private nextTicket = 1
@@ -108,7 +103,7 @@ export class ControllerHost {
     this.shard = null
     for (const cancel of this.timers.values()) cancel()
     this.timers.clear()
-    this.deferred = []
+    this.deferred = new DeferredReplies()
     for (const { reject } of this.tickets.values()) {
       reject(new ControllerUnavailable('the controller lost its leadership'))
     }
@@ -118,9 +113,11 @@ export class ControllerHost {
   /** Everything below `offset` is committed. */
   committed(offset: number): void {
     this.highWatermark = offset
-    let count = 0
-    while (count < this.deferred.length && this.deferred[count]!.offset < offset) count++
-    for (const { send } of this.deferred.splice(0, count)) send()
+    for (const [ticket, reply] of this.deferred.advance(offset)) {
+      const waiting = this.tickets.get(ticket)
+      this.tickets.delete(ticket)
+      waiting?.resolve(reply)
+    }
   }
 
   stop(): void {
@@ -171,23 +168,15 @@ export class ControllerHost {
       shard.replay(record, batch.baseOffset + batch.records.length)
       batch.records.push(record)
     }
-    const offset = shard.nextOffset - 1
-    for (const [ticket, reply] of decision.replies) {
-      const waiting = this.tickets.get(ticket)
-      const send = () => {
-        this.tickets.delete(ticket)
-        waiting?.resolve(reply)
-      }
-      batch.deferred.push({ offset, send })
-    }
+    batch.decided.push({ endOffset: shard.nextOffset, replies: decision.replies })
     for (const [key, atMs] of decision.timers) this.arm(key, atMs)
   }
 
-  private finish({ baseOffset, records, deferred }: Batch): void {
+  private finish({ baseOffset, records, decided }: Batch): void {
     if (records.length > 0 && !this.options.propose(this.epoch, baseOffset, records)) {
       return this.resign()
     }
-    this.deferred.push(...deferred)
+    for (const { endOffset, replies } of decided) this.deferred.defer(endOffset, replies)
     this.committed(this.highWatermark)
   }
 
@@ -208,7 +197,7 @@ type ControllerDecision = Decision<MetadataRecord, ControllerReply>
 
 class Batch {
   readonly records: MetadataRecord[] = []
-  readonly deferred: Deferred[] = []
+  readonly decided: { endOffset: number; replies: ControllerDecision['replies'] }[] = []
   readonly baseOffset: number
 
   constructor(baseOffset: number) {
