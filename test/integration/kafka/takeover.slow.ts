@@ -57,7 +57,7 @@ async function fill(address: string): Promise<void> {
   await kcatProduce({ address, topic: 'gone', partition: 0 }, everyShape(Date.now()).slice(0, 5))
   await work(address, 'kafka')
   await deleteTopic(address, 'gone')
-  // A group makes __consumer_offsets, which is a topic like any other until groups are served.
+  // A group makes __consumer_offsets; groups/takeover.slow.ts looks into it.
   const group = ['--group', 'readers', '--from-beginning', '--max-messages', '10']
   await kafkaTool(
     'consumer.ConsoleConsumer',
