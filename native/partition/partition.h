@@ -87,6 +87,8 @@ struct ProduceOp {
   int32_t leader_epoch = -1;  // append: refused when it is not ours
   int64_t deadline_us = 0;    // acks=-1: REQUEST_TIMED_OUT from then on
   void (*done)(ProduceOp* op, PartitionHost& host) = nullptr;
+  // May be null. Once, when `records` are in the log and `done` is not near: they need not stay.
+  void (*written)(ProduceOp* op, PartitionHost& host) = nullptr;
   void* context = nullptr;
   // What came of it.
   Refusal refusal;  // kNone: appended
@@ -251,7 +253,7 @@ class Partition {
   static void on_roll(void* self, int64_t base_offset);
 
   // flush.cc
-  void hold_until_synced(ProduceOps* written);
+  void hold_until_synced(ProduceOps* written, PartitionHost& host);
   void settle_flushes(PartitionHost& host);
   void answer_synced(PartitionHost& host);
   Status begin_flush(Io& io, int64_t up_to);
@@ -275,6 +277,7 @@ class Partition {
   void stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets);
   ErrorCode append_error(int32_t named) const;
   bool fits(const ProduceOp& op) const;
+  static void let_go_of_records(ProduceOp* op, PartitionHost& host);
   void join_waiting(ProduceOp* op, PartitionHost& host);
   void complete_waiting(PartitionHost& host);
   void submit(PartitionHost& host);

@@ -300,6 +300,92 @@ TEST("produce: a client that asked the wrong broker learns who leads") {
   }
 }
 
+// --- waiting without its frame
+
+// Topic "t" with a follower, broker 2, that has everything up to `offset`.
+void follower_has(Node& node, int reactor, int64_t offset) {
+  fetch(node, {.replica_id = 2, .parts = {{"t", 0, offset}}, .forgotten = {}}, reactor);
+}
+
+TEST("produce: a batch that waits for replicas holds no frame, and its answer names its topics") {
+  for (const int16_t version : {int16_t{9}, int16_t{13}}) {
+    Node node;
+    node.simple_topic(0, "t");
+    node.simple_topic(1, "second");
+    CHECK(node.lead(0, 4, {1, 2}, {1, 2}));
+    const ProduceBody body{version,
+                           -1,
+                           1000,
+                           {{"t", 0, batch_of(node, 1)},
+                            {"second", 0, batch_of(node, 1)},
+                            {"nowhere", 5, batch_of(node, 1)}},
+                           ""};
+    const uint32_t sent = node.at(0).produce(version, encode(body));
+    CHECK_EQ(node.at(0).frames_held(), size_t{1});
+    node.run();
+    CHECK(!produce_answer(node.at(0), sent, version).is_answered);
+    CHECK_EQ(node.at(0).frames_held(), size_t{0});
+    follower_has(node, 0, 1);
+    ByteReader in(Bytes(node.at(0).responses.at(sent)));
+    gen::ProduceResponse response;
+    REQUIRE(response.read(in, version));
+    gen::ProduceResponse::Response topic;
+    gen::ProduceResponse::PartitionResponse part;
+    std::vector<std::string> said;
+    for (auto topics = response.responses; topics.next(&topic);) {
+      const std::string name = version < 13
+                                   ? std::string(topic.name)
+                                   : std::string(1, static_cast<char>(topic.topic_id.bytes[0]));
+      for (auto parts = topic.partition_responses; parts.next(&part);) {
+        said.push_back(name.substr(0, 1) + std::to_string(part.index) + ":" +
+                       std::to_string(part.error_code));
+      }
+    }
+    CHECK_EQ(said, (std::vector<std::string>{"t0:0", "s0:0", version < 13 ? "n5:3" : "n5:100"}));
+  }
+}
+
+TEST("produce: a request of very many partitions keeps its frame while it waits") {
+  Node node;
+  node.simple_topic(0, "t");
+  CHECK(node.lead(0, 4, {1, 2}, {1, 2}));
+  ProduceBody body{9, -1, 1000, {{"t", 0, batch_of(node, 1)}}, ""};
+  for (int i = 0; i < 1024; i += 1) body.parts.push_back({"nowhere", i, {}});
+  const uint32_t sent = node.at(0).produce(9, encode(body));
+  node.run();
+  CHECK_EQ(node.at(0).frames_held(), size_t{1});
+  follower_has(node, 0, 1);
+  const ProduceAnswer answer = produce_answer(node.at(0), sent, 9);
+  CHECK_EQ(answer.parts.size(), size_t{1025});
+  CHECK_EQ(answer.error(), ErrorCode::kNone);
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
+TEST("produce: another reactor's word that the batch is written lets the frame go, late too") {
+  Node node(2);
+  node.simple_topic(0, "t");
+  CHECK(node.lead(0, 4, {1, 2}, {1, 2}));
+  const ProduceBody body{9, -1, 1000, {{"t", 0, batch_of(node, 1)}}, ""};
+  const uint32_t first = node.at(1).produce(9, encode(body));
+  node.run();
+  CHECK_EQ(node.at(1).frames_held(), size_t{0});
+  CHECK(!produce_answer(node.at(1), first, 9).is_answered);
+  follower_has(node, 0, 1);
+  CHECK_EQ(produce_answer(node.at(1), first, 9).offset(), 0);
+
+  // The mailbox is full for the word, and has room again for the answer, which overtakes it.
+  node.at(1).mailbox_room = 0;
+  const uint32_t second = node.at(1).produce(9, encode(body));
+  node.run();
+  CHECK_EQ(node.at(1).frames_held(), size_t{1});
+  node.at(1).mailbox_room = 10;
+  follower_has(node, 0, 2);
+  CHECK(!produce_answer(node.at(1), second, 9).is_answered);
+  node.advance_ms(1);
+  CHECK_EQ(produce_answer(node.at(1), second, 9).offset(), 1);
+  CHECK_EQ(node.at(1).frames_held(), size_t{0});
+}
+
 // --- verdicts
 
 TEST("produce: a missing verdict parks the batch, asks once, and lets other topics pass") {
