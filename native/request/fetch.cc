@@ -30,6 +30,19 @@ void count(PartitionHost& host, size_t column, double amount = 1) {
   CounterRow(host.counters(), kCounterColumns).add(column, amount);
 }
 
+// Every element takes at least a byte: small frames need not be counted.
+bool has_too_many(const gen::FetchRequest& parsed, size_t body_bytes) {
+  if (body_bytes <= static_cast<size_t>(kElementsMax)) return false;
+  int64_t elements = int64_t{parsed.topics.count} + parsed.forgotten_topics_data.count;
+  gen::FetchRequest::Topic topic;
+  for (auto topics = parsed.topics; topics.next(&topic);) elements += topic.partitions.count;
+  gen::FetchRequest::ForgottenTopicsData forgotten;
+  for (auto topics = parsed.forgotten_topics_data; topics.next(&forgotten);) {
+    elements += forgotten.partitions.count;
+  }
+  return elements > kElementsMax;
+}
+
 size_t bucket_of(uint64_t conn) { return static_cast<size_t>((conn ^ (conn >> 32)) % 256); }
 
 }  // namespace
@@ -87,7 +100,8 @@ void Fetches::start(Context& context, const RequestFrame& frame) {
     context.release_frame(frame.ref);
   }
   ByteReader in(body);
-  if (!pending->parsed.read(in, frame.api_version)) {
+  if (!pending->parsed.read(in, frame.api_version) ||
+      has_too_many(pending->parsed, frame.body_bytes)) {
     recycle(context, pending);
     return context.close_connection(frame.ref, DisconnectReason::kMalformed);
   }

@@ -26,14 +26,34 @@ constexpr int64_t kPostAgainUs = 200;
 // whose bytes count against its connection, stays.
 constexpr int32_t kKeptEntriesMax = 1024;
 constexpr size_t kKeptNameBytesMax = 64 * 1024;
+constexpr size_t kIdleEntriesMax = 16 * 1024;  // a giant request's go back to the system
 
 void count(PartitionHost& host, size_t column, double amount = 1) {
   CounterRow(host.counters(), kCounterColumns).add(column, amount);
 }
 
+// Every element takes at least a byte: small frames need not be counted.
+bool has_too_many(const gen::ProduceRequest& parsed, size_t body_bytes) {
+  if (body_bytes <= static_cast<size_t>(kElementsMax)) return false;
+  int64_t elements = parsed.topic_data.count;
+  gen::ProduceRequest::TopicData topic;
+  for (auto topics = parsed.topic_data; topics.next(&topic);) {
+    elements += std::max(topic.partition_data.count, 0);
+  }
+  return elements > kElementsMax;
+}
+
 }  // namespace
 
 // --- pools
+
+Produces::~Produces() {
+  for (auto& request : all_requests_) {
+    for (Entry* entry = request->first; entry != nullptr;)
+      delete std::exchange(entry, entry->following);
+  }
+  for (Entry* entry : idle_entries_) delete entry;
+}
 
 Produces::Request* Produces::take_request() {
   if (idle_requests_.empty()) {
@@ -54,10 +74,7 @@ Produces::Request* Produces::take_request() {
 }
 
 Produces::Entry* Produces::take_entry(Request* request) {
-  if (idle_entries_.empty()) {
-    all_entries_.push_back(std::make_unique<Entry>());
-    idle_entries_.push_back(all_entries_.back().get());
-  }
+  if (idle_entries_.empty()) idle_entries_.push_back(new Entry);
   Entry* entry = idle_entries_.back();
   idle_entries_.pop_back();
   entry->produces = this;
@@ -95,9 +112,14 @@ Produces::Entry* Produces::take_entry(Request* request) {
 void Produces::recycle(Request* request) {
   for (Entry* entry = request->first; entry != nullptr;) {
     Entry* following = entry->following;
-    idle_entries_.push_back(entry);
+    if (idle_entries_.size() < kIdleEntriesMax) {
+      idle_entries_.push_back(entry);
+    } else {
+      delete entry;
+    }
     entry = following;
   }
+  request->first = request->last = nullptr;
   in_flight_ -= 1;
   idle_requests_.push_back(request);
 }
@@ -109,7 +131,8 @@ void Produces::start(Context& context, const RequestFrame& frame) {
   Request* request = take_request();
   request->frame = frame;
   ByteReader in(Bytes{frame.body, frame.body_bytes});
-  if (!request->parsed.read(in, frame.api_version)) {
+  if (!request->parsed.read(in, frame.api_version) ||
+      has_too_many(request->parsed, frame.body_bytes)) {
     context.release_frame(frame.ref);
     recycle(request);
     context.close_connection(frame.ref, DisconnectReason::kMalformed);

@@ -28,6 +28,7 @@ namespace ottla {
 class Produces {
  public:
   explicit Produces(const RequestsOptions& options) : options_(options) {}
+  ~Produces();
   Produces(const Produces&) = delete;
   Produces& operator=(const Produces&) = delete;
 
@@ -38,6 +39,7 @@ class Produces {
   void disconnected(Context& context, uint64_t conn);
   void close(Context& context);
   size_t in_flight() const { return in_flight_; }
+  size_t entries_kept() const { return idle_entries_.size(); }
 
  private:
   struct Request;
@@ -121,9 +123,8 @@ class Produces {
 
   const RequestsOptions options_;
   std::vector<std::unique_ptr<Request>> all_requests_;
-  std::vector<std::unique_ptr<Entry>> all_entries_;
   std::vector<Request*> idle_requests_;
-  std::vector<Entry*> idle_entries_;
+  std::vector<Entry*> idle_entries_;                  // ours; the others are their requests'
   IntrusiveList<Entry, &Entry::parked_link> parked_;  // oldest first
   std::vector<gen::ProduceResponse::NodeEndpoint> endpoints_;
   size_t in_flight_ = 0;

@@ -124,6 +124,16 @@ TEST("fetch: unknown topics and partitions come last and do not hurry a wait") {
   CHECK(fetch_answer(node.at(0), waits, 12).is_answered);
 }
 
+TEST("fetch: more topics and partitions than anybody needs are malformed") {
+  Node node;
+  FetchBody body;
+  body.parts.assign(300'000, {"n"});
+  body.forgotten.assign(200'001, {"n"});
+  const uint32_t sent = node.at(0).fetch(12, encode(body));
+  CHECK(node.at(0).closed.count(sent) == 1);
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
 TEST("fetch: epochs: an old one is fenced, a newer one unknown, and the leader is named") {
   Node node;
   node.simple_topic();

@@ -1,4 +1,5 @@
 // Produce: from a request's bytes to its answer, on a node without sockets.
+#include "../../native/request/produce.h"
 #include "request_fixture.h"
 #include "test.h"
 
@@ -298,6 +299,36 @@ TEST("produce: a client that asked the wrong broker learns who leads") {
     CHECK_EQ(answer.parts[0].current_leader.leader_epoch, version >= 10 ? 7 : -1);
     CHECK_EQ(answer.endpoints, version >= 10 ? 1 : 0);
   }
+}
+
+// --- giant requests
+
+ProduceBody of_partitions(int count) {
+  ProduceBody body{9, 1, 1000, {}, ""};
+  for (int i = 0; i < count; i += 1) body.parts.push_back({"n", i, {}, true});
+  return body;
+}
+
+TEST("produce: more topics and partitions than anybody needs are malformed") {
+  Node node;
+  const uint32_t sent = node.at(0).produce(9, encode(of_partitions(500'001)));
+  CHECK(node.at(0).closed.count(sent) == 1);
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
+TEST("produce: a giant request's memory goes back when it is answered") {
+  Node node;
+  RequestsOptions options;
+  Produces produces(options);
+  std::vector<uint8_t> body = encode(of_partitions(50'000));
+  RequestFrame frame;
+  frame.api_version = 9;
+  frame.body = body.data();
+  frame.body_bytes = body.size();
+  produces.start(node.at(0), frame);
+  CHECK_EQ(node.at(0).responses.count(0), size_t{1});
+  CHECK_EQ(produces.in_flight(), size_t{0});
+  CHECK(produces.entries_kept() <= 16 * 1024);
 }
 
 // --- waiting without its frame
