@@ -301,6 +301,23 @@ TEST("produce: a client that asked the wrong broker learns who leads") {
   }
 }
 
+TEST("produce: a batch that opens to far more than a batch may be is refused as too large") {
+  Node node;
+  node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.is_compacted = true; });
+  const int64_t now = node.world.wall_ms();
+  for (const int codec : {1, 2, 3, 4}) {
+    BatchOptions options;
+    options.codec = codec;
+    const auto error = [&](size_t bytes) {
+      const auto records = make_batch({{now, std::string(bytes, 'z'), true, "k"}}, options);
+      if (records.size() > 1'000'000) return ErrorCode::kMessageTooLarge;  // snappy: 5 %
+      return produce(node, {9, 1, 1000, {{"t", 0, records}}, ""}).error();
+    };
+    CHECK_EQ(error(10 << 20), ErrorCode::kNone);
+    CHECK_EQ(error((64 << 20) + 1), ErrorCode::kMessageTooLarge);
+  }
+}
+
 // --- giant requests
 
 ProduceBody of_partitions(int count) {
