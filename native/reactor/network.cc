@@ -13,6 +13,7 @@ constexpr int kBacklog = 1024;
 constexpr int64_t kRetryUs = 1000;  // until starved connections are looked at again
 constexpr int kAcceptsPerTurn = 64;
 constexpr int64_t kAcceptPauseUs = 100 * 1000;  // out of descriptors: not a busy loop
+constexpr int64_t kBacklogPauseUs = 1000;       // TypeScript is behind with its facts
 
 // A connection on its way to another reactor.
 struct Dealt {
@@ -51,6 +52,21 @@ void Reactor::unlisten(int32_t number) {
   }
 }
 
+// Each new connection is two facts that cannot be refused. Those that nobody has time for wait in
+// the kernel's queue, which is bounded.
+void Reactor::accept_if_heard(Listener* listener) {
+  if (listener->socket == kNoHandle) return;
+  for (const Reactor* reactor : shared_->reactors) {
+    if (reactor->has_backlog()) return pause_accepting(listener, kBacklogPauseUs);
+  }
+  accept_some(listener);
+}
+
+void Reactor::pause_accepting(Listener* listener, int64_t for_us) {
+  (void)io_->watch(listener->socket, static_cast<Pollable*>(listener), false, false);
+  start_timer(now_us_ + for_us, on_accept_pause_over, listener);
+}
+
 void Reactor::accept_some(Listener* listener) {
   for (int i = 0; i < kAcceptsPerTurn && listener->socket != kNoHandle; i += 1) {
     Handle socket = kNoHandle;
@@ -59,9 +75,7 @@ void Reactor::accept_some(Listener* listener) {
     if (status.code == Code::kWouldBlock) return;
     if (!status.ok()) {
       row_.add(counter::kConnectionsRefused, 1);
-      (void)io_->watch(listener->socket, static_cast<Pollable*>(listener), false, false);
-      start_timer(now_us_ + kAcceptPauseUs, on_accept_pause_over, listener);
-      return;
+      return pause_accepting(listener, kAcceptPauseUs);
     }
     deal(socket, std::move(peer), listener);
   }

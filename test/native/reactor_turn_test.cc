@@ -62,6 +62,29 @@ TEST("reactor: turn: an answer that comes when the connection would be idle is s
   CHECK_EQ(moved, size_t{8});
 }
 
+TEST("reactor: turn: while TypeScript is behind nobody new is let in, and then everybody") {
+  ReactorOptions options;
+  options.ring.facts = 16;
+  Quiet quiet(options);
+  uint16_t port = 0;
+  CHECK_OK(quiet.plane().listen(1, {"127.0.0.1", 0}, false, &port));
+  constexpr int kClients = 200;
+  for (int i = 0; i < kClients; i += 1) {
+    (void)quiet.sim->world().connect_client(port);
+    quiet.sim->step(2000);
+  }
+  Told told;
+  int connected = 0;
+  // What fitted, and what one turn had accepted when it no longer did.
+  while (quiet.inbox.next_of(fact::kConnected, &told, 0)) connected += 1;
+  CHECK(connected >= 16 && connected < 100);
+  for (int i = 0; i < kClients && connected < kClients; i += 1) {
+    quiet.sim->step(5000);
+    while (quiet.inbox.next_of(fact::kConnected, &told, 0)) connected += 1;
+  }
+  CHECK_EQ(connected, kClients);
+}
+
 TEST("reactor: turn: a dial that is hung up before it stands is answered, once") {
   Quiet quiet;
   uint16_t port = 0;

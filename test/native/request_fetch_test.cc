@@ -150,6 +150,16 @@ TEST("fetch: epochs: an old one is fenced, a newer one unknown, and the leader i
   REQUIRE(node.at(0).facts.size() == 1);
   CHECK_EQ(node.at(0).facts[0].kind, fact::kFenced);
   CHECK_EQ(node.at(0).facts[0].epoch, 4);
+  // Anybody can name any epoch, as often as he likes.
+  for (int32_t bogus = 5; bogus < 50; bogus += 1) {
+    CHECK_EQ(fetch(node, ask({{"t", 0, 0, bogus}}, 16)).part_error(),
+             ErrorCode::kUnknownLeaderEpoch);
+  }
+  CHECK_EQ(node.at(0).facts.size(), size_t{1});
+  node.advance_ms(1000);
+  (void)fetch(node, ask({{"t", 0, 0, 60}}, 16));
+  REQUIRE(node.at(0).facts.size() == 2);
+  CHECK_EQ(node.at(0).facts[1].epoch, 60);
   CHECK_EQ(fetch(node, ask({{"t", 0, 0, 3}}, 16)).part_error(), ErrorCode::kNone);
   // Consumers may read from a follower since version 11.
   CHECK(node.partition(0).follow(node.at(0), 4, 2));
