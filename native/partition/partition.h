@@ -242,7 +242,9 @@ class Partition {
   // open.cc
   Status recover(Io& io, const Log::Recovery& recovery);
   int64_t producers_needed_from(Io& io) const;
+  bool restore_producers(Io& io, int64_t snapshot);
   Status load_producers(Io& io, const Log::Recovery& recovery);
+  Status reload_producers(Io& io);
   Status save_producers(Io& io, int64_t end_offset);
   Status put_away(PartitionHost& host);
   bool is_busy() const { return is_writing_ || is_flushing_; }  // files are in use

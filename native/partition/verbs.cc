@@ -54,9 +54,7 @@ ErrorCode Partition::restart(PartitionHost& host, int64_t offset) {
 ErrorCode Partition::rewind(PartitionHost& host, Status status, int64_t offset) {
   Io& io = host.io();
   if (status.ok()) status = epochs_.truncate_from_end(io, offset);
-  producers_.clear();
-  const BatchVisitor replay{&Partition::replay_producer, this};
-  if (status.ok()) status = log_->scan(io, log_start_offset(), log_end_offset(), replay);
+  if (status.ok()) status = reload_producers(io);
   if (!status.ok()) {
     go_offline(status, host);
     return ErrorCode::kKafkaStorageError;

@@ -156,6 +156,33 @@ TEST("partition: followers keep offsets and epochs, and truncate by them") {
   CHECK_EQ(epoch_end(6, &end), 6);
 }
 
+TEST("partition: truncation looks at the end of the log, and remembers whoever wrote before it") {
+  Node node;
+  node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.log.segment_bytes_max = 4 << 20; });
+  CHECK_EQ(produce_sequence(node, 5, 0), 0);
+  BatchOptions options;
+  options.producer_id = 6;
+  options.producer_epoch = 0;
+  constexpr int32_t kLarge = 28;
+  for (int32_t i = 0; i < kLarge; i += 1) {
+    options.base_sequence = i;
+    const auto batch =
+        make_batch({{node.world.wall_ms(), std::string(900'000, 'x'), false, ""}}, options);
+    CHECK_EQ(produce(node, {9, 1, 1000, {{"t", 0, batch}}, ""}).error(), ErrorCode::kNone);
+  }
+  CHECK(node.partition(0).follow(node.at(0), 4, 2));
+  SimRule rule;
+  rule.op = SimOp::kRead;
+  rule.path_contains = "00000000000000000000.log";
+  rule.count = UINT64_MAX;
+  node.world.add_rule(rule);
+  CHECK_EQ(node.partition(0).truncate(node.at(0), 4, kLarge), ErrorCode::kNone);
+  REQUIRE(node.partition(0).producers().find(5) != nullptr);
+  CHECK_EQ(node.partition(0).producers().find(5)->last_sequence(), 0);
+  CHECK_EQ(node.partition(0).producers().find(6)->last_sequence(), kLarge - 2);
+  CHECK(node.partition(0).producers().find(6)->batch_count == 5);
+}
+
 TEST("partition: truncation forgets what producers had written there") {
   Node node;
   node.simple_topic();
