@@ -36,6 +36,11 @@ Partition::Partition(PartitionOptions options)
   flush_.slot = options_.slot;
   flush_.home = options_.owner;
   flush_.partition = this;
+  unlink_.run = &Partition::unlink_done;
+  unlink_.help = &Partition::help_unlink;
+  unlink_.slot = options_.slot;
+  unlink_.home = options_.owner;
+  unlink_.partition = this;
   if (options_.row != nullptr) row_ = SequencedRow(options_.row, kPartitionColumns);
 }
 
@@ -55,6 +60,7 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
   log.quiescence = o.quiescence;
   log.files = o.files;
   log.preallocation_budget = o.preallocation_budget;
+  log.unlinks_later = true;
   log.observer = {&Partition::replay_epoch, p.get()};
   p->directory_ = log.directory;
   // Who stopped cleanly has synced the directory's name too.
@@ -283,9 +289,32 @@ Status Partition::put_away(PartitionHost& host) {
   if (is_clean && status.ok()) answer_synced(host);
   fail_all(&syncing_, ErrorCode::kNotLeaderOrFollower, host);
   fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
-  if (is_deleted_) return log_->remove(host.io());
+  if (is_deleted_) {
+    status = log_->remove(host.io());
+    unlink_doomed(host);
+    return status;
+  }
   OTTLA_TRY(status);
   return log_->close(host.io(), is_clean);
+}
+
+// One at a time; what comes meanwhile goes next. is_quiet() waits for it.
+void Partition::unlink_doomed(PartitionHost& host) {
+  if (is_unlinking_) return;
+  unlink_.doomed = log_->take_doomed();
+  if (unlink_.doomed.empty()) return;
+  is_unlinking_ = true;
+  host.lend(&unlink_);
+}
+
+void Partition::help_unlink(DiskWork* work, Io& io) {
+  Log::unlink(io, static_cast<Unlink*>(work)->doomed);
+}
+
+void Partition::unlink_done(PartitionWork* work, PartitionHost& host) {
+  Partition* self = static_cast<Unlink*>(work)->partition;
+  self->is_unlinking_ = false;
+  self->unlink_doomed(host);
 }
 
 }  // namespace ottla

@@ -248,6 +248,9 @@ class Partition {
   Status save_producers(Io& io, int64_t end_offset);
   Status put_away(PartitionHost& host);
   bool is_busy() const { return is_writing_ || is_flushing_; }  // files are in use
+  void unlink_doomed(PartitionHost& host);
+  static void help_unlink(DiskWork* work, Io& io);
+  static void unlink_done(PartitionWork* work, PartitionHost& host);
   Status write_metadata(Io& io);
   void count_segments(Io& io);
   static void replay_epoch(void* self, const RecordBatch& batch);
@@ -342,6 +345,13 @@ class Partition {
   };
   Flush flush_;
   bool is_flushing_ = false;
+  // Files of segments that are gone, given back by a helper.
+  struct Unlink : DiskWork {
+    Partition* partition = nullptr;
+    std::vector<std::string> doomed;
+  };
+  Unlink unlink_;
+  bool is_unlinking_ = false;
   ProduceOps syncing_;        // written, to be acknowledged once synced (flush.messages)
   FlushOps flushes_;          // verbs, in the order they came
   int64_t sync_owed_to_ = 0;  // flush.messages: what is acknowledged next waits for it

@@ -1,4 +1,5 @@
 // Partition: verbs, and what it remembers when it is opened again.
+#include "../../native/log/files.h"
 #include "../../native/log/producer_snapshot.h"
 #include "request_fixture.h"
 #include "test.h"
@@ -183,6 +184,34 @@ TEST("partition: truncation looks at the end of the log, and remembers whoever w
   CHECK(node.partition(0).producers().find(6)->batch_count == 5);
 }
 
+TEST("partition: files of segments that are gone, and of deleted partitions, a helper unlinks") {
+  Node node;
+  node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.log.segment_bytes_max = 300; });
+  for (int32_t i = 0; i < 20; i += 1) CHECK_EQ(produce_sequence(node, 5, i), 0);
+  FakeReactor& reactor = node.at(0);
+  Partition& partition = node.partition(0);
+  reactor.holds_lent = true;
+  node.run();
+  while (reactor.lent() > 0) reactor.help_one();  // syncs of what was rolled
+  node.run();
+  const auto doomed = [&](const std::string& directory) {
+    std::vector<std::string> names;
+    if (!reactor.io().list(directory, &names).ok()) return -1;
+    return static_cast<int>(std::count_if(names.begin(), names.end(), [](const auto& name) {
+      return name.find(kDeletedSuffix) != std::string::npos || name.find("-delete") != name.npos;
+    }));
+  };
+  CHECK_EQ(partition.trim(reactor, 18), ErrorCode::kNone);
+  CHECK(doomed("/data/t-0") >= 3);
+  CHECK_EQ(reactor.lent(), size_t{1});
+  CHECK_OK(partition.retire(reactor, true, true));
+  CHECK_EQ(doomed("/data"), 1);
+  CHECK(!partition.is_quiet());
+  while (reactor.lent() > 0) reactor.help_one();
+  CHECK(partition.is_quiet());
+  CHECK_EQ(doomed("/data"), 0);
+}
+
 TEST("partition: truncation forgets what producers had written there") {
   Node node;
   node.simple_topic();
@@ -291,6 +320,7 @@ TEST("partition: the shared row agrees with itself, and is zero once the slot is
   for (size_t c = 1; c < kPartitionColumns; c += 1) CHECK_EQ(row[c], 0.0);
   FileInfo info;
   CHECK_EQ(node.at(0).io().stat("/data/t-0", &info).code, Code::kNotFound);
+  node.run();
   node.partitions.clear();
 }
 
