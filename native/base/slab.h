@@ -110,7 +110,8 @@ struct Buffer {
 class BufferPool {
  public:
   static constexpr uint32_t kSmallestBytes = 4 * 1024;
-  static constexpr uint32_t kLargestBytes = 1024 * 1024;  // bigger ones are never kept
+  // Bigger ones are never kept. Batches of a mebibyte with their request's header fit.
+  static constexpr uint32_t kLargestBytes = 2 * 1024 * 1024;
 
   struct Options {
     size_t lent_bytes_max = size_t{256} << 20;  // refuse above: bounded memory is the promise

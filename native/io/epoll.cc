@@ -108,7 +108,7 @@ class EpollIo final : public Io {
   void shutdown_write(Handle socket) override { (void)::shutdown(socket, SHUT_WR); }
   void close_socket(Handle socket) override { (void)posix::close(socket); }
 
-  void watch(Handle socket, void* tag, bool readable, bool writable) override;
+  Status watch(Handle socket, void* tag, bool readable, bool writable) override;
   void unwatch(Handle socket) override;
   int poll(Event* events, int count_max, int64_t timeout_us) override;
   void wake() override {
@@ -164,14 +164,16 @@ class EpollIo final : public Io {
   Writers writers_;
 };
 
-void EpollIo::watch(Handle socket, void* tag, bool readable, bool writable) {
+Status EpollIo::watch(Handle socket, void* tag, bool readable, bool writable) {
   epoll_event interest = {};
   interest.events = (readable ? uint32_t{EPOLLIN} : 0u) | (writable ? uint32_t{EPOLLOUT} : 0u);
   interest.data.ptr = tag;
-  if (::epoll_ctl(epoll_.number, EPOLL_CTL_MOD, socket, &interest) == 0) return;
+  if (::epoll_ctl(epoll_.number, EPOLL_CTL_MOD, socket, &interest) == 0) return Status::good();
   OTTLA_ASSERT(errno == ENOENT, "a socket that can be watched");
-  const int added = ::epoll_ctl(epoll_.number, EPOLL_CTL_ADD, socket, &interest);
-  OTTLA_ASSERT(added == 0, "room in the epoll set (fs.epoll.max_user_watches)");
+  if (::epoll_ctl(epoll_.number, EPOLL_CTL_ADD, socket, &interest) == 0) return Status::good();
+  // Others of this user may have taken all there is.
+  OTTLA_ASSERT(errno == ENOSPC || errno == ENOMEM, "a socket that can be watched");
+  return Status::fail(Code::kBusy, "fs.epoll.max_user_watches", errno);
 }
 
 void EpollIo::unwatch(Handle socket) {

@@ -113,8 +113,9 @@ class Io {
   virtual void close_socket(Handle socket) = 0;
 
   // Readiness (level-triggered). watch() again changes the interest; hangup is always of interest.
-  // unwatch before close; events that a poll() has already returned are not withdrawn.
-  virtual void watch(Handle socket, void* tag, bool readable, bool writable) = 0;
+  // unwatch before close; events that a poll() has already returned are not withdrawn. Only the
+  // first watch() of a socket may fail: kBusy, no room for it.
+  virtual Status watch(Handle socket, void* tag, bool readable, bool writable) = 0;
   virtual void unwatch(Handle socket) = 0;
   // Waits until something is ready, wake() was called or timeout_us passed (<0: no limit, 0: look
   // only). Returns how many events were written. A wake() before poll() is not lost.

@@ -101,8 +101,9 @@ Status prepare_listener(int socket, Address* address, bool is_dual, int backlog,
   if (address->family() == AF_INET6 && !set(socket, IPPROTO_IPV6, IPV6_V6ONLY, is_dual ? 0 : 1)) {
     return failure("IPV6_V6ONLY");
   }
-  // Accepted sockets inherit this and TCP_NODELAY: not one call per connection.
+  // Accepted sockets inherit these and the congestion control: not one call per connection.
   if (!set(socket, IPPROTO_TCP, TCP_NODELAY, 1)) return failure("TCP_NODELAY");
+  if (!set(socket, SOL_SOCKET, SO_KEEPALIVE, 1)) return failure("SO_KEEPALIVE");
   if (congestion_control != nullptr && congestion_control[0] != 0 &&
       ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, congestion_control,
                    static_cast<socklen_t>(std::strlen(congestion_control))) != 0) {
@@ -175,7 +176,7 @@ Status connect(const SocketAddress& to, Handle* socket) {
   const int opened = open_socket(address.family());
   if (opened < 0) return failure("socket");
   // Interrupted or in progress, it goes on by itself; writable tells.
-  if (!set(opened, IPPROTO_TCP, TCP_NODELAY, 1) ||
+  if (!set(opened, IPPROTO_TCP, TCP_NODELAY, 1) || !set(opened, SOL_SOCKET, SO_KEEPALIVE, 1) ||
       (::connect(opened, address.any(), address.bytes) != 0 && errno != EINPROGRESS &&
        errno != EINTR)) {
     const Status status = failure("connect");

@@ -115,6 +115,7 @@ class SimWorld {
   // Bit `bit` of a file, on the disk and in memory. kNotFound, kOutOfRange.
   Status flip_bit(const std::string& path, int64_t bit);
   int64_t submit_latency_us = 0;  // 0: submits complete inline
+  int watches_refused = 0;        // the next sockets to be watched are, as many as this
   void set_network_latency_us(int64_t us) { net_.latency_us = us; }
   void set_socket_buffer_bytes(size_t bytes) { net_.buffer_bytes = bytes; }
 

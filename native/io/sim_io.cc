@@ -335,10 +335,15 @@ void SimIo::close_socket(Handle socket) {
 
 // ---- readiness ----
 
-void SimIo::watch(Handle socket, void* tag, bool readable, bool writable) {
-  if (!is_alive()) return;
+Status SimIo::watch(Handle socket, void* tag, bool readable, bool writable) {
+  if (!is_alive()) return Status::good();
   OTTLA_ASSERT(world_->net_.exists(socket), "a socket that can be watched");
+  if (world_->watches_refused > 0 && watches_.count(socket) == 0) {
+    world_->watches_refused -= 1;
+    return Status::fail(Code::kBusy, "simulated", 28);
+  }
   watches_[socket] = {tag, readable, writable};
+  return Status::good();
 }
 
 int64_t SimIo::next_us() const {

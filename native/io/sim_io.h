@@ -49,7 +49,7 @@ class SimIo final : public Io {
   void shutdown_write(Handle socket) override;
   void close_socket(Handle socket) override;
 
-  void watch(Handle socket, void* tag, bool readable, bool writable) override;
+  Status watch(Handle socket, void* tag, bool readable, bool writable) override;
   void unwatch(Handle socket) override { watches_.erase(socket); }
   int poll(Event* events, int count_max, int64_t timeout_us) override;
   void wake() override { is_woken_ = true; }

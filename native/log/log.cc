@@ -7,6 +7,7 @@
 #include "log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "../base/assert.h"
 #include "files.h"
@@ -83,7 +84,9 @@ Status Log::State::truncate_to(Io& io, int64_t offset) {
   for (Segment* segment : all) segment->ref();  // removed after the view lets go
   publish_segments({all.begin(), all.begin() + static_cast<ptrdiff_t>(keep)});
   Status status;
-  for (size_t i = all.size(); i > keep && status.ok(); i -= 1) status = all[i - 1]->remove(io);
+  for (size_t i = all.size(); i > keep && status.ok(); i -= 1) {
+    status = all[i - 1]->remove(io, later());
+  }
   if (status.ok() && keep < all.size()) status = io.sync_directory(options.directory);
   for (Segment* segment : all) segment->unref();
   if (status.ok()) status = last->truncate_to(io, &limbo, offset, &end);
@@ -112,7 +115,9 @@ Status Log::State::start_at(Io& io, int64_t offset) {
   Status status;
   // The view may not be empty, so the files go first; readers that come now find them gone and look
   // again.
-  for (size_t i = all.size(); i > 0 && status.ok(); i -= 1) status = all[i - 1]->remove(io);
+  for (size_t i = all.size(); i > 0 && status.ok(); i -= 1) {
+    status = all[i - 1]->remove(io, later());
+  }
   Segment* fresh = new Segment(segment_options(offset));
   if (status.ok()) status = fresh->create(io, config);
   if (status.ok()) {
@@ -146,7 +151,7 @@ Status Log::set_log_start_offset(Io& io, int64_t offset) {
   state.directory_dirty = true;
   Status status;
   for (size_t i = 0; i < doomed; i += 1) {
-    if (status.ok()) status = all[i]->remove(io);
+    if (status.ok()) status = all[i]->remove(io, state.later());
     all[i]->unref();
   }
   return status;
@@ -255,7 +260,20 @@ Status Log::remove(Io& io) {
   }
   for (Segment* segment : state.segments()) (void)segment->close_files(io);
   reclaim(io);
-  return remove_directory(io, doomed);
+  if (!state.options.unlinks_later) return remove_directory(io, doomed);
+  state.doomed = {doomed};  // and all that is in it
+  return Status::good();
+}
+
+std::vector<std::string> Log::take_doomed() { return std::exchange(state_->doomed, {}); }
+
+// What is left after a failure goes when the log, or its directory, is opened next.
+void Log::unlink(Io& io, const std::vector<std::string>& doomed) {
+  for (const std::string& path : doomed) {
+    FileInfo info;
+    if (!io.stat(path, &info).ok()) continue;
+    (void)(info.is_directory ? remove_directory(io, path) : io.remove(path));
+  }
 }
 
 void Log::reclaim(Io& io) {

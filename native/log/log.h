@@ -134,8 +134,9 @@ class Log {
     Quiescence* quiescence = nullptr;  // null: nobody reads but the writer (recovery tools, tests)
     FileCache* files = nullptr;        // the process's descriptors; null: a small one of its own
     std::atomic<int64_t>* preallocation_budget =
-        nullptr;            // bytes left for this log dir; null: no limit
-    BatchVisitor observer;  // sees every batch that had to be replayed
+        nullptr;                 // bytes left for this log dir; null: no limit
+    BatchVisitor observer;       // sees every batch that had to be replayed
+    bool unlinks_later = false;  // the owner does: see take_doomed()
   };
   // What opening found and repaired; counted, logged by TypeScript.
   struct Recovery {
@@ -166,6 +167,10 @@ class Log {
   void configure(const LogConfig& config);
   Status close(Io& io, bool clean);  // trims preallocation, syncs when clean
   Status remove(Io& io);             // renamed to -delete, then deleted
+  // With unlinks_later: files that were renamed to .deleted, and a directory to -delete, since the
+  // last call. Giving a large file's blocks back takes the disk's time, not ours.
+  std::vector<std::string> take_doomed();
+  static void unlink(Io& io, const std::vector<std::string>& doomed);  // any thread
   // Frees what readers have let go of and closes files; once per loop turn or seldom, cheap when
   // idle.
   void reclaim(Io& io);

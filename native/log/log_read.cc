@@ -16,7 +16,7 @@ namespace {
 constexpr int kAttempts = 4;
 constexpr size_t kScanBytes = 64 << 10;
 // More than this is never unpacked to find one timestamp; the batch then answers as a whole.
-constexpr size_t kUnpackedBytesMax = 512u << 20;
+constexpr size_t kUnpackedBytesMax = 128u << 20;
 
 // Runs `attempt` until it ran without a truncation beside it.
 template <typename Attempt>

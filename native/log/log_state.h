@@ -78,9 +78,11 @@ struct Log::State {
   bool parent_dirty = false;     // the log's own directory is new
   bool touched = false;          // something on disk was changed since opening
   bool closed = false;
+  std::vector<std::string> doomed;  // with unlinks_later: what nobody has taken yet
   void (*rolled)(void* context, int64_t base_offset) = nullptr;
   void* rolled_context = nullptr;
 
+  std::vector<std::string>* later() { return options.unlinks_later ? &doomed : nullptr; }
   const std::vector<Segment*>& segments() const { return view.read()->segments; }
   Segment* active() const { return segments().back(); }
   Segment::Options segment_options(int64_t base_offset) const {

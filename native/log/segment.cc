@@ -382,15 +382,18 @@ Status Segment::sync_all(Io& io) {
   return Status::good();
 }
 
-Status Segment::remove(Io& io) {
+Status Segment::remove(Io& io, std::vector<std::string>* later) {
   mark_gone();
   const std::string paths[] = {file_.path(), offsets_.file().path(), times_.file().path(),
                                aborted_.file().path()};
   for (const std::string& path : paths) {
     const Status status = io.rename(path, path + kDeletedSuffix);
-    if (status.code != Code::kNotFound) OTTLA_TRY(status);
+    if (status.code == Code::kNotFound) continue;
+    OTTLA_TRY(status);
+    if (later != nullptr) later->push_back(path + kDeletedSuffix);
   }
   for (const std::string& path : paths) {
+    if (later != nullptr) break;
     const Status status = io.remove(path + kDeletedSuffix);
     if (status.code != Code::kNotFound) OTTLA_TRY(status);
   }

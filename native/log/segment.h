@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "../base/quiescence.h"
 #include "batch_scanner.h"
@@ -113,7 +114,8 @@ class Segment {
   Status sync(Io& io);      // the records
   Status sync_all(Io& io);  // and the indexes
   void mark_gone() { gone_.store(true, std::memory_order_seq_cst); }
-  Status remove(Io& io);  // .deleted, then gone
+  // Renamed to .deleted, then gone; with `later` they are only named there.
+  Status remove(Io& io, std::vector<std::string>* later = nullptr);
   Status close_files(Io& io);
 
  private:

@@ -1,15 +1,27 @@
 // Admission: the checks of a Produce in Kafka's order. See admission.h.
 #include "admission.h"
 
+#include <algorithm>
+
 namespace ottla {
 
 using gen::ErrorCode;
 
 namespace {
 
-// Uncompressed size of one batch's records that we are willing to make: as much as Kafka's array
-// limit.
-constexpr size_t kOpenedBytesMax = size_t{1} << 31;
+// How large one batch's records may be once opened: 16 times what a batch may be, and what any
+// producer has room for (buffer.memory is 32 MiB), whichever is more. A mebibyte of zstd can be
+// tens of gibibytes of zeros otherwise, made by a stranger on a reactor.
+constexpr size_t kOpenedBytesMin = size_t{64} << 20;
+constexpr size_t kOpenedFactor = 16;
+constexpr size_t kOpenedBytesMax = (size_t{1} << 31) - 1;
+
+size_t opened_bytes_max(const BatchRules& rules) {
+  const size_t batch = static_cast<size_t>(std::max<int64_t>(rules.bytes_max, 0));
+  return std::clamp(std::min(batch, kOpenedBytesMax) * kOpenedFactor, kOpenedBytesMin,
+                    kOpenedBytesMax);
+}
+
 // The least a message of any format has behind its length.
 constexpr int32_t kLegacyLengthMin = 14;
 
@@ -86,10 +98,12 @@ bool walk(const RecordBatch& batch, const AdmissionRules& rules, Refusal* refusa
   } else {
     std::vector<uint8_t> opened;
     const Codec codec = static_cast<Codec>(batch.compression());
-    const Status status =
-        rules.codecs != nullptr
-            ? rules.codecs->decompress(codec, batch.records(), kOpenedBytesMax, &opened)
-            : decompress(codec, batch.records(), kOpenedBytesMax, &opened);
+    const size_t most = opened_bytes_max(rules.batch);
+    const Status status = rules.codecs != nullptr
+                              ? rules.codecs->decompress(codec, batch.records(), most, &opened)
+                              : decompress(codec, batch.records(), most, &opened);
+    // A client that is told so sends the batch again in parts.
+    if (status.code == Code::kTooLarge) return refuse(refusal, ErrorCode::kMessageTooLarge);
     if (!status.ok()) return refuse(refusal, ErrorCode::kCorruptMessage);
     verdict = validate_records(batch, {opened.data(), opened.size()}, rules.batch, walked);
   }

@@ -233,7 +233,7 @@ void Partition::end_turn(PartitionHost& host) {
   if (!staged_batches_.empty()) return submit(host);
   ProduceOps duplicates;  // of batches that are in the log
   while (ProduceOp* op = staged_ops_.pop_front()) duplicates.push_back(op);
-  hold_until_synced(&duplicates);
+  hold_until_synced(&duplicates, host);
   settle(&duplicates, host);
   settle_flushes(host);
 }
@@ -281,7 +281,7 @@ void Partition::on_written(Status status, PartitionHost& host) {
   if (unflushed_from_ms_ < 0) unflushed_from_ms_ = host.now_us() / 1000;
   const int64_t synced_to = std::max(log_->recovery_point(), sync_owed_to_);
   if (end - synced_to >= options_.config.flush_messages) sync_owed_to_ = end;
-  hold_until_synced(&written);
+  hold_until_synced(&written, host);
   maybe_increment_high_watermark();
   update_last_stable_offset();
   settle(&written, host);
@@ -339,7 +339,15 @@ void Partition::drop_staged(ErrorCode error, PartitionHost& host) {
 
 // --- waiting for replicas
 
+// A wait may be long, and frames are many: 25 connections would spend a reactor's memory.
+void Partition::let_go_of_records(ProduceOp* op, PartitionHost& host) {
+  if (op->records == nullptr) return;
+  op->records = nullptr;
+  if (op->written != nullptr) op->written(op, host);
+}
+
 void Partition::join_waiting(ProduceOp* op, PartitionHost& host) {
+  let_go_of_records(op, host);
   // In offset order; only a duplicate ever belongs before the end.
   ProduceOp* at = waiting_.back();
   if (at != nullptr && at->last_offset > op->last_offset) {

@@ -39,11 +39,12 @@ void Partition::flush(FlushOp* op, PartitionHost& host) {
 }
 
 // Takes those out that flush.messages does not let go yet.
-void Partition::hold_until_synced(ProduceOps* written) {
+void Partition::hold_until_synced(ProduceOps* written, PartitionHost& host) {
   if (sync_owed_to_ <= log_->recovery_point()) return;
   while (ProduceOp* op = written->pop_front()) {
     op->synced_to = sync_owed_to_;
     syncing_.push_back(op);
+    let_go_of_records(op, host);
   }
 }
 

@@ -36,6 +36,11 @@ Partition::Partition(PartitionOptions options)
   flush_.slot = options_.slot;
   flush_.home = options_.owner;
   flush_.partition = this;
+  unlink_.run = &Partition::unlink_done;
+  unlink_.help = &Partition::help_unlink;
+  unlink_.slot = options_.slot;
+  unlink_.home = options_.owner;
+  unlink_.partition = this;
   if (options_.row != nullptr) row_ = SequencedRow(options_.row, kPartitionColumns);
 }
 
@@ -55,6 +60,7 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
   log.quiescence = o.quiescence;
   log.files = o.files;
   log.preallocation_budget = o.preallocation_budget;
+  log.unlinks_later = true;
   log.observer = {&Partition::replay_epoch, p.get()};
   p->directory_ = log.directory;
   // Who stopped cleanly has synced the directory's name too.
@@ -158,28 +164,52 @@ int64_t Partition::producers_needed_from(Io& io) const {
   return log_->log_start_offset();
 }
 
+// False: there is none of that offset that can be read.
+bool Partition::restore_producers(Io& io, int64_t snapshot) {
+  std::vector<ProducerSnapshotEntry> entries;
+  if (!read_producer_snapshot(io, directory_, snapshot, &entries).ok()) return false;
+  for (const ProducerSnapshotEntry& e : entries) {
+    ProducerEntry entry;
+    entry.producer_id = e.producer_id;
+    entry.producer_epoch = e.producer_epoch;
+    entry.coordinator_epoch = e.coordinator_epoch;
+    entry.last_timestamp = e.timestamp;
+    entry.txn_first_offset = e.current_txn_first_offset;
+    if (e.last_offset >= 0) {
+      entry.batch_count = 1;
+      entry.batches[0] = {e.last_offset, e.timestamp, e.last_sequence, e.offset_delta};
+    }
+    producers_.restore(entry);
+  }
+  return true;
+}
+
+// After a cut, on the reactor: from a snapshot that a segment began with and that the cut left. The
+// first segment's is not asked: one of its name may be from before the log began anew there.
+Status Partition::reload_producers(Io& io) {
+  producers_.clear();
+  std::vector<SegmentFacts> facts;
+  log_->segments(io, &facts);
+  const int64_t newest = producers_needed_from(io);
+  int64_t from = log_start_offset();
+  for (size_t i = facts.size(); i > 1; i -= 1) {
+    const int64_t base = facts[i - 1].base_offset;
+    if (base > newest) continue;
+    if (base <= from) break;
+    if (!restore_producers(io, base)) continue;
+    from = base;
+    break;
+  }
+  return log_->scan(io, from, log_end_offset(), BatchVisitor{&Partition::replay_producer, this});
+}
+
 Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   const int64_t end = log_->log_end_offset();
   int64_t from = log_->log_start_offset();
   const auto& snapshots = recovery.producer_snapshots;
   const int64_t newest = options_.is_clean_shutdown ? end : producers_needed_from(io);
   for (size_t i = snapshots.size(); i > 0; i -= 1) {
-    if (snapshots[i - 1] > newest) continue;
-    std::vector<ProducerSnapshotEntry> entries;
-    if (!read_producer_snapshot(io, directory_, snapshots[i - 1], &entries).ok()) continue;
-    for (const ProducerSnapshotEntry& e : entries) {
-      ProducerEntry entry;
-      entry.producer_id = e.producer_id;
-      entry.producer_epoch = e.producer_epoch;
-      entry.coordinator_epoch = e.coordinator_epoch;
-      entry.last_timestamp = e.timestamp;
-      entry.txn_first_offset = e.current_txn_first_offset;
-      if (e.last_offset >= 0) {
-        entry.batch_count = 1;
-        entry.batches[0] = {e.last_offset, e.timestamp, e.last_sequence, e.offset_delta};
-      }
-      producers_.restore(entry);
-    }
+    if (snapshots[i - 1] > newest || !restore_producers(io, snapshots[i - 1])) continue;
     from = snapshots[i - 1];
     break;
   }
@@ -259,9 +289,32 @@ Status Partition::put_away(PartitionHost& host) {
   if (is_clean && status.ok()) answer_synced(host);
   fail_all(&syncing_, ErrorCode::kNotLeaderOrFollower, host);
   fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
-  if (is_deleted_) return log_->remove(host.io());
+  if (is_deleted_) {
+    status = log_->remove(host.io());
+    unlink_doomed(host);
+    return status;
+  }
   OTTLA_TRY(status);
   return log_->close(host.io(), is_clean);
+}
+
+// One at a time; what comes meanwhile goes next. is_quiet() waits for it.
+void Partition::unlink_doomed(PartitionHost& host) {
+  if (is_unlinking_) return;
+  unlink_.doomed = log_->take_doomed();
+  if (unlink_.doomed.empty()) return;
+  is_unlinking_ = true;
+  host.lend(&unlink_);
+}
+
+void Partition::help_unlink(DiskWork* work, Io& io) {
+  Log::unlink(io, static_cast<Unlink*>(work)->doomed);
+}
+
+void Partition::unlink_done(PartitionWork* work, PartitionHost& host) {
+  Partition* self = static_cast<Unlink*>(work)->partition;
+  self->is_unlinking_ = false;
+  self->unlink_doomed(host);
 }
 
 }  // namespace ottla

@@ -87,6 +87,8 @@ struct ProduceOp {
   int32_t leader_epoch = -1;  // append: refused when it is not ours
   int64_t deadline_us = 0;    // acks=-1: REQUEST_TIMED_OUT from then on
   void (*done)(ProduceOp* op, PartitionHost& host) = nullptr;
+  // May be null. Once, when `records` are in the log and `done` is not near: they need not stay.
+  void (*written)(ProduceOp* op, PartitionHost& host) = nullptr;
   void* context = nullptr;
   // What came of it.
   Refusal refusal;  // kNone: appended
@@ -240,10 +242,15 @@ class Partition {
   // open.cc
   Status recover(Io& io, const Log::Recovery& recovery);
   int64_t producers_needed_from(Io& io) const;
+  bool restore_producers(Io& io, int64_t snapshot);
   Status load_producers(Io& io, const Log::Recovery& recovery);
+  Status reload_producers(Io& io);
   Status save_producers(Io& io, int64_t end_offset);
   Status put_away(PartitionHost& host);
   bool is_busy() const { return is_writing_ || is_flushing_; }  // files are in use
+  void unlink_doomed(PartitionHost& host);
+  static void help_unlink(DiskWork* work, Io& io);
+  static void unlink_done(PartitionWork* work, PartitionHost& host);
   Status write_metadata(Io& io);
   void count_segments(Io& io);
   static void replay_epoch(void* self, const RecordBatch& batch);
@@ -251,7 +258,7 @@ class Partition {
   static void on_roll(void* self, int64_t base_offset);
 
   // flush.cc
-  void hold_until_synced(ProduceOps* written);
+  void hold_until_synced(ProduceOps* written, PartitionHost& host);
   void settle_flushes(PartitionHost& host);
   void answer_synced(PartitionHost& host);
   Status begin_flush(Io& io, int64_t up_to);
@@ -275,6 +282,7 @@ class Partition {
   void stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets);
   ErrorCode append_error(int32_t named) const;
   bool fits(const ProduceOp& op) const;
+  static void let_go_of_records(ProduceOp* op, PartitionHost& host);
   void join_waiting(ProduceOp* op, PartitionHost& host);
   void complete_waiting(PartitionHost& host);
   void submit(PartitionHost& host);
@@ -337,6 +345,13 @@ class Partition {
   };
   Flush flush_;
   bool is_flushing_ = false;
+  // Files of segments that are gone, given back by a helper.
+  struct Unlink : DiskWork {
+    Partition* partition = nullptr;
+    std::vector<std::string> doomed;
+  };
+  Unlink unlink_;
+  bool is_unlinking_ = false;
   ProduceOps syncing_;        // written, to be acknowledged once synced (flush.messages)
   FlushOps flushes_;          // verbs, in the order they came
   int64_t sync_owed_to_ = 0;  // flush.messages: what is acknowledged next waits for it

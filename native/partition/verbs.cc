@@ -19,6 +19,7 @@ ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
     go_offline(status, host);
     return ErrorCode::kKafkaStorageError;
   }
+  unlink_doomed(host);
   (void)epochs_.truncate_from_start(host.io(), log_start_offset);
   count_segments(host.io());
   changed(host, true);
@@ -54,13 +55,12 @@ ErrorCode Partition::restart(PartitionHost& host, int64_t offset) {
 ErrorCode Partition::rewind(PartitionHost& host, Status status, int64_t offset) {
   Io& io = host.io();
   if (status.ok()) status = epochs_.truncate_from_end(io, offset);
-  producers_.clear();
-  const BatchVisitor replay{&Partition::replay_producer, this};
-  if (status.ok()) status = log_->scan(io, log_start_offset(), log_end_offset(), replay);
+  if (status.ok()) status = reload_producers(io);
   if (!status.ok()) {
     go_offline(status, host);
     return ErrorCode::kKafkaStorageError;
   }
+  unlink_doomed(host);
   next_offset_ = log_end_offset();
   sync_owed_to_ = 0;
   sync_idly_to_ = std::min(sync_idly_to_, next_offset_);
@@ -120,6 +120,7 @@ void Partition::maintain(PartitionHost& host) {
   constexpr int64_t kExpiryIntervalMs = 60000;
   if (is_retired_ || is_writing_) return;
   log_->reclaim(host.io());
+  unlink_doomed(host);  // of a failed append
   const int64_t now_ms = host.now_us() / 1000;
   if (unflushed_from_ms_ >= 0 && now_ms - unflushed_from_ms_ >= options_.config.flush_ms) {
     sync_idly_to_ = log_end_offset();

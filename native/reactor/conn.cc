@@ -2,6 +2,7 @@
 #include "conn.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "../base/bytes.h"
 #include "header.h"
@@ -20,7 +21,7 @@ constexpr int16_t kFetchKey = 1;
 
 }  // namespace
 
-void Conn::accepted(Reactor& reactor, uint64_t id, Handle socket, SocketAddress peer,
+bool Conn::accepted(Reactor& reactor, uint64_t id, Handle socket, SocketAddress peer,
                     int32_t listener, bool serves_data) {
   id_ = id;
   socket_ = socket;
@@ -30,7 +31,8 @@ void Conn::accepted(Reactor& reactor, uint64_t id, Handle socket, SocketAddress 
   state_ = State::kOpen;
   last_active_us_ = reactor.now_us();
   exchanges_.resize(4);
-  watch(reactor, true, false);
+  if (!reactor.io().watch(socket_, static_cast<Pollable*>(this), true, false).ok()) return false;
+  wants_read_ = true;
   arm_idle(reactor);
   Fact fact;
   fact.kind = fact::kConnected;
@@ -40,6 +42,7 @@ void Conn::accepted(Reactor& reactor, uint64_t id, Handle socket, SocketAddress 
   fact.body = peer_.host.data();
   fact.body_bytes = static_cast<uint32_t>(peer_.host.size());
   reactor.fact(fact);
+  return true;
 }
 
 void Conn::dialled(Reactor& reactor, uint64_t id, Handle socket, int error) {
@@ -49,17 +52,22 @@ void Conn::dialled(Reactor& reactor, uint64_t id, Handle socket, int error) {
   state_ = State::kConnecting;
   last_active_us_ = reactor.now_us();
   exchanges_.resize(4);
+  dial_error_ = ECANCELED;  // a hangup, unless something else is said
   if (socket == kNoHandle) return established(reactor, error == 0 ? -1 : error);
-  watch(reactor, false, true);
+  const Status status = reactor.io().watch(socket_, static_cast<Pollable*>(this), false, true);
+  if (!status.ok()) return established(reactor, status.error);
+  wants_write_ = true;
 }
 
 void Conn::established(Reactor& reactor, int error) {
+  if (error != 0) {
+    dial_error_ = error;
+    return close(reactor, DisconnectReason::kPeer);
+  }
   Fact fact;
   fact.kind = fact::kDialled;
-  fact.status = error;
   fact.a = static_cast<double>(id_);
   reactor.fact(fact);
-  if (error != 0) return close(reactor, DisconnectReason::kPeer);
   state_ = State::kOpen;
   last_active_us_ = reactor.now_us();
   watch(reactor, true, false);
@@ -85,8 +93,10 @@ void Conn::on_event(Reactor& reactor, const Event& event) {
 
 bool Conn::may_start() const {
   return state_ == State::kOpen && !is_draining_ && !has_barrier_ && !is_starved_ &&
-         muted_until_us_ == 0 && (is_dialled_ || in_flight() < kInFlightMax) &&
-         queued_bytes_ < kQueuedBytesMax && held_bytes_ < kHeldBytesMax;
+         muted_until_us_ == 0 && held_bytes_ < kHeldBytesMax &&
+         // What we send on a dialled one owes nothing to what we read there: a peer that reads no
+         // more until its responses are read must find us reading.
+         (is_dialled_ || (in_flight() < kInFlightMax && queued_bytes_ < kQueuedBytesMax));
 }
 
 void Conn::read(Reactor& reactor) {
@@ -375,7 +385,7 @@ void Conn::discard_unread(Reactor& reactor) {
 
 void Conn::close(Reactor& reactor, DisconnectReason reason) {
   if (is_gone()) return;
-  const bool was_told = !(is_dialled_ && state_ == State::kConnecting);
+  const bool was_dialling = is_dialled_ && state_ == State::kConnecting;
   state_ = State::kGone;
   reactor.cancel_timer(idle_timer_);
   reactor.cancel_timer(mute_timer_);
@@ -390,13 +400,11 @@ void Conn::close(Reactor& reactor, DisconnectReason reason) {
   while (first_ != next_) pop_exchange(reactor);
   has_barrier_ = false;
   if (!is_dialled_) reactor.requests().disconnected(reactor, id_);
-  if (was_told) {
-    Fact fact;
-    fact.kind = fact::kDisconnected;
-    fact.status = static_cast<int32_t>(reason);
-    fact.a = static_cast<double>(id_);
-    reactor.fact(fact);
-  }
+  Fact fact;
+  fact.kind = was_dialling ? fact::kDialled : fact::kDisconnected;
+  fact.status = was_dialling ? dial_error_ : static_cast<int32_t>(reason);
+  fact.a = static_cast<double>(id_);
+  reactor.fact(fact);
   reactor.closed(this);
 }
 

@@ -49,7 +49,8 @@ class Conn : public Pollable {
   Conn& operator=(const Conn&) = delete;
 
   // --- set by the reactor
-  void accepted(Reactor& reactor, uint64_t id, Handle socket, SocketAddress peer, int32_t listener,
+  // False: there is no room to watch it; nothing was told, and the socket is the caller's still.
+  bool accepted(Reactor& reactor, uint64_t id, Handle socket, SocketAddress peer, int32_t listener,
                 bool serves_data);
   // `socket` may be kNoHandle: connecting failed at once, which is told like any other failure.
   void dialled(Reactor& reactor, uint64_t id, Handle socket, int error);
@@ -144,6 +145,7 @@ class Conn : public Pollable {
   bool wants_write_ = false;
   bool is_socket_full_ = false;
   DisconnectReason close_reason_ = DisconnectReason::kAsked;
+  int dial_error_ = 0;  // told when it is closed before it was established
 
   Input input_;
   std::vector<Exchange> exchanges_;  // a ring, a power of two

@@ -176,7 +176,8 @@ void Conn::watch(Reactor& reactor, bool read, bool write) {
   if (socket_ == kNoHandle || (read == wants_read_ && write == wants_write_)) return;
   wants_read_ = read;
   wants_write_ = write;
-  reactor.io().watch(socket_, static_cast<Pollable*>(this), read, write);
+  // It is watched since it was made: this cannot fail.
+  (void)reactor.io().watch(socket_, static_cast<Pollable*>(this), read, write);
 }
 
 }  // namespace ottla

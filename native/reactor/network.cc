@@ -13,6 +13,7 @@ constexpr int kBacklog = 1024;
 constexpr int64_t kRetryUs = 1000;  // until starved connections are looked at again
 constexpr int kAcceptsPerTurn = 64;
 constexpr int64_t kAcceptPauseUs = 100 * 1000;  // out of descriptors: not a busy loop
+constexpr int64_t kBacklogPauseUs = 1000;       // TypeScript is behind with its facts
 
 // A connection on its way to another reactor.
 struct Dealt {
@@ -31,7 +32,12 @@ Status Reactor::listen(int32_t number, const SocketAddress& at, bool serves_data
   listener->serves_data = serves_data;
   OTTLA_TRY(io_->listen(at, kBacklog, shared_->options.congestion_control.c_str(),
                         &listener->socket, port));
-  io_->watch(listener->socket, static_cast<Pollable*>(listener.get()), true, false);
+  const Status status =
+      io_->watch(listener->socket, static_cast<Pollable*>(listener.get()), true, false);
+  if (!status.ok()) {
+    io_->close_socket(listener->socket);
+    return status;
+  }
   listeners_.push_back(std::move(listener));
   return Status::good();
 }
@@ -46,6 +52,21 @@ void Reactor::unlisten(int32_t number) {
   }
 }
 
+// Each new connection is two facts that cannot be refused. Those that nobody has time for wait in
+// the kernel's queue, which is bounded.
+void Reactor::accept_if_heard(Listener* listener) {
+  if (listener->socket == kNoHandle) return;
+  for (const Reactor* reactor : shared_->reactors) {
+    if (reactor->has_backlog()) return pause_accepting(listener, kBacklogPauseUs);
+  }
+  accept_some(listener);
+}
+
+void Reactor::pause_accepting(Listener* listener, int64_t for_us) {
+  (void)io_->watch(listener->socket, static_cast<Pollable*>(listener), false, false);
+  start_timer(now_us_ + for_us, on_accept_pause_over, listener);
+}
+
 void Reactor::accept_some(Listener* listener) {
   for (int i = 0; i < kAcceptsPerTurn && listener->socket != kNoHandle; i += 1) {
     Handle socket = kNoHandle;
@@ -54,9 +75,7 @@ void Reactor::accept_some(Listener* listener) {
     if (status.code == Code::kWouldBlock) return;
     if (!status.ok()) {
       row_.add(counter::kConnectionsRefused, 1);
-      io_->watch(listener->socket, static_cast<Pollable*>(listener), false, false);
-      start_timer(now_us_ + kAcceptPauseUs, on_accept_pause_over, listener);
-      return;
+      return pause_accepting(listener, kAcceptPauseUs);
     }
     deal(socket, std::move(peer), listener);
   }
@@ -65,8 +84,8 @@ void Reactor::accept_some(Listener* listener) {
 void Reactor::on_accept_pause_over(void* object, PartitionHost& host) {
   auto* listener = static_cast<Listener*>(object);
   if (listener->socket == kNoHandle) return;
-  static_cast<Reactor&>(host).io_->watch(listener->socket, static_cast<Pollable*>(listener), true,
-                                         false);
+  (void)static_cast<Reactor&>(host).io_->watch(listener->socket, static_cast<Pollable*>(listener),
+                                               true, false);
 }
 
 void Reactor::deal(Handle socket, SocketAddress peer, Listener* listener) {
@@ -110,11 +129,17 @@ void Reactor::adopt(Handle socket, SocketAddress peer, int32_t listener, bool se
   }
   Place& place = places_[index];
   place.conn = std::make_unique<Conn>(&blocks_);
+  const uint64_t id = accepted_id(index_, index, place.generation);
+  if (!place.conn->accepted(*this, id, socket, peer, listener, serves_data)) {
+    place.conn.reset();
+    free_.push_back(index);
+    shared_->limits.leave(peer.host);
+    row_.add(counter::kConnectionsRefused, 1);
+    return io_->close_socket(socket);
+  }
   open_ += 1;
   row_.add(counter::kConnectionsAccepted, 1);
   row_.set(counter::kConnectionsOpen, static_cast<double>(open_));
-  place.conn->accepted(*this, accepted_id(index_, index, place.generation), socket, std::move(peer),
-                       listener, serves_data);
 }
 
 void Reactor::dial(uint64_t id, const SocketAddress& to) {

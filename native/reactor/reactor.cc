@@ -136,7 +136,7 @@ bool Reactor::turn(int64_t wait_us_max) {
   for (int i = 0; i < count; i += 1) {
     auto* pollable = static_cast<Pollable*>(events_[i].tag);
     if (pollable->is_listener) {
-      accept_some(static_cast<Listener*>(pollable));
+      accept_if_heard(static_cast<Listener*>(pollable));
     } else {
       static_cast<Conn*>(pollable)->on_event(*this, events_[i]);
     }

@@ -99,6 +99,8 @@ class Reactor final : public Context {
   void closed(Conn* conn);        // its socket is closed; freed once nothing is held
 
   void done(double ticket, int32_t error, double a = 0, double b = 0, double c = 0);
+  // Any thread: facts wait for TypeScript to read, so that nobody new is let in.
+  bool has_backlog() const { return has_backlog_.load(std::memory_order_relaxed); }
   Limbo& limbo() { return limbo_; }
   OwnedPartitions& partitions() { return *partitions_; }
 
@@ -117,7 +119,9 @@ class Reactor final : public Context {
   int64_t wait_us(int64_t wait_us_max);
   bool run_commands();
   bool read_mail();
+  void accept_if_heard(Listener* listener);
   void accept_some(Listener* listener);
+  void pause_accepting(Listener* listener, int64_t for_us);
   void deal(Handle socket, SocketAddress peer, Listener* listener);
   static void on_accept_pause_over(void* object, PartitionHost& host);
   bool end_turn();
@@ -179,9 +183,9 @@ class Reactor final : public Context {
 
   int64_t now_us_ = 0;
   int64_t wall_ms_ = 0;
-  bool has_backlog_ = false;
-  bool is_retrying_ = false;  // a timer will look at the starved
-  bool is_draining_ = false;  // no new connections
+  std::atomic<bool> has_backlog_{false};  // written here, read by who accepts
+  bool is_retrying_ = false;              // a timer will look at the starved
+  bool is_draining_ = false;              // no new connections
   Phase phase_ = Phase::kServing;
   bool is_clean_ = false;
   int64_t drained_by_us_ = 0;

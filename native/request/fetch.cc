@@ -22,12 +22,26 @@ constexpr int16_t kAnyReplicaSince = 11;
 // Clients below it do not know KAFKA_STORAGE_ERROR.
 constexpr int16_t kStorageErrorSince = 6;
 constexpr int64_t kPostAgainUs = 200;
+constexpr int64_t kFencedEveryUs = 1000 * 1000;  // of one partition: anybody can name any epoch
 // A larger request stays in its frame, whose bytes count against its connection.
 constexpr size_t kCopiedBodyMax = 16 * 1024;
 constexpr size_t kTargetsKept = 4096;  // room that a recycled request keeps
 
 void count(PartitionHost& host, size_t column, double amount = 1) {
   CounterRow(host.counters(), kCounterColumns).add(column, amount);
+}
+
+// Every element takes at least a byte: small frames need not be counted.
+bool has_too_many(const gen::FetchRequest& parsed, size_t body_bytes) {
+  if (body_bytes <= static_cast<size_t>(kElementsMax)) return false;
+  int64_t elements = int64_t{parsed.topics.count} + parsed.forgotten_topics_data.count;
+  gen::FetchRequest::Topic topic;
+  for (auto topics = parsed.topics; topics.next(&topic);) elements += topic.partitions.count;
+  gen::FetchRequest::ForgottenTopicsData forgotten;
+  for (auto topics = parsed.forgotten_topics_data; topics.next(&forgotten);) {
+    elements += forgotten.partitions.count;
+  }
+  return elements > kElementsMax;
 }
 
 size_t bucket_of(uint64_t conn) { return static_cast<size_t>((conn ^ (conn >> 32)) % 256); }
@@ -87,7 +101,8 @@ void Fetches::start(Context& context, const RequestFrame& frame) {
     context.release_frame(frame.ref);
   }
   ByteReader in(body);
-  if (!pending->parsed.read(in, frame.api_version)) {
+  if (!pending->parsed.read(in, frame.api_version) ||
+      has_too_many(pending->parsed, frame.body_bytes)) {
     recycle(context, pending);
     return context.close_connection(frame.ref, DisconnectReason::kMalformed);
   }
@@ -254,15 +269,23 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
       pending->frame.api_version < kStorageErrorSince) {
     read.result.error = ErrorCode::kNotLeaderOrFollower;
   } else if (read.result.error == ErrorCode::kUnknownLeaderEpoch) {
-    Fact fenced;
-    fenced.kind = fact::kFenced;
-    fenced.slot = read.slot;
-    fenced.epoch = target.current_leader_epoch;
-    context.fact(fenced);
+    tell_fenced(context, read.slot, target.current_leader_epoch);
   }
   if (query.replica_id >= 0 && is_arrival) {
     tell_progress(context, pending, target_index, partition, query);
   }
+}
+
+void Fetches::tell_fenced(Context& context, int32_t slot, int32_t named) {
+  const auto at = static_cast<size_t>(slot);
+  if (at >= fenced_from_us_.size()) fenced_from_us_.resize(at + 64);
+  if (context.now_us() < fenced_from_us_[at]) return;
+  fenced_from_us_[at] = context.now_us() + kFencedEveryUs;
+  Fact fenced;
+  fenced.kind = fact::kFenced;
+  fenced.slot = slot;
+  fenced.epoch = named;
+  context.fact(fenced);
 }
 
 // --- a follower's progress

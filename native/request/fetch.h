@@ -113,6 +113,7 @@ class Fetches {
   FetchQuery query_of(const Pending& pending, const FetchTarget& target) const;
   void tell_progress(Context& context, Pending* pending, size_t target, Partition* partition,
                      const FetchQuery& query);
+  void tell_fenced(Context& context, int32_t slot, int32_t named);
   static void fail(Read* read, gen::ErrorCode error, bool is_unknown);
   bool is_ready(const Pending& pending) const;
   int64_t bytes_max(const Pending& pending) const;
@@ -147,7 +148,8 @@ class Fetches {
   std::vector<Progress*> idle_progress_;
   std::array<PendingList, kBuckets> by_connection_;
   size_t parked_ = 0;
-  std::vector<uint32_t> order_;  // of the targets in the response being written
+  std::vector<int64_t> fenced_from_us_;  // by slot: when the hint may be given again
+  std::vector<uint32_t> order_;          // of the targets in the response being written
   std::vector<gen::FetchResponse::NodeEndpoint> endpoints_;
   std::vector<AbortedTransaction> aborted_;
 };

@@ -1,8 +1,8 @@
 // Produces: see produce.h. The order of the checks is docs/SEAM.md's table, which is Kafka's.
 //
-// Non-obvious: `unfinished` starts at one, so that partitions that end while the request is still
-// being read cannot answer it. A timeout of parked batches is the request's; that of batches
-// waiting for replicas is the partition's.
+// Non-obvious: `unfinished` and `framed` start at one, so that partitions that end while the
+// request is still being read cannot answer it. A timeout of parked batches is the request's; that
+// of batches waiting for replicas is the partition's.
 #include "produce.h"
 
 #include <algorithm>
@@ -22,14 +22,38 @@ constexpr int16_t kTopicIdSince = 13;
 constexpr int16_t kLeaderSince = 10;
 constexpr int16_t kZstdSince = 7;
 constexpr int64_t kPostAgainUs = 200;
+// What a request that waits without its frame may keep: more of them than this, and the frame,
+// whose bytes count against its connection, stays.
+constexpr int32_t kKeptEntriesMax = 1024;
+constexpr size_t kKeptNameBytesMax = 64 * 1024;
+constexpr size_t kIdleEntriesMax = 16 * 1024;  // a giant request's go back to the system
 
 void count(PartitionHost& host, size_t column, double amount = 1) {
   CounterRow(host.counters(), kCounterColumns).add(column, amount);
 }
 
+// Every element takes at least a byte: small frames need not be counted.
+bool has_too_many(const gen::ProduceRequest& parsed, size_t body_bytes) {
+  if (body_bytes <= static_cast<size_t>(kElementsMax)) return false;
+  int64_t elements = parsed.topic_data.count;
+  gen::ProduceRequest::TopicData topic;
+  for (auto topics = parsed.topic_data; topics.next(&topic);) {
+    elements += std::max(topic.partition_data.count, 0);
+  }
+  return elements > kElementsMax;
+}
+
 }  // namespace
 
 // --- pools
+
+Produces::~Produces() {
+  for (auto& request : all_requests_) {
+    for (Entry* entry = request->first; entry != nullptr;)
+      delete std::exchange(entry, entry->following);
+  }
+  for (Entry* entry : idle_entries_) delete entry;
+}
 
 Produces::Request* Produces::take_request() {
   if (idle_requests_.empty()) {
@@ -40,7 +64,9 @@ Produces::Request* Produces::take_request() {
   idle_requests_.pop_back();
   request->produces = this;
   request->first = request->last = nullptr;
-  request->unfinished = 1;
+  request->unfinished = request->framed = 1;
+  request->entries = 0;
+  request->holds_frame = true;
   request->parked = 0;
   request->timer = 0;
   in_flight_ += 1;
@@ -48,10 +74,7 @@ Produces::Request* Produces::take_request() {
 }
 
 Produces::Entry* Produces::take_entry(Request* request) {
-  if (idle_entries_.empty()) {
-    all_entries_.push_back(std::make_unique<Entry>());
-    idle_entries_.push_back(all_entries_.back().get());
-  }
+  if (idle_entries_.empty()) idle_entries_.push_back(new Entry);
   Entry* entry = idle_entries_.back();
   idle_entries_.pop_back();
   entry->produces = this;
@@ -60,6 +83,11 @@ Produces::Entry* Produces::take_entry(Request* request) {
   entry->home = options_.reactor;
   entry->slot = -1;
   entry->topic_handle = -1;
+  entry->needs_frame = true;
+  entry->is_early = false;
+  entry->notice.entry = entry;
+  entry->notice.home = options_.reactor;
+  entry->notice.is_sent = entry->notice.is_back = false;
   ProduceOp& op = entry->op;
   op.records = nullptr;
   op.records_bytes = 0;
@@ -69,6 +97,7 @@ Produces::Entry* Produces::take_entry(Request* request) {
   op.refusal.records.clear();
   op.base_offset = op.last_offset = op.log_append_time = op.log_start_offset = -1;
   op.done = &Produces::op_done;
+  op.written = &Produces::op_written;
   op.context = entry;
   if (request->last != nullptr) {
     request->last->following = entry;
@@ -76,15 +105,21 @@ Produces::Entry* Produces::take_entry(Request* request) {
     request->first = entry;
   }
   request->last = entry;
+  request->entries += 1;
   return entry;
 }
 
 void Produces::recycle(Request* request) {
   for (Entry* entry = request->first; entry != nullptr;) {
     Entry* following = entry->following;
-    idle_entries_.push_back(entry);
+    if (idle_entries_.size() < kIdleEntriesMax) {
+      idle_entries_.push_back(entry);
+    } else {
+      delete entry;
+    }
     entry = following;
   }
+  request->first = request->last = nullptr;
   in_flight_ -= 1;
   idle_requests_.push_back(request);
 }
@@ -96,7 +131,8 @@ void Produces::start(Context& context, const RequestFrame& frame) {
   Request* request = take_request();
   request->frame = frame;
   ByteReader in(Bytes{frame.body, frame.body_bytes});
-  if (!request->parsed.read(in, frame.api_version)) {
+  if (!request->parsed.read(in, frame.api_version) ||
+      has_too_many(request->parsed, frame.body_bytes)) {
     context.release_frame(frame.ref);
     recycle(request);
     context.close_connection(frame.ref, DisconnectReason::kMalformed);
@@ -114,13 +150,15 @@ void Produces::start(Context& context, const RequestFrame& frame) {
       admit(context, request, topic, data);
     }
   }
-  if (--request->unfinished == 0) answer(context, request);
+  if (--request->unfinished == 0) return answer(context, request);
+  if (--request->framed == 0) let_go_of_frame(context, request);
 }
 
 void Produces::admit(Context& context, Request* request, const TopicRoute* topic,
                      const gen::ProduceRequest::PartitionData& data) {
   Entry* entry = take_entry(request);
   request->unfinished += 1;
+  request->framed += 1;
   entry->index = data.index;
   if (topic == nullptr) {
     return end(context, entry,
@@ -269,16 +307,16 @@ void Produces::launch(Context& context, Entry* entry) {
   send(entry, partition->owner(), context);
 }
 
-void Produces::send(Entry* entry, int reactor, PartitionHost& host) {
-  if (host.post(reactor, entry)) return;
+void Produces::send(PartitionWork* work, int reactor, PartitionHost& host) {
+  if (host.post(reactor, work)) return;
   count(host, counter::kMailboxFull);
-  host.start_timer(host.now_us() + kPostAgainUs, &Produces::post_again, entry);
+  host.start_timer(host.now_us() + kPostAgainUs, &Produces::post_again, work);
 }
 
 void Produces::post_again(void* object, PartitionHost& host) {
-  Entry* entry = static_cast<Entry*>(object);
-  const bool goes_home = entry->run == &Produces::run_at_home;
-  send(entry, goes_home ? entry->home : context_of(host).owner(entry->slot), host);
+  PartitionWork* work = static_cast<PartitionWork*>(object);
+  const bool goes_home = work->run != &Produces::run_at_owner;
+  send(work, goes_home ? work->home : context_of(host).owner(work->slot), host);
 }
 
 void Produces::run_at_owner(PartitionWork* work, PartitionHost& host) {
@@ -289,6 +327,22 @@ void Produces::run_at_owner(PartitionWork* work, PartitionHost& host) {
   }
   entry->op.refusal.error = ErrorCode::kNotLeaderOrFollower;
   op_done(&entry->op, host);
+}
+
+void Produces::op_written(ProduceOp* op, PartitionHost& host) {
+  Entry* entry = static_cast<Entry*>(op->context);
+  if (host.reactor() == entry->home) return entry->produces->written(context_of(host), entry);
+  entry->notice.run = &Produces::notice_at_home;
+  entry->notice.is_sent = true;
+  send(&entry->notice, entry->home, host);
+}
+
+void Produces::notice_at_home(PartitionWork* work, PartitionHost& host) {
+  Notice* notice = static_cast<Notice*>(work);
+  Entry* entry = notice->entry;
+  notice->is_back = true;
+  if (entry->is_early) return entry->produces->finished(context_of(host), entry);
+  entry->produces->written(context_of(host), entry);
 }
 
 void Produces::op_done(ProduceOp* op, PartitionHost& host) {
@@ -313,10 +367,44 @@ void Produces::end(Context& context, Entry* entry, ErrorCode error) {
   finished(context, entry);
 }
 
+// Its records are in the log, but it is not done.
+void Produces::written(Context& context, Entry* entry) {
+  if (!std::exchange(entry->needs_frame, false)) return;
+  if (--entry->request->framed == 0) let_go_of_frame(context, entry->request);
+}
+
 void Produces::finished(Context& context, Entry* entry) {
+  // A full mailbox may have let it overtake its notice, which names it still.
+  entry->is_early = entry->notice.is_sent && !entry->notice.is_back;
+  if (entry->is_early) return;
   Request* request = entry->request;
   if (entry->op.refusal.error != ErrorCode::kNone) count(context, counter::kProduceRejected);
-  if (--request->unfinished == 0) answer(context, request);
+  if (--request->unfinished == 0) return answer(context, request);
+  written(context, entry);
+}
+
+bool Produces::keep_topics(Request* request) {
+  const gen::ProduceRequest& parsed = request->parsed;
+  if (std::max(request->entries, parsed.topic_data.count) > kKeptEntriesMax) return false;
+  request->topics.clear();
+  request->names.clear();
+  gen::ProduceRequest::TopicData topic;
+  for (auto topics = parsed.topic_data; topics.next(&topic);) {
+    if (request->names.size() + topic.name.size() > kKeptNameBytesMax) return false;
+    request->topics.push_back({static_cast<uint32_t>(request->names.size()),
+                               static_cast<uint32_t>(topic.name.size()), topic.topic_id,
+                               topic.partition_data.count});
+    request->names.insert(request->names.end(), topic.name.begin(), topic.name.end());
+  }
+  return true;
+}
+
+// Nothing reads its batches any more, and what waits does so for others.
+void Produces::let_go_of_frame(Context& context, Request* request) {
+  if (!keep_topics(request)) return;
+  request->holds_frame = false;
+  request->frame.body = nullptr;
+  context.release_frame(request->frame.ref);
 }
 
 // --- answer
@@ -328,15 +416,15 @@ void Produces::answer(Context& context, Request* request) {
     for (Entry* entry = request->first; entry != nullptr; entry = entry->following) {
       has_failed = has_failed || entry->op.refusal.error != ErrorCode::kNone;
     }
+    if (request->holds_frame) context.release_frame(ref);
     recycle(request);
-    context.release_frame(ref);
     if (has_failed) return context.close_connection(ref, DisconnectReason::kProduceFailed);
     return context.no_response(ref);
   }
   Response response = context.take_response();
   write_response(context, request, &response);
+  if (request->holds_frame) context.release_frame(ref);
   recycle(request);
-  context.release_frame(ref);
   context.respond(ref, std::move(response));
 }
 
@@ -350,21 +438,39 @@ void Produces::write_response(Context& context, Request* request, Response* resp
   head.responses.count = request->parsed.topic_data.count;
   head.write_to_responses(sink, version);
   const Entry* entry = request->first;
-  gen::ProduceRequest::TopicData topic_data;
-  for (auto topics = request->parsed.topic_data; topics.next(&topic_data);) {
-    gen::ProduceResponse::Response topic;
-    topic.name = topic_data.name;
-    topic.topic_id = topic_data.topic_id;
-    topic.partition_responses.count = topic_data.partition_data.count;
-    topic.write_to_partition_responses(sink, version);
-    for (int32_t i = 0; i < topic_data.partition_data.count; i += 1) {
-      write_partition(context, request, *entry, response);
-      entry = entry->following;
+  if (request->holds_frame) {
+    gen::ProduceRequest::TopicData topic;
+    for (auto topics = request->parsed.topic_data; topics.next(&topic);) {
+      entry = write_topic(context, request, topic.name, topic.topic_id, topic.partition_data.count,
+                          entry, response);
     }
-    topic.write_rest(sink, version);
+  } else {
+    for (const KeptTopic& topic : request->topics) {
+      const std::string_view name(request->names.data() + topic.name_begin, topic.name_bytes);
+      entry = write_topic(context, request, name, topic.id, topic.partitions, entry, response);
+    }
   }
   head.write_rest(sink, version, endpoints_);
   response->finish();
+}
+
+// Returns the first entry of the next topic.
+const Produces::Entry* Produces::write_topic(Context& context, Request* request,
+                                             std::string_view name, const gen::Uuid& id,
+                                             int32_t partitions, const Entry* entry,
+                                             Response* response) {
+  const int16_t version = request->frame.api_version;
+  gen::VectorSink sink(response->memory());
+  gen::ProduceResponse::Response topic;
+  topic.name = name;
+  topic.topic_id = id;
+  topic.partition_responses.count = partitions;
+  topic.write_to_partition_responses(sink, version);
+  for (int32_t i = 0; i < partitions; i += 1, entry = entry->following) {
+    write_partition(context, request, *entry, response);
+  }
+  topic.write_rest(sink, version);
+  return entry;
 }
 
 void Produces::write_partition(Context& context, Request* request, const Entry& entry,

@@ -26,6 +26,10 @@ struct RequestFrame {
   size_t body_bytes = 0;
 };
 
+// Array elements of one request, as TypeScript allows (ELEMENTS_MAX): what we keep of each is far
+// larger than the six bytes it takes in a frame. More is malformed.
+constexpr int64_t kElementsMax = 1'000'000;
+
 struct RequestsOptions {
   int32_t node_id = 0;
   int reactor = 0;

@@ -10,6 +10,8 @@ import { monotonicMs } from './model_requests.ts'
 import type { ConnId } from './plane.ts'
 
 const LENGTH_BYTES = 4
+/** Linux's errno of a dial that was hung up before it was answered. */
+const ECANCELED = 125
 /** Api key, version and correlation id: less is no request. */
 const FRAME_BYTES_MIN = 8
 
@@ -289,7 +291,10 @@ export class ModelConnections {
     if (!conn.isOpen) return
     this.#forget(conn)
     conn.stream?.close()
-    this.#facts.push((sink) => sink.disconnected(conn.id, reason))
+    const isDialling = conn.unsent !== null
+    this.#facts.push((sink) =>
+      isDialling ? sink.dialled(conn.id, ECANCELED) : sink.disconnected(conn.id, reason),
+    )
     this.#events.ended(conn)
   }
 

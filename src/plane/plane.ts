@@ -187,7 +187,7 @@ export interface DataPlane {
   // --- log: our own topics, and what handlers ask
   /** Leader: offsets are assigned as for Produce. Follower, raft: offsets are kept. done: a=base offset, b=log end. */
   append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void
-  /** fsync up to the log end as of the call. done: a=recovery point. */
+  /** Syncs what was appended before the call; several calls may share one sync. done: a=recovery point. */
   flush(slot: Slot, ticket: Ticket): void
   /** Raft partitions only. */
   setHighWatermark(slot: Slot, leaderEpoch: number, highWatermark: number): void

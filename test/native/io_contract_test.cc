@@ -148,7 +148,7 @@ std::string conversation(Io* io, const std::function<void()>& pass) {
   note("receive at the end", status);
   int tag = 0;
   Event event;
-  io->watch(pair.client, &tag, false, false);
+  CHECK_OK(io->watch(pair.client, &tag, false, false));
   until(io, pass, [&] { return io->poll(&event, 1, 0) == 1; });
   seen += event.hangup ? "hangup\n" : "no hangup\n";
   io->unwatch(pair.client);

@@ -61,8 +61,8 @@ Pair make_pair(Io* io, const std::string& bind, const std::string& to) {
   CHECK_OK(io->listen({bind, 0}, 16, "", &pair.listener, &port));
   CHECK(port != 0);
   CHECK_OK(io->connect({to, port}, &pair.client));
-  io->watch(pair.listener, &pair.listener, true, false);
-  io->watch(pair.client, &pair.client, false, true);
+  CHECK_OK(io->watch(pair.listener, &pair.listener, true, false));
+  CHECK_OK(io->watch(pair.client, &pair.client, false, true));
   wait_for(io, &pair.listener);
   CHECK_OK(io->accept(pair.listener, &pair.server, &pair.peer));
   CHECK(wait_for(io, &pair.client).writable);
@@ -70,6 +70,12 @@ Pair make_pair(Io* io, const std::string& bind, const std::string& to) {
   io->unwatch(pair.listener);
   io->unwatch(pair.client);
   return pair;
+}
+
+bool is_kept_alive(Handle socket) {
+  int value = 0;
+  socklen_t bytes = sizeof value;
+  return ::getsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &value, &bytes) == 0 && value == 1;
 }
 
 void close_pair(Io* io, const Pair& pair) {
@@ -91,7 +97,7 @@ std::string receive_text(Io* io, Handle socket, size_t bytes) {
     const Status status =
         io->receive(socket, part, std::min(sizeof part, bytes - text.size()), &got);
     if (status.code == Code::kWouldBlock) {
-      io->watch(socket, &text, true, false);
+      CHECK_OK(io->watch(socket, &text, true, false));
       wait_for(io, &text);
       io->unwatch(socket);
       continue;
@@ -255,6 +261,8 @@ TEST("io: epoll: sockets: bytes both ways over IPv4, IPv6 and a dual-stack liste
     CHECK(pair.peer.port != 0);
     int value = 0;
     socklen_t bytes = sizeof value;
+    CHECK(is_kept_alive(pair.server));
+    CHECK(is_kept_alive(pair.client));
     CHECK_EQ(::getsockopt(pair.server, IPPROTO_TCP, TCP_NODELAY, &value, &bytes), 0);
     CHECK(value != 0);
     CHECK((::fcntl(pair.server, F_GETFD) & FD_CLOEXEC) != 0);
@@ -270,7 +278,7 @@ TEST("io: epoll: sockets: bytes both ways over IPv4, IPv6 and a dual-stack liste
     CHECK_OK(send_text(io.get(), pair.server, "back", &sent));
     CHECK_EQ(receive_text(io.get(), pair.client, 4), "back");
     io->shutdown_write(pair.client);
-    io->watch(pair.server, &byte, true, false);
+    CHECK_OK(io->watch(pair.server, &byte, true, false));
     CHECK(wait_for(io.get(), &byte).readable);
     CHECK_EQ(io->receive(pair.server, &byte, 1, &got).code, Code::kClosed);
     CHECK_OK(send_text(io.get(), pair.server, "half", &sent));
@@ -293,7 +301,7 @@ TEST("io: epoll: sockets: refused, busy and senseless addresses") {
   io->close_socket(listener);
   const Status refused = io->connect({"127.0.0.1", port}, &client);
   if (refused.ok()) {
-    io->watch(client, &client, false, true);
+    CHECK_OK(io->watch(client, &client, false, true));
     wait_for(io.get(), &client);
     CHECK_EQ(io->connect_result(client).code, Code::kClosed);
     io->close_socket(client);
@@ -348,7 +356,7 @@ TEST("io: epoll: readiness: interest changes, hangups and the time limit") {
   Event events[4];
   int tag = 0, other = 0;
   size_t sent = 0;
-  io->watch(pair.server, &tag, true, false);
+  CHECK_OK(io->watch(pair.server, &tag, true, false));
   CHECK_EQ(io->poll(events, 4, 0), 0);
   const int64_t start = io->now_us();
   CHECK_EQ(io->poll(events, 4, 1500), 0);
@@ -356,10 +364,10 @@ TEST("io: epoll: readiness: interest changes, hangups and the time limit") {
   CHECK_OK(send_text(io.get(), pair.client, "x", &sent));
   CHECK(wait_for(io.get(), &tag).readable);
   CHECK_EQ(io->poll(events, 4, 0), 1);  // level-triggered
-  io->watch(pair.server, &other, false, true);
+  CHECK_OK(io->watch(pair.server, &other, false, true));
   CHECK_EQ(io->poll(events, 4, 0), 1);
   CHECK(events[0].tag == &other && events[0].writable && !events[0].readable);
-  io->watch(pair.server, &other, false, false);
+  CHECK_OK(io->watch(pair.server, &other, false, false));
   CHECK_EQ(io->poll(events, 4, 0), 0);
   const linger at_once = {1, 0};
   ::setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

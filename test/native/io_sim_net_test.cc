@@ -70,12 +70,12 @@ TEST("io: sim: net: a client outside speaks with the server, both see the end") 
   CHECK_OK(world.client_send(client, as_bytes("early"), &sent));
   Event events[4];
   int tag = 0, other = 0;
-  server.io->watch(server.listener, &tag, true, false);
+  CHECK_OK(server.io->watch(server.listener, &tag, true, false));
   CHECK_EQ(server.io->poll(events, 4, 0), 1);
   CHECK(events[0].tag == &tag && events[0].readable);
   const Handle socket = accept(server);
   CHECK_EQ(server.io->poll(events, 4, 0), 0);
-  server.io->watch(socket, &other, true, true);
+  CHECK_OK(server.io->watch(socket, &other, true, true));
   CHECK_EQ(server.io->poll(events, 4, 0), 1);
   CHECK(events[0].readable && events[0].writable && !events[0].hangup);
   CHECK_EQ(receive(server.io.get(), socket, 3), "ear");
@@ -104,7 +104,7 @@ TEST("io: sim: net: buffers are bounded, and room makes writable") {
   CHECK_EQ(send(server.io.get(), socket, std::string(1500, 'x')), 1000u);
   CHECK_EQ(send(server.io.get(), socket, "y"), 0u);
   Event events[1];
-  server.io->watch(socket, nullptr, false, true);
+  CHECK_OK(server.io->watch(socket, nullptr, false, true));
   CHECK_EQ(server.io->poll(events, 1, 0), 0);
   char part[100];
   size_t got = 0;
@@ -236,7 +236,7 @@ TEST("io: sim: readiness: nobody starves when events are taken one at a time") {
     socket = accept(server);
     size_t sent = 0;
     CHECK_OK(world.client_send(client, as_bytes("x"), &sent));
-    server.io->watch(socket, &socket, true, false);
+    CHECK_OK(server.io->watch(socket, &socket, true, false));
   }
   std::vector<void*> seen;
   for (int i = 0; i < 3; i += 1) {

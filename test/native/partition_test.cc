@@ -1,4 +1,5 @@
 // Partition: verbs, and what it remembers when it is opened again.
+#include "../../native/log/files.h"
 #include "../../native/log/producer_snapshot.h"
 #include "request_fixture.h"
 #include "test.h"
@@ -156,6 +157,61 @@ TEST("partition: followers keep offsets and epochs, and truncate by them") {
   CHECK_EQ(epoch_end(6, &end), 6);
 }
 
+TEST("partition: truncation looks at the end of the log, and remembers whoever wrote before it") {
+  Node node;
+  node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.log.segment_bytes_max = 4 << 20; });
+  CHECK_EQ(produce_sequence(node, 5, 0), 0);
+  BatchOptions options;
+  options.producer_id = 6;
+  options.producer_epoch = 0;
+  constexpr int32_t kLarge = 28;
+  for (int32_t i = 0; i < kLarge; i += 1) {
+    options.base_sequence = i;
+    const auto batch =
+        make_batch({{node.world.wall_ms(), std::string(900'000, 'x'), false, ""}}, options);
+    CHECK_EQ(produce(node, {9, 1, 1000, {{"t", 0, batch}}, ""}).error(), ErrorCode::kNone);
+  }
+  CHECK(node.partition(0).follow(node.at(0), 4, 2));
+  SimRule rule;
+  rule.op = SimOp::kRead;
+  rule.path_contains = "00000000000000000000.log";
+  rule.count = UINT64_MAX;
+  node.world.add_rule(rule);
+  CHECK_EQ(node.partition(0).truncate(node.at(0), 4, kLarge), ErrorCode::kNone);
+  REQUIRE(node.partition(0).producers().find(5) != nullptr);
+  CHECK_EQ(node.partition(0).producers().find(5)->last_sequence(), 0);
+  CHECK_EQ(node.partition(0).producers().find(6)->last_sequence(), kLarge - 2);
+  CHECK(node.partition(0).producers().find(6)->batch_count == 5);
+}
+
+TEST("partition: files of segments that are gone, and of deleted partitions, a helper unlinks") {
+  Node node;
+  node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.log.segment_bytes_max = 300; });
+  for (int32_t i = 0; i < 20; i += 1) CHECK_EQ(produce_sequence(node, 5, i), 0);
+  FakeReactor& reactor = node.at(0);
+  Partition& partition = node.partition(0);
+  reactor.holds_lent = true;
+  node.run();
+  while (reactor.lent() > 0) reactor.help_one();  // syncs of what was rolled
+  node.run();
+  const auto doomed = [&](const std::string& directory) {
+    std::vector<std::string> names;
+    if (!reactor.io().list(directory, &names).ok()) return -1;
+    return static_cast<int>(std::count_if(names.begin(), names.end(), [](const auto& name) {
+      return name.find(kDeletedSuffix) != std::string::npos || name.find("-delete") != name.npos;
+    }));
+  };
+  CHECK_EQ(partition.trim(reactor, 18), ErrorCode::kNone);
+  CHECK(doomed("/data/t-0") >= 3);
+  CHECK_EQ(reactor.lent(), size_t{1});
+  CHECK_OK(partition.retire(reactor, true, true));
+  CHECK_EQ(doomed("/data"), 1);
+  CHECK(!partition.is_quiet());
+  while (reactor.lent() > 0) reactor.help_one();
+  CHECK(partition.is_quiet());
+  CHECK_EQ(doomed("/data"), 0);
+}
+
 TEST("partition: truncation forgets what producers had written there") {
   Node node;
   node.simple_topic();
@@ -264,6 +320,7 @@ TEST("partition: the shared row agrees with itself, and is zero once the slot is
   for (size_t c = 1; c < kPartitionColumns; c += 1) CHECK_EQ(row[c], 0.0);
   FileInfo info;
   CHECK_EQ(node.at(0).io().stat("/data/t-0", &info).code, Code::kNotFound);
+  node.run();
   node.partitions.clear();
 }
 

@@ -1,6 +1,8 @@
 // Syncs through a whole plane: helpers with their own threads, real files. Under TSan this is what
 // shows that a helper touches nothing of an owner's.
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <map>
 
 #include "log_fixture.h"
@@ -110,6 +112,39 @@ TEST("plane: flush: partitions go, by name or with the plane, while syncs are un
     running.plane->close(0, is_clean);
     running.plane.reset();
   }
+}
+
+TEST("plane: flush: what somebody waits for does not queue behind what nobody waits for") {
+  struct Work : DiskWork {
+    std::promise<void>* tells = nullptr;
+    std::future<void>* waits = nullptr;
+    bool is_in_time = true;
+    std::promise<void> is_back;
+  };
+  Running running(INT64_MAX);
+  std::promise<void> helped;
+  std::future<void> after = helped.get_future();
+  Work idle;
+  Work awaited;
+  idle.waits = &after;
+  awaited.tells = &helped;
+  awaited.is_awaited = true;
+  for (Work* work : {&idle, &awaited}) {
+    work->help = [](DiskWork* lent, Io&) {
+      Work* self = static_cast<Work*>(lent);
+      if (self->tells != nullptr) self->tells->set_value();
+      if (self->waits == nullptr) return;
+      self->is_in_time =
+          self->waits->wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+    };
+    work->run = [](PartitionWork* back, PartitionHost&) {
+      static_cast<Work*>(back)->is_back.set_value();
+    };
+    running.plane->shared().submit(0, [work](Reactor& at) { at.lend(work); });
+  }
+  awaited.is_back.get_future().wait();
+  idle.is_back.get_future().wait();
+  CHECK(idle.is_in_time);
 }
 
 }  // namespace

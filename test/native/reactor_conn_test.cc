@@ -399,6 +399,36 @@ TEST("reactor: dial: sends and hears, refusal is told") {
   }
 }
 
+TEST("reactor: dial: a peer that answers before it reads on is heard, however much we owe it") {
+  Fixture caller;
+  REQUIRE(caller.is_open);
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at = {};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t bytes = sizeof at;
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&at), bytes) == 0);
+  REQUIRE(::listen(listener, 1) == 0);
+  REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&at), &bytes) == 0);
+  const uint64_t conn = caller.plane->dial({"127.0.0.1", ntohs(at.sin_port)});
+  const int peer = ::accept(listener, nullptr, nullptr);
+  Told told;
+  REQUIRE(caller.inbox.next_of(fact::kDialled, &told));
+  // Far more than two sockets hold.
+  const auto large = request(kMetadata, 9, 1, 4 << 20);
+  for (int i = 0; i < 8; i += 1) {
+    caller.plane->send(conn, Bytes(large.data() + 4, large.size() - 4));
+  }
+  auto response = answer(1);
+  response.insert(response.begin(), {0, 0, 0, 4});
+  REQUIRE(::send(peer, response.data(), response.size(), 0) ==
+          static_cast<ssize_t>(response.size()));
+  REQUIRE(caller.inbox.next_of(fact::kResponse, &told));
+  CHECK(told.body == answer(1));
+  ::close(peer);
+  ::close(listener);
+}
+
 TEST("reactor: facts: a full ring holds sockets back and loses nothing") {
   ReactorOptions options = with_reactors(2);
   options.ring.facts = 8;

@@ -124,6 +124,16 @@ TEST("fetch: unknown topics and partitions come last and do not hurry a wait") {
   CHECK(fetch_answer(node.at(0), waits, 12).is_answered);
 }
 
+TEST("fetch: more topics and partitions than anybody needs are malformed") {
+  Node node;
+  FetchBody body;
+  body.parts.assign(300'000, {"n"});
+  body.forgotten.assign(200'001, {"n"});
+  const uint32_t sent = node.at(0).fetch(12, encode(body));
+  CHECK(node.at(0).closed.count(sent) == 1);
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
 TEST("fetch: epochs: an old one is fenced, a newer one unknown, and the leader is named") {
   Node node;
   node.simple_topic();
@@ -140,6 +150,16 @@ TEST("fetch: epochs: an old one is fenced, a newer one unknown, and the leader i
   REQUIRE(node.at(0).facts.size() == 1);
   CHECK_EQ(node.at(0).facts[0].kind, fact::kFenced);
   CHECK_EQ(node.at(0).facts[0].epoch, 4);
+  // Anybody can name any epoch, as often as he likes.
+  for (int32_t bogus = 5; bogus < 50; bogus += 1) {
+    CHECK_EQ(fetch(node, ask({{"t", 0, 0, bogus}}, 16)).part_error(),
+             ErrorCode::kUnknownLeaderEpoch);
+  }
+  CHECK_EQ(node.at(0).facts.size(), size_t{1});
+  node.advance_ms(1000);
+  (void)fetch(node, ask({{"t", 0, 0, 60}}, 16));
+  REQUIRE(node.at(0).facts.size() == 2);
+  CHECK_EQ(node.at(0).facts[1].epoch, 60);
   CHECK_EQ(fetch(node, ask({{"t", 0, 0, 3}}, 16)).part_error(), ErrorCode::kNone);
   // Consumers may read from a follower since version 11.
   CHECK(node.partition(0).follow(node.at(0), 4, 2));

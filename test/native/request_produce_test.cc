@@ -1,4 +1,5 @@
 // Produce: from a request's bytes to its answer, on a node without sockets.
+#include "../../native/request/produce.h"
 #include "request_fixture.h"
 #include "test.h"
 
@@ -272,7 +273,7 @@ TEST("produce: a slot that went to another topic takes nothing that was meant fo
   const ProduceBody body{9, 1, 1000, {{"old", 0, batch_of(node, 1)}}, ""};
   const uint32_t under_way = node.at(1).produce(9, encode(body));
   CHECK_OK(node.partition(0).retire(node.at(0), true, true));
-  node.partitions.erase(0);
+  const auto gone = node.partitions.extract(0);  // a helper deletes its files meanwhile
   // Reactor 1 has not heard: its route of "old" names the slot still.
   CHECK_OK(node.open(0, "new", 0, [](PartitionOptions* o) { o->incarnation = 1; }));
   CHECK(node.lead(0, 3, {1}, {1}));
@@ -298,6 +299,139 @@ TEST("produce: a client that asked the wrong broker learns who leads") {
     CHECK_EQ(answer.parts[0].current_leader.leader_epoch, version >= 10 ? 7 : -1);
     CHECK_EQ(answer.endpoints, version >= 10 ? 1 : 0);
   }
+}
+
+TEST("produce: a batch that opens to far more than a batch may be is refused as too large") {
+  Node node;
+  node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.is_compacted = true; });
+  const int64_t now = node.world.wall_ms();
+  for (const int codec : {1, 2, 3, 4}) {
+    BatchOptions options;
+    options.codec = codec;
+    const auto error = [&](size_t bytes) {
+      const auto records = make_batch({{now, std::string(bytes, 'z'), true, "k"}}, options);
+      if (records.size() > 1'000'000) return ErrorCode::kMessageTooLarge;  // snappy: 5 %
+      return produce(node, {9, 1, 1000, {{"t", 0, records}}, ""}).error();
+    };
+    CHECK_EQ(error(10 << 20), ErrorCode::kNone);
+    CHECK_EQ(error((64 << 20) + 1), ErrorCode::kMessageTooLarge);
+  }
+}
+
+// --- giant requests
+
+ProduceBody of_partitions(int count) {
+  ProduceBody body{9, 1, 1000, {}, ""};
+  for (int i = 0; i < count; i += 1) body.parts.push_back({"n", i, {}, true});
+  return body;
+}
+
+TEST("produce: more topics and partitions than anybody needs are malformed") {
+  Node node;
+  const uint32_t sent = node.at(0).produce(9, encode(of_partitions(500'001)));
+  CHECK(node.at(0).closed.count(sent) == 1);
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
+TEST("produce: a giant request's memory goes back when it is answered") {
+  Node node;
+  RequestsOptions options;
+  Produces produces(options);
+  std::vector<uint8_t> body = encode(of_partitions(50'000));
+  RequestFrame frame;
+  frame.api_version = 9;
+  frame.body = body.data();
+  frame.body_bytes = body.size();
+  produces.start(node.at(0), frame);
+  CHECK_EQ(node.at(0).responses.count(0), size_t{1});
+  CHECK_EQ(produces.in_flight(), size_t{0});
+  CHECK(produces.entries_kept() <= 16 * 1024);
+}
+
+// --- waiting without its frame
+
+// Topic "t" with a follower, broker 2, that has everything up to `offset`.
+void follower_has(Node& node, int reactor, int64_t offset) {
+  fetch(node, {.replica_id = 2, .parts = {{"t", 0, offset}}, .forgotten = {}}, reactor);
+}
+
+TEST("produce: a batch that waits for replicas holds no frame, and its answer names its topics") {
+  for (const int16_t version : {int16_t{9}, int16_t{13}}) {
+    Node node;
+    node.simple_topic(0, "t");
+    node.simple_topic(1, "second");
+    CHECK(node.lead(0, 4, {1, 2}, {1, 2}));
+    const ProduceBody body{version,
+                           -1,
+                           1000,
+                           {{"t", 0, batch_of(node, 1)},
+                            {"second", 0, batch_of(node, 1)},
+                            {"nowhere", 5, batch_of(node, 1)}},
+                           ""};
+    const uint32_t sent = node.at(0).produce(version, encode(body));
+    CHECK_EQ(node.at(0).frames_held(), size_t{1});
+    node.run();
+    CHECK(!produce_answer(node.at(0), sent, version).is_answered);
+    CHECK_EQ(node.at(0).frames_held(), size_t{0});
+    follower_has(node, 0, 1);
+    ByteReader in(Bytes(node.at(0).responses.at(sent)));
+    gen::ProduceResponse response;
+    REQUIRE(response.read(in, version));
+    gen::ProduceResponse::Response topic;
+    gen::ProduceResponse::PartitionResponse part;
+    std::vector<std::string> said;
+    for (auto topics = response.responses; topics.next(&topic);) {
+      const std::string name = version < 13
+                                   ? std::string(topic.name)
+                                   : std::string(1, static_cast<char>(topic.topic_id.bytes[0]));
+      for (auto parts = topic.partition_responses; parts.next(&part);) {
+        said.push_back(name.substr(0, 1) + std::to_string(part.index) + ":" +
+                       std::to_string(part.error_code));
+      }
+    }
+    CHECK_EQ(said, (std::vector<std::string>{"t0:0", "s0:0", version < 13 ? "n5:3" : "n5:100"}));
+  }
+}
+
+TEST("produce: a request of very many partitions keeps its frame while it waits") {
+  Node node;
+  node.simple_topic(0, "t");
+  CHECK(node.lead(0, 4, {1, 2}, {1, 2}));
+  ProduceBody body{9, -1, 1000, {{"t", 0, batch_of(node, 1)}}, ""};
+  for (int i = 0; i < 1024; i += 1) body.parts.push_back({"nowhere", i, {}});
+  const uint32_t sent = node.at(0).produce(9, encode(body));
+  node.run();
+  CHECK_EQ(node.at(0).frames_held(), size_t{1});
+  follower_has(node, 0, 1);
+  const ProduceAnswer answer = produce_answer(node.at(0), sent, 9);
+  CHECK_EQ(answer.parts.size(), size_t{1025});
+  CHECK_EQ(answer.error(), ErrorCode::kNone);
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
+TEST("produce: another reactor's word that the batch is written lets the frame go, late too") {
+  Node node(2);
+  node.simple_topic(0, "t");
+  CHECK(node.lead(0, 4, {1, 2}, {1, 2}));
+  const ProduceBody body{9, -1, 1000, {{"t", 0, batch_of(node, 1)}}, ""};
+  const uint32_t first = node.at(1).produce(9, encode(body));
+  node.run();
+  CHECK_EQ(node.at(1).frames_held(), size_t{0});
+  CHECK(!produce_answer(node.at(1), first, 9).is_answered);
+  follower_has(node, 0, 1);
+  CHECK_EQ(produce_answer(node.at(1), first, 9).offset(), 0);
+
+  // The mailbox is full for the word, and has room again for the answer, which overtakes it.
+  node.at(1).mailbox_room = 0;
+  const uint32_t second = node.at(1).produce(9, encode(body));
+  node.run();
+  CHECK_EQ(node.at(1).frames_held(), size_t{1});
+  node.at(1).mailbox_room = 10;
+  follower_has(node, 0, 2);
+  CHECK(!produce_answer(node.at(1), second, 9).is_answered);
+  node.advance_ms(1);
+  CHECK_EQ(produce_answer(node.at(1), second, 9).offset(), 1);
+  CHECK_EQ(node.at(1).frames_held(), size_t{0});
 }
 
 // --- verdicts

@@ -153,6 +153,16 @@ describe('plane: model: network', () => {
     expect(one.facts.of('dialled')).toEqual([{ kind: 'dialled', conn, errno: 111 }])
   })
 
+  it('dial: hung up before it stands', () => {
+    const { tasks, one, two } = pair()
+    const port = two.plane.listen({ listener: 4, host: '', port: 0, data: false })
+    const conn = one.plane.dial('two', port)
+    one.plane.hangup(conn)
+    tasks.run()
+    expect(one.facts.of('dialled')).toEqual([{ kind: 'dialled', conn, errno: 125 }])
+    expect(one.facts.of('disconnected')).toEqual([])
+  })
+
   it('crash: the other side sees the connection end', () => {
     const { tasks, one, two } = pair()
     const port = two.plane.listen({ listener: 4, host: '', port: 0, data: false })
