@@ -4,7 +4,7 @@
 // Method: memory is warmed before every slice, the broker's CPU is read from
 // its threads' schedstat, ratios are taken pair by pair and their median is the result. Nothing else may run.
 
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import {
   closeSync,
   mkdtempSync,
@@ -17,6 +17,7 @@ import {
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { type RunningBroker, startApacheKafka, startOttla } from './brokers.ts'
 import { stockClient } from './stock_client.ts'
 
@@ -61,12 +62,19 @@ function cpuSeconds(pid: number): number {
   return sum
 }
 
-function slice(broker: RunningBroker, args: readonly string[], bytes: number): Slice {
+// The client runs beside us: brokers write their logs into our pipes, and a full pipe would stop them.
+const execute = promisify(execFile)
+
+async function slice(
+  broker: RunningBroker,
+  args: readonly string[],
+  bytes: number,
+): Promise<Slice> {
   warmMemory(bytes * 1.5)
   const before = cpuSeconds(broker.pid)
-  const out = execFileSync(stockClient(root), args, { encoding: 'utf8' })
+  const { stdout } = await execute(stockClient(root), [...args])
   const cpu = cpuSeconds(broker.pid) - before
-  const result = JSON.parse(out) as { messages: number; bytes: number; seconds: number }
+  const result = JSON.parse(stdout) as { messages: number; bytes: number; seconds: number }
   return {
     messagesPerSecond: result.messages / result.seconds,
     cpuSecondsPerGb: cpu / (result.bytes / 1e9),
@@ -76,8 +84,12 @@ function slice(broker: RunningBroker, args: readonly string[], bytes: number): S
 async function run(broker: RunningBroker, { bytes, count }: Workload, topic: string) {
   await broker.createTopic(topic, PARTITIONS)
   const common = [broker.address, topic, String(PARTITIONS), String(count)]
-  const produce = slice(broker, ['produce', ...common, String(bytes), '5', '1'], bytes * count)
-  const consume = slice(broker, ['consume', ...common], bytes * count)
+  const produce = await slice(
+    broker,
+    ['produce', ...common, String(bytes), '5', '1'],
+    bytes * count,
+  )
+  const consume = await slice(broker, ['consume', ...common], bytes * count)
   await broker.deleteTopic(topic)
   return { produce, consume }
 }
