@@ -470,6 +470,9 @@ PartitionConfig read_config(Arguments& arguments, const Napi::Object& from) {
   config.log.segment_index_bytes_max = number("segmentIndexBytesMax", 4);
   config.log.index_interval_bytes = number("indexIntervalBytes", 0);
   config.log.preallocate = arguments.flag(from, "preallocate");
+  if (from.Has("preallocateBytesMax")) {
+    config.log.preallocate_bytes_max = number("preallocateBytesMax", 0);
+  }
   config.message_bytes_max = number("messageBytesMax", 0);
   config.min_insync_replicas =
       static_cast<int32_t>(arguments.field(from, "minInsyncReplicas", 1, kInt32Max));

@@ -223,7 +223,9 @@ export class OttlaNode {
       plane,
       tickets,
       directory: derived.metadataLogDir,
-      segmentBytesMax: config.get('metadata.log.segment.bytes'),
+      segmentBytesMax:
+        config.get('internal.metadata.log.segment.bytes') ??
+        config.get('metadata.log.segment.bytes'),
       raft: {
         ...RAFT_DEFAULTS,
         clusterId: this.clusterIdText,

@@ -22,6 +22,7 @@ export function partitionConfig(
     timestampBeforeMsMax: topic['message.timestamp.before.max.ms'],
     timestampAfterMsMax: topic['message.timestamp.after.max.ms'],
     preallocate: topic.preallocate,
+    preallocateBytesMax: broker.get('ottla.log.preallocate.max.bytes'),
     flushMessages: topic['flush.messages'],
     flushMs: topic['flush.ms'],
   }

@@ -20,7 +20,7 @@ export const ottlaTable = {
     doc: 'How much of a batch is checked before it is stored: its header, or every record.',
   }),
   'ottla.socket.congestion.control': string('', '', 'low read-only', {
-    state: effective('integration: config: congestion control'),
+    state: effective('io: epoll: sockets: congestion control and buffers are as asked'),
     doc: "TCP congestion control of accepted sockets; empty leaves the system's choice.",
   }),
   'ottla.log.preallocate.max.bytes': long(16_777_216, '[0,...]', 'low read-only', {

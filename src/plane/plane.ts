@@ -62,6 +62,8 @@ export interface PartitionConfig {
   timestampBeforeMsMax: number
   timestampAfterMsMax: number
   preallocate: boolean
+  /** The most that is allocated ahead of the end of the active segment; 16 MiB when left out. */
+  preallocateBytesMax?: number
   /** Number.MAX_SAFE_INTEGER: never. */
   flushMessages: number
   flushMs: number

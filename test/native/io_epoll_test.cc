@@ -287,6 +287,31 @@ TEST("io: epoll: sockets: bytes both ways over IPv4, IPv6 and a dual-stack liste
   }
 }
 
+TEST("io: epoll: sockets: congestion control and buffers are as asked") {
+  const auto io = make_epoll_io();
+  Handle listener = kNoHandle;
+  uint16_t port = 0;
+  CHECK_OK(io->listen({"127.0.0.1", 0}, 8, "reno", &listener, &port));
+  Handle client = kNoHandle;
+  CHECK_OK(io->connect({"127.0.0.1", port}, &client));
+  Handle server = kNoHandle;
+  SocketAddress peer;
+  while (!io->accept(listener, &server, &peer).ok()) {
+  }
+  char name[16] = {};
+  socklen_t bytes = sizeof name;
+  CHECK_EQ(::getsockopt(server, IPPROTO_TCP, TCP_CONGESTION, name, &bytes), 0);
+  CHECK_EQ(std::string(name), "reno");
+  CHECK_OK(io->set_buffers(server, 40000, 50000));
+  int size = 0;
+  bytes = sizeof size;
+  CHECK_EQ(::getsockopt(server, SOL_SOCKET, SO_SNDBUF, &size, &bytes), 0);
+  CHECK_EQ(size, 80000);  // the kernel doubles what it is told, for its own keeping
+  CHECK_EQ(::getsockopt(server, SOL_SOCKET, SO_RCVBUF, &size, &bytes), 0);
+  CHECK_EQ(size, 100000);
+  for (const Handle socket : {server, client, listener}) io->close_socket(socket);
+}
+
 TEST("io: epoll: sockets: refused, busy and senseless addresses") {
   const auto io = make_epoll_io();
   Handle listener = kNoHandle, other = kNoHandle, client = kNoHandle;

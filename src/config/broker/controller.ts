@@ -148,7 +148,7 @@ export const controllerRows = {
     doc: 'Pace in ms of no-op metadata records; 0 turns them off.',
   }),
   'internal.metadata.log.segment.bytes': int(null, '', 'low read-only', {
-    state: kafkaTests,
+    state: effective('integration: config: metadata segments roll by size'),
     doc: 'Size in bytes of a metadata segment, without the usual minimum.',
     internal: true,
   }),

@@ -443,6 +443,25 @@ describe('files', () => {
     expect(blocks * 512).toBeGreaterThanOrEqual(4 << 20)
   })
 
+  test('integration: config: metadata segments roll by size', async () => {
+    await using bench = await own({ 'internal.metadata.log.segment.bytes': 2000 })
+    for (let index = 0; index < 20; index++) await bench.createTopic(`t${index}`)
+    expect(filesOf(bench, '__cluster_metadata-0', '.log').length).toBeGreaterThan(1)
+  })
+
+  test('integration: config: preallocation is bounded', async () => {
+    const allocated: number[] = []
+    for (const most of [0, 16 << 20]) {
+      await using bench = await own({ 'ottla.log.preallocate.max.bytes': most })
+      await bench.createTopic('t')
+      await bench.produce('t', batchOf(['x']))
+      const { blocks } = statSync(join(bench.broker.directory, 't-0', '00000000000000000000.log'))
+      allocated.push(blocks * 512)
+    }
+    expect(allocated[0]).toBeLessThan(16 << 10)
+    expect(allocated[1]).toBeGreaterThanOrEqual(64 << 10)
+  })
+
   test('integration: config: snapshots follow bytes', async () => {
     await using bench = await own({ 'metadata.log.max.record.bytes.between.snapshots': 500 })
     for (let index = 0; index < 10; index++) await bench.createTopic(`t${index}`)
