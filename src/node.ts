@@ -200,7 +200,7 @@ export class OttlaNode {
     const settings = () => this.layered
     this.autoTopics = new AutoTopics(this.controller, settings, world.log)
     const configOf = (topic: string, image: MetadataImage) =>
-      partitionConfig(image.configs.of(CONFIG_RESOURCE.topic, topic), this.config(image))
+      partitionConfig(image.configs.of(CONFIG_RESOURCE.topic, topic), this.layered)
     this.groups = new GroupCoordinator({
       world,
       plane,
@@ -395,10 +395,6 @@ export class OttlaNode {
     if (isConfigured) this.layered = this.layer(image)
     this.publisher.publish(delta, image)
     this.groups.published(delta, image)
-  }
-
-  private config(_image: MetadataImage): BrokerConfig {
-    return this.layered
   }
 
   private layer(image: MetadataImage): BrokerConfig {

@@ -44,24 +44,12 @@ import {
   type Slot,
   type Ticket,
   type TopicRoute,
+  UNUSED_ROW,
 } from './plane.ts'
 
 const ECONNREFUSED = 111
 const FIRST_PORT = 40_000
 const PRODUCER_CHECK_MS = 60_000
-const UNUSED_ROW: PartitionRow = {
-  logStartOffset: 0,
-  logEndOffset: 0,
-  highWatermark: 0,
-  lastStableOffset: 0,
-  leaderEpoch: 0,
-  bytes: 0,
-  segments: 0,
-  recoveryPoint: 0,
-  isLeader: false,
-  isOffline: false,
-}
-
 /** What a ModelPlane is given besides a plane's own options. */
 export interface ModelOptions extends PlaneOptions {
   readonly clock: Clock

@@ -32,6 +32,7 @@ import {
   type Slot,
   type Ticket,
   type TopicRoute,
+  UNUSED_ROW,
 } from './plane.ts'
 
 const ADDON = join('build', 'Release', 'ottla.node')
@@ -41,19 +42,6 @@ const READS_MAX = 10_000
 /** Options of a NativePlane; with `simulation` it runs in a seeded world and in virtual time. */
 export interface NativeOptions extends PlaneOptions {
   readonly simulation?: { readonly seed: number }
-}
-
-const UNUSED_ROW: PartitionRow = {
-  logStartOffset: 0,
-  logEndOffset: 0,
-  highWatermark: 0,
-  lastStableOffset: 0,
-  leaderEpoch: 0,
-  bytes: 0,
-  segments: 0,
-  recoveryPoint: 0,
-  isLeader: false,
-  isOffline: false,
 }
 
 let loaded: Addon | undefined

@@ -146,6 +146,20 @@ export interface PartitionRow {
   isOffline: boolean
 }
 
+/** The row of a slot that holds nothing. */
+export const UNUSED_ROW: PartitionRow = {
+  logStartOffset: 0,
+  logEndOffset: 0,
+  highWatermark: 0,
+  lastStableOffset: 0,
+  leaderEpoch: 0,
+  bytes: 0,
+  segments: 0,
+  recoveryPoint: 0,
+  isLeader: false,
+  isOffline: false,
+}
+
 export interface DataPlane {
   // --- process
   /** Delivers what happened since the last drain; returns how many facts. Synchronous, bounded per call. */
