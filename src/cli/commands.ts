@@ -1,37 +1,48 @@
-// The commands and what they take. Each command is a thin user of the library.
+// The commands and what they take. Declaring them costs nothing: what a command needs is imported when it runs, so
+// that `ottla --help` and a question to a cluster do not load the broker.
 
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, Option } from 'commander'
-import { ConfigError } from '../config/parse.ts'
-import { DirectoryError } from '../host/formatting.ts'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { LOG_LEVELS } from '../lib/log.ts'
-import { CorruptMetadata, UnsupportedMetadata } from '../metadata/record.ts'
-import { StartRefused } from '../node.ts'
-import { PlaneError } from '../plane/plane.ts'
-import { formatCommand } from './format.ts'
-import { startCommand } from './start.ts'
-
-/** What the process ends with, for scripts. */
-export const EXIT = Object.freeze({
-  ok: 0,
-  /** A bug, or a disk that failed under a running broker. */
-  internal: 1,
-  /** The command line or the configuration: nothing was touched. */
-  usage: 2,
-  /** A data directory: not formatted, locked, of another cluster, newer than we understand. */
-  directory: 3,
-  /** The start was refused: a port is taken, or what the metadata holds is not enforced here. */
-  refused: 4,
-})
+import { addDumpCommand } from './dump/command.ts'
+import { CliProblem, EXIT, type Outcome } from './output/problems.ts'
 
 /** Runs one command; resolves to the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
+  const outcome: Outcome = { code: EXIT.ok }
+  try {
+    await buildProgram(outcome).parseAsync([...argv])
+  } catch (problem) {
+    return await explain(problem)
+  }
+  return outcome.code
+}
+
+/** Every command, as data: for running, for completion and for the reference. */
+export function buildProgram(outcome: Outcome): Command {
   const program = new Command('ottla')
-    .description("An event-streaming broker that speaks Apache Kafka's protocol")
+    .description("An event-streaming broker that speaks Apache Kafka's protocol, and its tools")
     .version(version(), '-v, --version')
-    .showHelpAfterError('(ottla --help shows what there is)')
+    .showHelpAfterError('(add --help to see what there is)')
+    .configureHelp({ showGlobalOptions: false, sortOptions: false })
     .exitOverride()
-  let code: number = EXIT.ok
+  program.commandsGroup('A broker:')
+  addBrokerCommands(program, outcome)
+  program.commandsGroup('Files:')
+  addDumpCommand(program, outcome)
+  program.commandsGroup('Others:')
+  for (const command of everyCommand(program)) {
+    command.exitOverride().configureHelp({ sortOptions: false })
+  }
+  return program
+}
+
+/** A command and all below it. */
+export function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)]
+}
+
+function addBrokerCommands(program: Command, outcome: Outcome): void {
   const configured = (name: string, description: string) =>
     program
       .command(name)
@@ -57,31 +68,28 @@ export async function run(argv: readonly string[]): Promise<number> {
       'start although ACLs, quotas or credentials in the metadata are not enforced',
     )
     .action(async (options) => {
-      code = await startCommand(options)
+      const { startCommand } = await import('./start.ts')
+      outcome.code = await startCommand(options)
     })
   configured('format', 'prepare the directories of a server.properties file, as kafka-storage does')
     .option('-t, --cluster-id <uuid>', 'the cluster id; a random one when left out')
     .option('--release-version <version>', 'metadata.version to begin with, such as 4.3')
     .option('--ignore-formatted', 'do nothing where a directory is formatted already')
     .action(async (options) => {
-      code = formatCommand(options)
+      const { formatCommand } = await import('./format.ts')
+      outcome.code = formatCommand(options)
     })
-  try {
-    await program.parseAsync([...argv])
-  } catch (problem) {
-    return explain(problem)
-  }
-  return code
 }
 
-function collect(value: string, before: string[]): string[] {
+/** Gathers an option that may be given more than once. */
+export function collect(value: string, before: string[]): string[] {
   return [...before, value]
 }
 
 function port(text: string): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= 0 && value <= 65_534) return value
-  throw new CommanderError(EXIT.usage, 'ottla.port', `--port takes 0 to 65534, not ${text}`)
+  throw new InvalidArgumentError('It takes 0 to 65534.')
 }
 
 function version(): string {
@@ -90,24 +98,16 @@ function version(): string {
 }
 
 /** Problems with words are told in words; the rest is ours and is thrown on. */
-function explain(problem: unknown): number {
+async function explain(problem: unknown): Promise<number> {
   if (problem instanceof CommanderError) {
-    if (problem.code === 'ottla.port') say(problem.message)
     return problem.exitCode === 0 ? EXIT.ok : EXIT.usage
   }
-  if (problem instanceof ConfigError) return say(problem.message, EXIT.usage)
-  if (problem instanceof DirectoryError) return say(problem.message, EXIT.directory)
-  if (problem instanceof StartRefused) {
-    return say(problem.message, problem.code === 'LOCKED' ? EXIT.directory : EXIT.refused)
-  }
-  if (problem instanceof UnsupportedMetadata || problem instanceof CorruptMetadata) {
-    return say(`the metadata log cannot be used: ${problem.message}`, EXIT.directory)
-  }
-  if (problem instanceof PlaneError) return say(problem.message, EXIT.refused)
-  throw problem
+  if (problem instanceof CliProblem) return say(problem)
+  const { explainProblem } = await import('./explain.ts')
+  return say(explainProblem(problem))
 }
 
-function say(text: string, code: number = EXIT.usage): number {
-  process.stderr.write(`ottla: ${text}\n`)
+function say({ message, hint, code }: CliProblem): number {
+  process.stderr.write(`ottla: ${message}\n${hint === null ? '' : `       ${hint}\n`}`)
   return code
 }
