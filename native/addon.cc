@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/compress.h"
 #include "io/epoll.h"
 #include "log/files.h"
 #include "plane.h"
@@ -58,6 +59,7 @@ struct Instance {
   std::map<int32_t, std::unique_ptr<Door>> doors;
   std::unique_ptr<Io> io;  // for locks
   std::set<Handle> locks;
+  Codecs codecs;  // for clients in this process; reactors have their own
   int32_t next = 1;
 };
 
@@ -180,6 +182,39 @@ class Arguments {
   bool ok_ = true;
 };
 
+// --- codecs
+
+// What came out, or the reason why nothing did.
+Napi::Value recoded(Napi::Env env, const Status& status, const std::vector<uint8_t>& out) {
+  if (!status.ok()) return Napi::Number::New(env, static_cast<int>(status.code));
+  return Napi::Buffer<uint8_t>::Copy(env, out.data(), out.size());
+}
+
+// compress(codec, bytes) → bytes, at Kafka's default level of the codec; or a Code
+Napi::Value compress(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "compress");
+  const auto codec = static_cast<Codec>(arguments.range(0, "codec", 0, kCodecMax));
+  const Bytes bytes = arguments.bytes(1, "bytes");
+  if (!arguments.ok()) return info.Env().Undefined();
+  std::vector<uint8_t> out;
+  Codecs& codecs = info.Env().GetInstanceData<Instance>()->codecs;
+  const Status status = codecs.compress(codec, kDefaultLevel, bytes, &out);
+  return recoded(info.Env(), status, out);
+}
+
+// decompress(codec, bytes, outBytesMax) → bytes, or a Code: too large, or not what the codec writes
+Napi::Value decompress(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "decompress");
+  const auto codec = static_cast<Codec>(arguments.range(0, "codec", 0, kCodecMax));
+  const Bytes bytes = arguments.bytes(1, "bytes");
+  const int32_t out_bytes_max = arguments.range(2, "outBytesMax", 0, 1 << 30);
+  if (!arguments.ok()) return info.Env().Undefined();
+  std::vector<uint8_t> out;
+  Codecs& codecs = info.Env().GetInstanceData<Instance>()->codecs;
+  const Status status = codecs.decompress(codec, bytes, static_cast<size_t>(out_bytes_max), &out);
+  return recoded(info.Env(), status, out);
+}
+
 // --- shared memory
 
 Napi::Value shared_buffer(Napi::Env env, std::shared_ptr<void> memory, size_t bytes) {
@@ -244,6 +279,9 @@ ReactorOptions read_options(Arguments& arguments, const Napi::Object& from) {
   const std::string transport = arguments.text_field(from, "transport", "plain");
   if (transport != "plain" && transport != "copy") arguments.fail("transport", "'plain' or 'copy'");
   options.copies_files = transport == "copy";
+  const std::string syncs = arguments.text_field(from, "syncs", "disk");
+  if (syncs != "disk" && syncs != "never") arguments.fail("syncs", "'disk' or 'never'");
+  options.is_volatile = syncs == "never";
   return options;
 }
 
@@ -882,6 +920,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("join", join);
   add("lockDirectory", lock_directory);
   add("unlockDirectory", unlock_directory);
+  add("compress", compress);
+  add("decompress", decompress);
   add("listen", listen);
   add("unlisten", unlisten);
   add("dial", dial);

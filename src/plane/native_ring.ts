@@ -140,6 +140,8 @@ export interface Addon {
   join(plane: number): void
   lockDirectory(path: string): number
   unlockDirectory(descriptor: number): void
+  compress(codec: number, bytes: Uint8Array): Uint8Array | number
+  decompress(codec: number, bytes: Uint8Array, outBytesMax: number): Uint8Array | number
   listen(plane: number, listener: number, host: string, port: number, data: boolean): number
   unlisten(plane: number, listener: number): void
   dial(plane: number, host: string, port: number): number

@@ -21,6 +21,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   replication: TABLES,
   security: TABLES,
   plane: ['lib', 'protocol', 'config'],
+  client: ['lib', 'protocol', 'plane/native_codecs.ts'],
   host: BELOW,
   broker: [...BELOW, 'host'],
   http: ['lib', 'config', 'metadata', 'broker', 'plane'],
@@ -35,6 +36,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
 export const MAY_IMPORT_MODULES: Record<string, readonly string[]> = {
   'src/plane/model_codecs.ts': ['node:zlib'],
   'src/plane/native.ts': ['node:fs', 'node:module', 'node:path', 'node:url', 'node:util'],
+  'src/client/connection.ts': ['node:net'],
   'src/host/system.ts': ['*'],
   'src/cli': ['*'],
   'src/main.ts': ['*'],
@@ -55,6 +57,7 @@ export const SYSTEM_WORDS =
 export const MAY_SAY_SYSTEM_WORDS = [
   'src/plane/native.ts', // the doorbell rings again in another turn of the loop
   'src/host/system.ts',
+  'src/client/timing.ts', // a client has no host; its clock and its timers are here
   'src/cli/',
   'src/main.ts',
   'src/index.ts',
@@ -64,6 +67,7 @@ export const MAY_SAY_SYSTEM_WORDS = [
 export const MAY_CATCH: Record<string, string> = {
   'src/broker/dispatch.ts': 'a malformed frame, or a bug in one handler, closes one connection',
   'src/broker/lifecycle.ts': 'a heartbeat that failed is sent again',
+  'src/client/': 'a request that failed is sent again, or becomes the error of one item',
   'src/host/raft_host.ts': 'a failed start of the metadata log ends the node in order',
   'src/host/shard_loader.ts': 'a log that holds what is no record fails one shard',
   'src/host/system.ts': 'what the system refuses becomes a value',
@@ -126,6 +130,7 @@ export const MAY_WAIT: Record<string, string> = {
 
 /** Reached by tests and tools only. */
 export const TEST_ONLY_ROOTS: Record<string, string> = {
+  'src/client/client.ts': 'the client: the command line stands on it',
   'src/plane/model.ts': 'the model plane: reference, simulation',
   'src/protocol/json.ts': "messages as Kafka's JSON: oracles compare with it",
 }
