@@ -5,6 +5,7 @@
 // close the plane → mark the end as clean. Nothing here decides anything; it composes.
 // Kafka: KafkaRaftServer, SharedServer, BrokerServer, ControllerServer.
 
+import { Checkpoints } from './broker/checkpoints.ts'
 import { Dispatch } from './broker/dispatch.ts'
 import { GroupCoordinator } from './broker/group_coordinator.ts'
 import { SUPPORTED_FEATURES } from './broker/handlers/api_versions.ts'
@@ -13,7 +14,7 @@ import { Lifecycle } from './broker/lifecycle.ts'
 import type { BrokerNode } from './broker/node.ts'
 import { partitionConfig } from './broker/partition_config.ts'
 import { ProducerIdSource } from './broker/producer_ids.ts'
-import { type LocalPartition, Publisher } from './broker/publisher.ts'
+import { Publisher } from './broker/publisher.ts'
 import { brokerApis, controllerApis } from './broker/served.ts'
 import type { Listener } from './broker/session.ts'
 import type { BrokerConfig } from './config/config.ts'
@@ -24,7 +25,7 @@ import { LogDirectories } from './host/log_directories.ts'
 import { readBootstrap } from './host/metadata_log.ts'
 import { RaftHost } from './host/raft_host.ts'
 import { Tickets } from './host/tickets.ts'
-import type { Cancel, World } from './host/world.ts'
+import type { World } from './host/world.ts'
 import { CONFIG_RESOURCE } from './metadata/configs.ts'
 import { METADATA_VERSION_MAX } from './metadata/features.ts'
 import { EMPTY_PROVENANCE, type MetadataDelta, MetadataImage } from './metadata/image.ts'
@@ -33,7 +34,6 @@ import { readBatches } from './raft/batches.ts'
 import { RAFT_DEFAULTS } from './raft/contract.ts'
 import { NO_DIRECTORY } from './raft/voters.ts'
 
-const CHECKPOINT_MS = 5_000
 /** Clean-up gets this long before what is left is cut off. */
 const DRAIN_MS = 2_000
 const LEAVE_MS = 5_000
@@ -71,12 +71,12 @@ export class OttlaNode {
   private raft!: RaftHost
   private directories!: LogDirectories
   private publisher!: Publisher
+  private checkpoints!: Checkpoints
   private groups!: GroupCoordinator
   private autoTopics!: AutoTopics
   private lifecycle!: Lifecycle
   private layered: BrokerConfig
   private clusterIdText = ''
-  private cancelCheckpoint: Cancel = () => {}
   private isPlaneOpen = false
   private isRunning = false
   private stopping: Promise<void> | null = null
@@ -141,7 +141,7 @@ export class OttlaNode {
     for (const listener of derived.brokerListeners) {
       if (listener.port !== 0) this.listen(listener, false)
     }
-    this.checkpointLater()
+    this.checkpoints.start()
     this.isRunning = true
   }
 
@@ -218,6 +218,8 @@ export class OttlaNode {
       onRole: (partition, role) => this.groups.role(partition, role),
       log: world.log.child('partitions'),
     })
+    const { directories, publisher } = this
+    this.checkpoints = new Checkpoints({ world, plane, directories, publisher })
     this.raft = new RaftHost({
       world,
       plane,
@@ -338,6 +340,7 @@ export class OttlaNode {
       raft: this.raft,
       publisher: this.publisher,
       directories: this.directories,
+      checkpoints: this.checkpoints,
       producerIds: this.producerIds(),
       autoTopics: this.autoTopics,
       groups: this.groups,
@@ -418,26 +421,6 @@ export class OttlaNode {
     throw new StartRefused(`${what}; start with --allow-unenforced to run without them`)
   }
 
-  private checkpointLater(): void {
-    this.cancelCheckpoint = this.world.schedule(CHECKPOINT_MS, () => {
-      this.checkpoint()
-      this.checkpointLater()
-    })
-  }
-
-  /** A checkpoint that cannot be written costs a longer recovery, not the node. */
-  private checkpoint(): void {
-    try {
-      this.directories.checkpoint(this.plane, this.openPartitions())
-    } catch (problem) {
-      this.world.log.error('cannot write the offset checkpoints', { problem: String(problem) })
-    }
-  }
-
-  private openPartitions(): LocalPartition[] {
-    return [...this.publisher.partitions()].filter(({ state }) => state === 'open')
-  }
-
   /** Leaves in order; the second call waits for the first. */
   stop(): Promise<void> {
     this.stopping ??= this.shutDown()
@@ -448,18 +431,18 @@ export class OttlaNode {
     for (const { number } of this.listeners) this.plane.unlisten(number)
     if (this.parsed.config.get('controlled.shutdown.enable')) await this.lifecycle.leave(LEAVE_MS)
     this.lifecycle.stop()
-    this.cancelCheckpoint()
+    this.checkpoints.stop()
     const { brokerEpoch } = this.lifecycle
     this.groups.stop()
     await this.flushAll()
-    this.checkpoint()
+    this.checkpoints.write()
     await this.closeParts(true)
     this.directories.markClean(brokerEpoch)
     this.release()
   }
 
   private async flushAll(): Promise<void> {
-    const dirty = this.openPartitions().filter(({ slot }) => {
+    const dirty = this.publisher.openPartitions().filter(({ slot }) => {
       const { recoveryPoint, logEndOffset, isOffline } = this.plane.partition(slot)
       return !isOffline && recoveryPoint < logEndOffset
     })
@@ -482,7 +465,7 @@ export class OttlaNode {
   /** A start that failed half-way: whatever was built is taken down, nothing is marked clean. */
   private async abandon(): Promise<void> {
     this.lifecycle?.stop()
-    this.cancelCheckpoint()
+    this.checkpoints?.stop()
     if (this.isPlaneOpen) await this.closeParts(false)
     this.release()
   }

@@ -11,6 +11,7 @@ import type { MetadataImage } from '../metadata/image.ts'
 import type { Partition, Topic } from '../metadata/topics.ts'
 import type { DataPlane } from '../plane/plane.ts'
 import { ErrorCode } from '../protocol/errors.ts'
+import type { Checkpoints } from './checkpoints.ts'
 import type { GroupCoordinator } from './group_coordinator.ts'
 import type { AutoTopics } from './internal_topics.ts'
 import type { ProducerIdSource } from './producer_ids.ts'
@@ -29,6 +30,7 @@ export interface BrokerNode {
   readonly raft: RaftHost
   readonly publisher: Publisher
   readonly directories: LogDirectories
+  readonly checkpoints: Checkpoints
   readonly producerIds: ProducerIdSource
   readonly autoTopics: AutoTopics
   readonly groups: GroupCoordinator

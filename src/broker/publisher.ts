@@ -80,6 +80,11 @@ export class Publisher {
     for (const topic of this.topics.values()) yield* topic.partitions.values()
   }
 
+  /** Those of them that can be used. */
+  openPartitions(): LocalPartition[] {
+    return [...this.partitions()].filter(({ state }) => state === 'open')
+  }
+
   /** An open partition of ours, or undefined. */
   find(topicId: string, partition: number): LocalPartition | undefined {
     const local = this.topics.get(topicId)?.partitions.get(partition)

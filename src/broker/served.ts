@@ -6,6 +6,7 @@ import { serveApiVersions } from './handlers/api_versions.ts'
 import { serveDescribeCluster } from './handlers/cluster.ts'
 import { serveConfigResources, serveConfigs } from './handlers/configs.ts'
 import { serveBrokers, serveForwarded } from './handlers/controller.ts'
+import { serveDeleteRecords } from './handlers/delete_records.ts'
 import { serveFindCoordinator } from './handlers/find_coordinator.ts'
 import { serveGroupOffsets } from './handlers/group_offsets.ts'
 import { serveGroups } from './handlers/groups.ts'
@@ -29,6 +30,7 @@ export function brokerApis(node: BrokerNode): ServedApis {
   serveDescribeQuorum(served, node)
   serveProducers(served, node)
   serveLogDirs(served, node)
+  serveDeleteRecords(served, node)
   serveFindCoordinator(served, node)
   serveGroups(served, node)
   serveGroupOffsets(served, node)

@@ -7,7 +7,7 @@
 // Kafka: LogManager, OffsetCheckpointFile, CleanShutdownFileHandler.
 
 import { uuidToBytes } from '../lib/uuid.ts'
-import type { DataPlane } from '../plane/plane.ts'
+import type { DataPlane, PartitionRow } from '../plane/plane.ts'
 import { METADATA_DIRECTORY } from './metadata_log.ts'
 import type { Files } from './world.ts'
 
@@ -31,6 +31,7 @@ export interface Checkpointed {
 const RECOVERY_POINT = 'recovery-point-offset-checkpoint'
 const LOG_START = 'log-start-offset-checkpoint'
 const HIGH_WATERMARK = 'replication-offset-checkpoint'
+const CHECKPOINTS = [RECOVERY_POINT, LOG_START, HIGH_WATERMARK] as const
 const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
 
 const NAME_LENGTH_MAX = 255
@@ -47,7 +48,10 @@ interface Directory {
   readonly highWatermarks: Offsets
   /** Partition directories found at start, by name. */
   readonly existing: Set<string>
-  partitions: number
+  /** Partitions that were given a place here, by name. */
+  readonly placed: Set<string>
+  /** What each checkpoint says on the disk; without those that are missing or cannot be read. */
+  readonly onDisk: Map<string, Offsets>
 }
 
 const encoder = new TextEncoder()
@@ -90,7 +94,6 @@ function strayName(name: string, topicId: string | null): string {
 export class LogDirectories {
   private readonly files: Files
   private readonly directories: Directory[]
-  private readonly written = new Map<string, string>()
 
   /** `paths` and their directory ids, as meta.properties has them. Consumes the clean-shutdown marks. */
   constructor(files: Files, paths: readonly { path: string; id: string }[]) {
@@ -105,15 +108,22 @@ export class LogDirectories {
       // Deletions that a crash interrupted: `<topic>-<partition>.<id>-delete`.
       for (const name of names)
         if (/-\d+\.[^/]+-delete$/.test(name)) files.remove(`${path}/${name}`)
+      const onDisk = new Map<string, Offsets>()
+      for (const file of CHECKPOINTS) {
+        const offsets = this.load(path, file)
+        if (offsets !== null) onDisk.set(file, offsets)
+      }
+      const of = (file: string) => new Map(onDisk.get(file))
       return {
         path,
         id,
         isCleanShutdown,
-        recoveryPoints: this.load(path, RECOVERY_POINT),
-        logStarts: this.load(path, LOG_START),
-        highWatermarks: this.load(path, HIGH_WATERMARK),
+        recoveryPoints: of(RECOVERY_POINT),
+        logStarts: of(LOG_START),
+        highWatermarks: of(HIGH_WATERMARK),
         existing: new Set(names.filter((name) => /-\d+$/.test(name))),
-        partitions: 0,
+        placed: new Set(),
+        onDisk,
       }
     })
   }
@@ -133,8 +143,11 @@ export class LogDirectories {
     const directory =
       this.directories.find(({ existing }) => existing.has(name)) ??
       this.directories.find(({ id }) => id === assignedId) ??
-      this.directories.reduce((least, next) => (next.partitions < least.partitions ? next : least))
-    directory.partitions++
+      this.directories.reduce((least, next) =>
+        next.placed.size < least.placed.size ? next : least,
+      )
+    directory.placed.add(name)
+    this.disown(directory, name)
     // A checkpoint may outlive its partition by a crash; it says nothing about a new namesake.
     const of = (offsets: Offsets) => (directory.existing.has(name) ? (offsets.get(name) ?? 0) : 0)
     return {
@@ -143,6 +156,21 @@ export class LogDirectories {
       recoveryPoint: of(directory.recoveryPoints),
       logStartOffset: of(directory.logStarts),
       highWatermark: of(directory.highWatermarks),
+    }
+  }
+
+  /**
+   * What a checkpoint says of a deleted namesake must not outlive the next crash, which would take it for the new
+   * one's: a log start above its end empties it. Kafka writes checkpoints at every deletion; here the next namesake
+   * does, once for all that are gone.
+   */
+  private disown(directory: Directory, name: string): void {
+    if (directory.existing.has(name)) return
+    for (const [file, offsets] of directory.onDisk) {
+      if ((offsets.get(name) ?? 0) === 0) continue
+      const isHere = ([known]: [string, number]) =>
+        known !== name && (directory.existing.has(known) || directory.placed.has(known))
+      this.write(directory, file, new Map([...offsets].filter(isHere)))
     }
   }
 
@@ -182,7 +210,7 @@ export class LogDirectories {
     const name = `${topic}-${partition}`
     const directory = this.directories.find((candidate) => candidate.path === path)
     if (directory === undefined) return
-    directory.partitions--
+    directory.placed.delete(name)
     directory.existing.delete(name)
     directory.recoveryPoints.delete(name)
     directory.logStarts.delete(name)
@@ -191,6 +219,41 @@ export class LogDirectories {
 
   /** Writes what the plane has published; a file that would not change is left alone. */
   checkpoint(plane: DataPlane, partitions: Iterable<Checkpointed>): void {
+    for (const { directory, offsets } of this.published(plane, partitions)) {
+      this.write(
+        directory,
+        RECOVERY_POINT,
+        offsets((row) => row.recoveryPoint),
+      )
+      this.write(
+        directory,
+        LOG_START,
+        offsets((row) => row.logStartOffset),
+      )
+      this.write(
+        directory,
+        HIGH_WATERMARK,
+        offsets((row) => row.highWatermark),
+      )
+    }
+  }
+
+  /** As checkpoint, where logs start alone. */
+  checkpointLogStarts(plane: DataPlane, partitions: Iterable<Checkpointed>): void {
+    for (const { directory, offsets } of this.published(plane, partitions)) {
+      this.write(
+        directory,
+        LOG_START,
+        offsets((row) => row.logStartOffset),
+      )
+    }
+  }
+
+  /** What the plane says of the partitions that work, by directory. */
+  private published(
+    plane: DataPlane,
+    partitions: Iterable<Checkpointed>,
+  ): { directory: Directory; offsets: (of: (row: PartitionRow) => number) => Offsets }[] {
     const rows = new Map<string, { name: string; slot: number }[]>()
     for (const { slot, topic, partition, directory } of partitions) {
       const list = rows.get(directory)
@@ -198,16 +261,14 @@ export class LogDirectories {
       if (list === undefined) rows.set(directory, [row])
       else list.push(row)
     }
-    for (const { path } of this.directories) {
-      const published = (rows.get(path) ?? [])
+    return this.directories.map((directory) => {
+      const published = (rows.get(directory.path) ?? [])
         .map(({ name, slot }) => ({ name, row: plane.partition(slot) }))
         .filter(({ row }) => !row.isOffline)
-      const write = (file: string, value: (row: (typeof published)[number]['row']) => number) =>
-        this.write(path, file, new Map(published.map(({ name, row }) => [name, value(row)])))
-      write(RECOVERY_POINT, (row) => row.recoveryPoint)
-      write(LOG_START, (row) => row.logStartOffset)
-      write(HIGH_WATERMARK, (row) => row.highWatermark)
-    }
+      const offsets = (of: (row: PartitionRow) => number) =>
+        new Map(published.map(({ name, row }) => [name, of(row)]))
+      return { directory, offsets }
+    })
   }
 
   /** After everything was flushed and closed: the next start may trust the tails. */
@@ -218,18 +279,17 @@ export class LogDirectories {
     }
   }
 
-  private load(path: string, file: string): Offsets {
+  private load(path: string, file: string): Offsets | null {
     const bytes = this.files.read(`${path}/${file}`)
     // An unreadable checkpoint costs a longer recovery, nothing else.
-    return (bytes && decodeCheckpoint(bytes)) ?? new Map()
+    return bytes && decodeCheckpoint(bytes)
   }
 
-  private write(path: string, file: string, offsets: Offsets): void {
-    const at = `${path}/${file}`
-    const bytes = encodeCheckpoint(offsets)
-    const text = decoder.decode(bytes)
-    if (this.written.get(at) === text) return
-    this.files.replace(at, bytes)
-    this.written.set(at, text)
+  private write({ path, onDisk }: Directory, file: string, offsets: Offsets): void {
+    const known = onDisk.get(file)
+    const isSame = ([name, offset]: [string, number]) => known?.get(name) === offset
+    if (known?.size === offsets.size && [...offsets].every(isSame)) return
+    this.files.replace(`${path}/${file}`, encodeCheckpoint(offsets))
+    onDisk.set(file, offsets)
   }
 }

@@ -2,6 +2,7 @@
 // quorum comes first: some questions of the others make Kafka's controller give up its office and take it again.
 
 import { configs } from './chapters/configs.ts'
+import { deletions } from './chapters/deletions.ts'
 import { fetch } from './chapters/fetch.ts'
 import { frames } from './chapters/frames.ts'
 import { metadata } from './chapters/metadata.ts'
@@ -20,6 +21,7 @@ export const CHAPTERS: Readonly<Record<string, (talk: Talk) => Promise<void>>> =
   produce,
   fetch,
   offsets,
+  deletions,
   nodes,
   frames,
 }

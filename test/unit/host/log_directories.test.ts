@@ -1,6 +1,10 @@
 // Log directories: whose partitions they hold, and what their checkpoints are believed about.
 import { describe, expect, test } from 'vitest'
-import { encodeCheckpoint, LogDirectories } from '../../../src/host/log_directories.ts'
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  LogDirectories,
+} from '../../../src/host/log_directories.ts'
 import type { Files } from '../../../src/host/world.ts'
 
 const TOPIC_ID = 'J8qXRwI-Qyi2G0guFTiuYw'
@@ -26,9 +30,10 @@ function directoriesOf(
     list: () => Object.keys(partitions),
     remove: () => {},
     rename: (from, to) => renamed.push([from, to]),
+    replace: (path, bytes) => contents.set(path, bytes),
   }
   const directories = new LogDirectories(files as Files, [{ path: '/data', id: 'one' }])
-  return { directories, renamed }
+  return { directories, renamed, contents }
 }
 
 describe('host: log directories', () => {
@@ -72,5 +77,26 @@ describe('host: log directories', () => {
     expect(directories.place('kept', 0, undefined).logStartOffset).toBe(7)
     const { logStartOffset, highWatermark, recoveryPoint } = directories.place('gone', 0, undefined)
     expect([logStartOffset, highWatermark, recoveryPoint]).toEqual([0, 0, 0])
+  })
+
+  test('host: log directories: a new namesake does not find the old one in a checkpoint after a kill', () => {
+    const checkpoint = new Map([
+      ['kept-0', 7],
+      ['gone-0', 9],
+      ['gone-1', 9],
+    ])
+    const { directories, contents } = directoriesOf(
+      { 'kept-0': TOPIC_ID, 'gone-0': TOPIC_ID },
+      checkpoint,
+    )
+    directories.place('kept', 0, undefined)
+    directories.place('gone', 0, undefined)
+    directories.forget('gone', 0, '/data')
+    const onDisk = (file: string) => decodeCheckpoint(contents.get(`/data/${file}`)!)
+    expect(onDisk('log-start-offset-checkpoint')).toEqual(checkpoint)
+    directories.place('gone', 0, undefined)
+    for (const file of ['recovery-point', 'log-start', 'replication']) {
+      expect(onDisk(`${file}-offset-checkpoint`)).toEqual(new Map([['kept-0', 7]]))
+    }
   })
 })

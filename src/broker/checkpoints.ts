@@ -1,0 +1,70 @@
+// The checkpoints of a running broker: every few seconds, at the end, and where logs start as soon as somebody waits
+// for it. Those who wait in one turn share one write.
+// Kafka: LogManager's checkpointLogRecoveryOffsets and checkpointLogStartOffsets, ReplicaManager.checkpointHighWatermarks.
+
+import type { LogDirectories } from '../host/log_directories.ts'
+import type { Cancel, World } from '../host/world.ts'
+import type { DataPlane } from '../plane/plane.ts'
+import type { Publisher } from './publisher.ts'
+
+const INTERVAL_MS = 5_000
+
+export interface CheckpointsOptions {
+  world: World
+  plane: DataPlane
+  directories: LogDirectories
+  publisher: Publisher
+}
+
+/** Writes what the plane has published into the checkpoint files. */
+export class Checkpoints {
+  private readonly options: CheckpointsOptions
+  private waiting: ((isWritten: boolean) => void)[] = []
+  private cancel: Cancel = () => {}
+
+  constructor(options: CheckpointsOptions) {
+    this.options = options
+  }
+
+  start(): void {
+    this.cancel = this.options.world.schedule(INTERVAL_MS, () => {
+      this.write()
+      this.start()
+    })
+  }
+
+  stop(): void {
+    this.cancel()
+  }
+
+  /** All of them, now. One that cannot be written costs a longer recovery, not the node. */
+  write(): void {
+    const { plane, directories, publisher } = this.options
+    this.attempt(() => directories.checkpoint(plane, publisher.openPartitions()))
+  }
+
+  /** Every log start that is published now is on the disk; false when the disk failed. */
+  logStarts(): Promise<boolean> {
+    const { world, plane, directories, publisher } = this.options
+    if (this.waiting.length === 0) {
+      world.defer(() => {
+        const isWritten = this.attempt(() =>
+          directories.checkpointLogStarts(plane, publisher.openPartitions()),
+        )
+        for (const resolve of this.waiting.splice(0)) resolve(isWritten)
+      })
+    }
+    return new Promise((resolve) => this.waiting.push(resolve))
+  }
+
+  private attempt(write: () => void): boolean {
+    try {
+      write()
+      return true
+    } catch (problem) {
+      const why = { problem: String(problem) }
+      this.options.world.log.error('cannot write the offset checkpoints', why)
+      return false
+    }
+  }
+}
