@@ -19,3 +19,5 @@ export {
   type TopicMetadata,
 } from './cluster.ts'
 export { partitionText, type TopicPartition } from './per_leader.ts'
+export { Producer, type ProducerOptions, type RecordMetadata } from './producer.ts'
+export type { BytesOrText, ConsumerRecord, ProducerRecord } from './record_data.ts'

@@ -141,9 +141,13 @@ export class Connection {
   }
 
   /** Sends a request that gets no answer (Produce with acks=0); resolves when the system has taken it. */
-  tell<Q extends Fields, P extends Fields>(api: Api<Q, P>, body: Body<Q>): Promise<void> {
+  tell<Q extends Fields, P extends Fields>(
+    api: Api<Q, P>,
+    body: Body<Q>,
+    options: RequestOptions = {},
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const version = this.versionOf(api as Api)
+      const version = this.versionOf(api as Api, options.versionMax)
       if (this.#ended !== null) return reject(this.#ended)
       const frame = this.#encode(api, version, this.#next++, bodyAt(body, version))
       this.#socket.write(frame, (problem) =>

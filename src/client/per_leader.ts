@@ -119,7 +119,8 @@ function outcomeOf<V>(item: TopicPartition, answer: PartitionAnswer<V>): Outcome
   return { error: answered(answer.errorCode, `partition ${partitionText(item)}`, item) }
 }
 
-function unanswered(item: TopicPartition): ClientError {
+/** The error of a partition that an answer does not mention. */
+export function unanswered(item: TopicPartition): ClientError {
   const message = `the broker left ${partitionText(item)} out of its answer`
   return new ClientError('MALFORMED_RESPONSE', message, item)
 }

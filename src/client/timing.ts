@@ -35,3 +35,6 @@ export function backoffMs(attempt: number): number {
   const base = Math.min(1000, 50 * 2 ** Math.min(attempt - 1, 10))
   return base * (0.8 + chance(400) / 1000)
 }
+
+/** Runs something in another turn of the loop, after what is being done now. */
+export const soon = (run: () => void): void => void setImmediate(run)
