@@ -4,8 +4,9 @@
 // are one batch and one append, and a reply leaves when the high watermark covers the last offset the shard had when
 // the reply was computed. Reads wait too, so an uncommitted fact never escapes (DESIGN §5).
 // Invariants: one append is in flight at most, so nothing is ever written on top of a batch that failed; requests go
-// before timers of the same turn, so a heartbeat that is already here beats its session's end; whatever goes wrong with
-// the log drops the shard, and it is read back from what the log has.
+// before timers of the same turn, so a heartbeat that is already here beats its session's end; deadlines are kept in
+// time that does not jump, though shards think in wall time; whatever goes wrong with the log drops the shard, and it is
+// read back from what the log has.
 // Kafka: CoordinatorRuntime, CoordinatorLoaderImpl, CoordinatorOperationExceptionHelper.
 
 import { DeferredReplies } from '../coordinator/deferred.ts'
@@ -15,17 +16,14 @@ import { TimerQueue } from '../lib/timers.ts'
 import type { DataPlane, Slot } from '../plane/plane.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
 import { BATCH_HEADER_BYTES, encodeBatch, type Recode } from '../protocol/record_batch.ts'
+import { Batch, sizeOf } from './shard_batch.ts'
 import { type Gate, loadShard } from './shard_loader.ts'
-import { type RecordCodec, ShardLog, type StoredRecord } from './shard_log.ts'
+import { type RecordCodec, ShardLog } from './shard_log.ts'
 import type { Done, Tickets } from './tickets.ts'
 import type { Cancel, World } from './world.ts'
 
-/** How many records one batch holds before the next request starts another. */
-const BATCH_RECORDS_MAX = 10_000
 /** How many requests may wait for their turn. */
 const QUEUE_MAX = 100_000
-/** The most bytes a record takes in a batch besides its key and value. */
-const RECORD_OVERHEAD_BYTES = 32
 /** A log that could not be written or read is tried again after this. */
 const RELOAD_MS = 1000
 /** Timers that cannot be decided now, because nothing can be committed, are looked at again after this. */
@@ -97,17 +95,6 @@ interface Patience {
   readonly endOffset: number
   readonly deadlineMs: number
   readonly tickets: readonly number[]
-}
-
-class Batch<Effect> {
-  readonly records: StoredRecord[] = []
-  readonly effects: Effect[] = []
-  bytes = BATCH_HEADER_BYTES
-  readonly baseOffset: number
-
-  constructor(baseOffset: number) {
-    this.baseOffset = baseOffset
-  }
 }
 
 /** Hosts the shard of one partition; told by its registry who leads. */
@@ -300,7 +287,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     if (this.shard !== shard) return
     this.queue = this.queue.slice(taken)
     this.isCurtailed = !this.options.canCommit()
-    if (!this.isCurtailed) this.expire(shard, clock.nowMs())
+    if (!this.isCurtailed) this.expire(shard)
     if (this.shard === shard) this.flush()
   }
 
@@ -313,28 +300,36 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     this.tickets.set(ticket, waiting)
     const decision = new Decision<Record, Reply, Effect>()
     shard.handle(waiting.request, ticket, nowMs, decision)
-    this.accept(shard, decision, waiting.request)
+    this.accept(shard, decision, nowMs, waiting.request)
   }
 
-  private expire(shard: Shard<Request, Record, Reply, Effect>, nowMs: number): void {
+  private expire(shard: Shard<Request, Record, Reply, Effect>): void {
+    const { clock } = this.options.world
+    const { steadyMs } = this
     while (this.full.length === 0 && this.shard === shard) {
-      const key = this.timers.pop(nowMs)
+      const key = this.timers.pop(steadyMs)
       if (key === undefined) return
       const decision = new Decision<Record, Reply, Effect>()
+      const nowMs = clock.nowMs()
       shard.expire(key, nowMs, decision)
-      this.accept(shard, decision, null)
+      this.accept(shard, decision, nowMs, null)
     }
+  }
+
+  /** Time that does not jump: when somebody sets the clock, no session ends early, and none lasts longer. */
+  private get steadyMs(): number {
+    return this.options.world.clock.monotonicUs() / 1000
   }
 
   private accept(
     shard: Shard<Request, Record, Reply, Effect>,
     decision: Decision<Record, Reply, Effect>,
+    nowMs: number,
     request: Request | null,
   ): void {
     const { kind } = this.options
     const stored = decision.records.map((record) => kind.codec.encode(record))
-    let bytes = 0
-    for (const record of stored) bytes += sizeOf(record)
+    const bytes = sizeOf(stored)
     if (!this.makeRoom(bytes, stored.length)) return this.refuse(decision, request)
     const { batch } = this
     for (const record of decision.records) shard.replay(record, this.nextOffset++)
@@ -342,15 +337,18 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     batch.bytes += bytes
     batch.effects.push(...decision.effects)
     this.defer(decision.replies)
-    for (const [key, atMs] of decision.timers) this.timers.set(key, atMs)
+    const { steadyMs } = this
+    for (const [key, atMs] of decision.timers) {
+      this.timers.set(key, atMs === null ? null : steadyMs + atMs - nowMs)
+    }
   }
 
   private defer(replies: readonly [number, Reply][]): void {
-    const { world, commitTimeoutMs } = this.options
+    const { commitTimeoutMs } = this.options
     const endOffset = this.nextOffset
     this.deferred.defer(endOffset, replies)
     if (replies.length === 0 || endOffset <= this.committedOffset) return
-    const deadlineMs = world.clock.nowMs() + commitTimeoutMs()
+    const deadlineMs = this.steadyMs + commitTimeoutMs()
     this.patience.push({ endOffset, deadlineMs, tickets: replies.map(([ticket]) => ticket) })
   }
 
@@ -365,9 +363,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     if (count === 0) return true
     if (BATCH_HEADER_BYTES + bytes > bytesMax) return false
     const { batch } = this
-    const isFull =
-      batch.bytes + bytes > bytesMax || batch.records.length + count > BATCH_RECORDS_MAX
-    if (isFull && batch.records.length > 0) {
+    if (!batch.hasRoom(bytes, count, bytesMax) && batch.records.length > 0) {
       this.full.push(batch)
       this.batch = new Batch(this.nextOffset)
     }
@@ -474,7 +470,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   /** One alarm for all that is due at a time: moved only when something is due before it. */
   private arm(): void {
     const { world } = this.options
-    const nowMs = world.clock.nowMs()
+    const nowMs = this.steadyMs
     let dueMs = Math.min(
       this.timers.nextDeadlineMs() ?? Number.POSITIVE_INFINITY,
       this.patience[0]?.deadlineMs ?? Number.POSITIVE_INFINITY,
@@ -483,17 +479,13 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     if (this.isCurtailed) dueMs = Math.max(dueMs, nowMs + RETRY_TIMERS_MS)
     if (this.alarm !== null && this.alarm.atMs <= dueMs) return
     this.alarm?.cancel()
-    const delayMs = Math.min(Math.max(0, dueMs - nowMs), WAKE_MS_MAX)
+    const delayMs = Math.min(Math.ceil(Math.max(0, dueMs - nowMs)), WAKE_MS_MAX)
     const cancel = world.schedule(delayMs, () => {
       this.alarm = null
-      this.giveUp(world.clock.nowMs())
+      this.giveUp(this.steadyMs)
       // Deferred, so that requests which came in the same turn go first.
       this.wake()
     })
     this.alarm = { atMs: nowMs + delayMs, cancel }
   }
-}
-
-function sizeOf({ key, value }: StoredRecord): number {
-  return RECORD_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
 }

@@ -190,6 +190,18 @@ describe('shard host: timers', () => {
     expect(world.shard.totals.has('a')).toBe(true)
   })
 
+  it.each([3_600_000, -3_600_000])('a clock set by %s ms moves no deadline', async (jumpMs) => {
+    const world = await started()
+    const { clock } = world
+    await world.ask(add('a', 1))
+    await world.ask({ kind: 'expireAt', name: 'a', atMs: clock.nowMs() + 100 })
+    clock.jump(clock.nowMs() + jumpMs)
+    await world.advance(99)
+    expect(await world.ask(read('a'))).toEqual({ total: 1 })
+    await world.advance(1)
+    expect(await world.ask(read('a'))).toEqual({ total: null })
+  })
+
   it('while nothing can be committed timers wait', async () => {
     let canCommit = true
     const world = await started({ canCommit: () => canCommit })

@@ -128,7 +128,7 @@ export class CounterWorld {
       log: silentLog,
       schedule: (delayMs, run) => {
         const task = () => run()
-        this.timers.arm(task, this.clock.nowMs() + delayMs)
+        this.timers.arm(task, this.clock.monotonicUs() / 1000 + delayMs)
         return () => this.timers.cancel(task)
       },
       defer: (run) => this.tasks.push(run),
@@ -297,9 +297,9 @@ export class CounterWorld {
   async advance(ms: number): Promise<void> {
     this.clock.advance(ms)
     this.plane.tick()
-    for (let due = this.timers.pop(this.clock.nowMs()); due !== undefined; ) {
+    for (let due = this.timers.pop(this.clock.monotonicUs() / 1000); due !== undefined; ) {
       due()
-      due = this.timers.pop(this.clock.nowMs())
+      due = this.timers.pop(this.clock.monotonicUs() / 1000)
     }
     await this.settle()
   }

@@ -1,0 +1,37 @@
+// What a shard appends at once: the records of the requests of one turn, as far as they fit, and what is to be said to
+// others when they are in the log. Invariant: the records of one decision are in one batch.
+// Kafka: CoordinatorRuntime.CoordinatorBatch.
+
+import { BATCH_HEADER_BYTES } from '../protocol/record_batch.ts'
+import type { StoredRecord } from './shard_log.ts'
+
+/** How many records one batch holds before the next request starts another. */
+const BATCH_RECORDS_MAX = 10_000
+/** The most bytes a record takes in a batch besides its key and value. */
+const RECORD_OVERHEAD_BYTES = 32
+
+/** A batch that is being filled. */
+export class Batch<Effect> {
+  readonly records: StoredRecord[] = []
+  readonly effects: Effect[] = []
+  bytes = BATCH_HEADER_BYTES
+  readonly baseOffset: number
+
+  constructor(baseOffset: number) {
+    this.baseOffset = baseOffset
+  }
+
+  /** Whether so many more records of so many bytes fit. */
+  hasRoom(bytes: number, count: number, bytesMax: number): boolean {
+    return this.bytes + bytes <= bytesMax && this.records.length + count <= BATCH_RECORDS_MAX
+  }
+}
+
+/** The most bytes that records take in a batch. */
+export function sizeOf(records: readonly StoredRecord[]): number {
+  let bytes = 0
+  for (const { key, value } of records) {
+    bytes += RECORD_OVERHEAD_BYTES + key.length + (value?.length ?? 0)
+  }
+  return bytes
+}
