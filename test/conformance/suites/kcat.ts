@@ -10,6 +10,7 @@ export const suite: Suite = {
   name: 'kcat',
   about: 'checks of what kcat prints: metadata, producing, consuming, groups, offsets by time',
   version: '1.7.1',
+  config: { 'num.partitions': '3' },
   async install() {
     const { stdout } = await runCommand('kcat', ['-V'])
     if (!stdout.toString().includes('1.7.1')) throw new Error(`kcat 1.7.1 is wanted:\n${stdout}`)

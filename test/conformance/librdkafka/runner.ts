@@ -1,0 +1,178 @@
+// librdkafka's test runner: built once in the cache, one process per program with a deadline, its JSON report read and
+// its sub-tests taken from what it prints. The exit code says nothing. Never its quick mode, which turns sub-tests
+// into silent passes.
+
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { runCommand } from '../../integration/support/commands.ts'
+import { type Case, type Outcome, type Suite, type Target, testOf, wanted } from '../suite.ts'
+import type { Program } from './programs.ts'
+
+const PACKAGE = '@confluentinc/kafka-javascript@1.10.1'
+const TARBALL = 'confluentinc-kafka-javascript-1.10.1.tgz'
+/** librdkafka's, as the package carries it. */
+export const LIBRDKAFKA_VERSION = '2.15.1'
+
+const sourcesIn = (cache: string): string => join(cache, 'package/deps/librdkafka')
+
+/** Fetches and builds it; Debian: libsasl2-dev libcurl4-openssl-dev rapidjson-dev libzstd-dev liblz4-dev. */
+export async function installRunner(cache: string): Promise<void> {
+  const sources = sourcesIn(cache)
+  if (existsSync(join(sources, 'tests/test-runner'))) return
+  const step = async (command: string, args: readonly string[], cwd: string): Promise<void> => {
+    await runCommand(command, args, { cwd, timeoutMs: 1_200_000 })
+  }
+  if (!existsSync(sources)) {
+    await step('npm', ['pack', '--silent', PACKAGE], cache)
+    await step('tar', ['xzf', TARBALL], cache)
+  }
+  for (const script of ['configure', 'lds-gen.py']) chmodSync(join(sources, script), 0o755)
+  await step('./configure', [], sources)
+  await step('make', ['-j2', 'libs'], sources)
+  await step('make', ['-j2', '-C', 'tests', 'test-runner'], sources)
+}
+
+/** A suite's run over these programs, `width` at a time; a selection runs alone. */
+export function runPrograms(cache: () => string, programs: readonly Program[], width: number) {
+  return async (
+    target: Target,
+    only: readonly string[],
+    report: (c: Case) => void,
+  ): ReturnType<Suite['run']> => {
+    const left = programs.filter((program) => isWanted(program, only))
+    const work = async (): Promise<void> => {
+      for (let program = left.shift(); program !== undefined; program = left.shift()) {
+        const cases = await runProgram(sourcesIn(cache()), target, program)
+        for (const c of cases) report(c)
+      }
+    }
+    const workers = only.length === 0 ? width : 1
+    await Promise.all(Array.from({ length: workers }, work))
+  }
+}
+
+/** A selection names cases (`0081_admin/do_test_CreateTopics …`) or beginnings of them (`0081`). */
+function isWanted({ test, part }: Program, only: readonly string[]): boolean {
+  if (only.length === 0) return true
+  return only.some((name) => {
+    if (!testOf(name).startsWith(test)) return test.startsWith(name)
+    const [, subTest] = name.split('/', 2)
+    return part === undefined || subTest === undefined || `${subTest}:`.startsWith(subOf(part))
+  })
+}
+
+const subOf = (part: string): string => part.replace(/:$/, '')
+
+async function runProgram(sources: string, target: Target, program: Program): Promise<Case[]> {
+  const { test, part, deadline } = program
+  const directory = mkdtempSync(join(tmpdir(), 'rdk-')) // short: a report's path is cut at 127 characters
+  const report = join(directory, 'report.json')
+  const config = join(directory, 'test.conf')
+  writeFileSync(config, `metadata.broker.list=${target.address}\ntest.timeout.multiplier=2\n`)
+  const began = performance.now()
+  const { code, stdout, stderr } = await runCommand('./test-runner', ['-L', '-E', '-p1'], {
+    cwd: join(sources, 'tests'),
+    env: {
+      LD_LIBRARY_PATH: `${join(sources, 'src')}:${join(sources, 'src-cpp')}`,
+      RDKAFKA_TEST_CONF: config,
+      TEST_KAFKA_VERSION: '4.3.0',
+      TEST_REPORT: report,
+      TESTS: test,
+      ...(part === undefined ? {} : { SUBTESTS: part }),
+    },
+    timeoutMs: deadline,
+    mayFail: true,
+  })
+  const ms = performance.now() - began
+  const text = existsSync(report) ? readFileSync(report, 'utf8') : ''
+  rmSync(directory, { recursive: true, force: true })
+  const said = stripVTControlCharacters(stdout.toString() + stderr)
+  const how = code === null && ms >= deadline ? 'timed out' : 'failed'
+  const whole = wholeTests(text, test)
+  if (part !== undefined) {
+    // A program in parts has no verdict of its own, and a part that runs nothing is a change of its names.
+    const cases = subTests(said, how)
+    const empty: Case = { name: `${test}/${subOf(part)}`, outcome: how, ms, detail: lastOf(said) }
+    return cases.length === 0 ? [empty] : cases
+  }
+  const cases = [...whole, ...subTests(said, how)]
+  if (whole.length === 0) cases.push({ name: test, outcome: how, ms, detail: lastOf(said) })
+  return cases.map((c) => (c.outcome === 'failed' && c.detail === undefined ? why(c, said) : c))
+}
+
+interface Report {
+  readonly tests: Readonly<Record<string, { state: string; duration: number; extra: string }>>
+}
+
+const STATES: Readonly<Record<string, Outcome>> = {
+  PASSED: 'passed',
+  FAILED: 'failed',
+  SKIPPED: 'skipped',
+  RUNNING: 'timed out',
+}
+
+/** The programs of a report that were asked for. */
+function wholeTests(text: string, test: string): Case[] {
+  if (text === '') return []
+  const { tests } = JSON.parse(text) as Report
+  return Object.entries(tests)
+    .filter(([name, { state }]) => wanted(name, [test]) && state in STATES)
+    .map(([name, { state, duration }]) => ({ name, outcome: STATES[state]!, ms: duration * 1000 }))
+    .filter(({ outcome }) => outcome !== 'skipped') // local ones, which touch no broker
+}
+
+/** Sub-tests as they are printed: one line when one begins, one when it passed or skipped itself. */
+export function subTests(said: string, unfinished: Outcome): Case[] {
+  const cases: Case[] = []
+  const open = new Map<string, string>()
+  for (const line of said.split('\n')) {
+    const match = line.match(/^\[(\w+)\s*\/\s*[\d.]+s\] \[ (\w+:\d+.*) \]\s*$/)
+    if (match === null) continue
+    const [, test, text] = match as unknown as [string, string, string]
+    const end = text.match(/^(.*): (PASS \(([\d.]+)s\)|SKIP: .*)$/)
+    if (end === null) {
+      open.set(test, text)
+      continue
+    }
+    const [, start, , seconds] = end
+    open.delete(test)
+    const outcome = seconds === undefined ? 'skipped' : 'passed'
+    cases.push({ name: subName(test, start!), outcome, ms: Number(seconds ?? 0) * 1000 })
+  }
+  for (const [test, start] of open) {
+    const lines = said
+      .split('\n')
+      .filter((line) => line.includes('### Test') || line.includes('| FAILED |'))
+    cases.push({
+      name: subName(test, start),
+      outcome: unfinished,
+      ms: 0,
+      detail: lines.join('\n').slice(0, 1000) || lastOf(said),
+    })
+  }
+  return cases
+}
+
+/** Without source lines and what is random: the same name in every run. */
+function subName(test: string, text: string): string {
+  const plain = text
+    .replace(/^(\w+):\d+/, '$1')
+    .replaceAll(/rnd[0-9a-f]+/g, 'rnd')
+    .replaceAll(/\w+#(producer|consumer)-\d+/g, '$1')
+  return `${test}/${plain.replaceAll(/\s+/g, ' ').trim()}`
+}
+
+function why(c: Case, said: string): Case {
+  const [line] = said.match(/^\|.*\| +FAILED \|.*$/m) ?? []
+  const after = said.match(/### Test ".*\n.*$/m)?.[0]
+  return {
+    ...c,
+    detail: [line, after].filter((text) => text !== undefined).join('\n') || lastOf(said),
+  }
+}
+
+function lastOf(said: string): string {
+  return said.trimEnd().split('\n').slice(-4).join('\n').slice(-1000)
+}
