@@ -45,7 +45,9 @@ OwnedPartitions::Verb answered(Reactor& reactor, double ticket, Body body) {
 }  // namespace
 
 Status Plane::open(const ReactorOptions& options, Bell bell, std::unique_ptr<Plane>* plane) {
-  return open_with([] { return make_epoll_io(); }, options, bell, true, plane);
+  EpollOptions io;
+  io.is_volatile = options.is_volatile;
+  return open_with([io] { return make_epoll_io(io); }, options, bell, true, plane);
 }
 
 Status Plane::open_with(MakeIo make_io, const ReactorOptions& options, Bell bell, bool has_threads,

@@ -14,7 +14,7 @@ import {
   singleNodeDefaults,
   temporaryDirectory,
 } from './broker_options.ts'
-import type { OptionValue } from './config/parse.ts'
+import type { OptionValue, ParsedConfig } from './config/parse.ts'
 import { SystemWorld, stderrSink } from './host/system.ts'
 import { Log, type LogLevel, type LogSink, silentLog } from './lib/log.ts'
 import { OttlaNode } from './node.ts'
@@ -62,22 +62,26 @@ export interface Broker extends AsyncDisposable {
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const temporary = options.directory === undefined ? temporaryDirectory() : null
   const directory = temporary?.path ?? absolute(options.directory!)
-  const world = new SystemWorld(logOf(options.log), lockDirectory)
+  let world: SystemWorld | null = null
   try {
     const defaults = singleNodeDefaults(directory, options.host ?? '127.0.0.1', options.port ?? 0)
     const parsed = readConfiguration({ defaults, options: options.config })
+    // What close() removes need not survive a power cut: no file of it waits for the disk.
+    const isVolatile = temporary !== null && isWithin(directory, parsed)
+    world = new SystemWorld(logOf(options.log), lockDirectory, isVolatile ? 'process' : 'disk')
+    const { log } = world
     formatMissing(world, parsed, options.clusterId)
     const node = await OttlaNode.start(parsed, {
       world,
-      createPlane: createNativePlane,
+      createPlane: (plane) => createNativePlane({ ...plane, syncs: isVolatile ? 'never' : 'disk' }),
       onFatal: (problem) => {
-        world.log.error(problem.message)
+        log.error(problem.message)
         options.onFatal?.(problem)
       },
     })
     return running(node, world, directory, temporary)
   } catch (problem) {
-    world.close()
+    world?.close()
     temporary?.remove()
     throw problem
   }
@@ -113,6 +117,13 @@ function running(
     close: () => (closed ??= close()),
     [Symbol.asyncDispose]: () => (closed ??= close()),
   }
+}
+
+/** Whether everything is kept below the directory; `config` may say otherwise. */
+function isWithin(directory: string, { derived }: ParsedConfig): boolean {
+  return [derived.metadataLogDir, ...derived.logDirs].every(
+    (path) => path === directory || path.startsWith(`${directory}/`),
+  )
 }
 
 function bracketed(host: string): string {

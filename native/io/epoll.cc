@@ -33,7 +33,10 @@ constexpr int kEventsMax = 256;  // of one poll(); more are ready again at the n
 class EpollIo final : public Io {
  public:
   EpollIo(int epoll, int wake, const EpollOptions& options)
-      : epoll_(epoll), wake_(wake), writers_(this, writer_options(options)) {}
+      : epoll_(epoll),
+        wake_(wake),
+        is_volatile_(options.is_volatile),
+        writers_(this, writer_options(options)) {}
 
   int64_t now_us() override { return clock_us(CLOCK_MONOTONIC); }
   int64_t wall_ms() override { return clock_us(CLOCK_REALTIME) / 1000; }
@@ -60,7 +63,7 @@ class EpollIo final : public Io {
     return posix::write(file, from, bytes, position);
   }
   void submit(WriteOp* op) override { writers_.submit(op); }
-  Status sync(Handle file) override { return posix::sync(file); }
+  Status sync(Handle file) override { return is_volatile_ ? Status::good() : posix::sync(file); }
   Status truncate(Handle file, int64_t bytes) override { return posix::truncate(file, bytes); }
   Status allocate(Handle file, int64_t position, int64_t bytes) override {
     return posix::allocate(file, position, bytes);
@@ -75,7 +78,9 @@ class EpollIo final : public Io {
     return posix::rename(from, to);
   }
   Status remove(const std::string& path) override { return posix::remove(path); }
-  Status sync_directory(const std::string& path) override { return posix::sync_directory(path); }
+  Status sync_directory(const std::string& path) override {
+    return is_volatile_ ? Status::good() : posix::sync_directory(path);
+  }
   Status lock_file(const std::string& path, Handle* file) override {
     return posix::lock_file(path, file);
   }
@@ -157,6 +162,7 @@ class EpollIo final : public Io {
 
   const Descriptor epoll_;
   const Descriptor wake_;
+  const bool is_volatile_;
   bool is_sigpipe_masked_ = false;
   bool has_pwait2_ = true;
   size_t entropy_left_ = 0;

@@ -11,6 +11,8 @@ struct EpollOptions {
   // A disk on which one append took longer gets a writer thread until it is well again (writers.h);
   // 0: never. Above the 14 ms for which a busy machine may simply not run us.
   int64_t slow_write_us = 0;
+  // What is written need not outlive the process: sync() and sync_directory() do nothing.
+  bool is_volatile = false;
 };
 
 // Null when the process has no descriptor left. Any thread may make it; one thread then uses it.

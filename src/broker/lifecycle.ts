@@ -43,6 +43,8 @@ export class Lifecycle {
   private isLeaving = false
   private isGone = false
   private isBeating = false
+  /** What the controller should hear changed while a heartbeat was on its way. */
+  private isNews = false
   private cancel: Cancel | null = null
   private readonly unfenced: (() => void)[] = []
   private readonly departed: (() => void)[] = []
@@ -118,9 +120,14 @@ export class Lifecycle {
   }
 
   private beat(): void {
-    if (this.isGone || this.isBeating || this.epoch < 0) return
+    if (this.isGone || this.epoch < 0) return
+    if (this.isBeating) {
+      this.isNews = true
+      return
+    }
     this.cancel?.()
     this.isBeating = true
+    this.isNews = false
     this.controller
       .submit<'heartbeat'>({
         kind: 'heartbeat',
@@ -139,7 +146,8 @@ export class Lifecycle {
       .catch((problem: Error) => this.world.log.debug(`heartbeat: ${problem.message}`))
       .finally(() => {
         this.isBeating = false
-        this.beatLater()
+        if (this.isNews) this.beat()
+        else this.beatLater()
       })
   }
 

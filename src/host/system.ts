@@ -37,12 +37,17 @@ export function systemHostname(): string {
 /** Locks a file for this process; the native core has the system call. */
 export type LockFile = (path: string) => { release(): void } | null
 
-/** Node's file system, with every replacement durable before it returns. */
+/** Whether files must survive the machine, or only this process: a volatile one waits for no disk. */
+export type Durability = 'disk' | 'process'
+
+/** Node's file system, with every replacement durable before it returns where durability is 'disk'. */
 export class SystemFiles implements Files {
   private readonly lockFile: LockFile
+  private readonly isVolatile: boolean
 
-  constructor(lockFile: LockFile) {
+  constructor(lockFile: LockFile, durability: Durability = 'disk') {
     this.lockFile = lockFile
+    this.isVolatile = durability === 'process'
   }
 
   read(path: string): Uint8Array | null {
@@ -55,17 +60,17 @@ export class SystemFiles implements Files {
     try {
       let at = 0
       while (at < bytes.length) at += writeSync(file, bytes, at)
-      fsyncSync(file)
+      if (!this.isVolatile) fsyncSync(file)
     } finally {
       closeSync(file)
     }
     renameSync(temporary, path)
-    syncDirectory(dirname(path))
+    this.syncDirectory(dirname(path))
   }
 
   remove(path: string): void {
     rmSync(path, { force: true, recursive: true })
-    syncDirectory(dirname(path))
+    this.syncDirectory(dirname(path))
   }
 
   list(directory: string): string[] {
@@ -80,17 +85,17 @@ export class SystemFiles implements Files {
     const parent = dirname(path)
     if (this.isDirectory(path)) {
       // Whoever made it may have been killed before it was durable. A parent we may not open is an operator's work.
-      if (parent !== path) orMissing(() => syncDirectory(parent), undefined, 'EACCES')
+      if (parent !== path) orMissing(() => this.syncDirectory(parent), undefined, 'EACCES')
       return
     }
     if (parent !== path) this.makeDirectory(parent)
     mkdirSync(path, { recursive: true })
-    syncDirectory(parent)
+    this.syncDirectory(parent)
   }
 
   rename(from: string, to: string): void {
     renameSync(from, to)
-    syncDirectory(dirname(to))
+    this.syncDirectory(dirname(to))
   }
 
   lock(path: string): { release(): void } | null {
@@ -101,6 +106,16 @@ export class SystemFiles implements Files {
     const { bsize, blocks, bavail } = statfsSync(directory)
     return { totalBytes: blocks * bsize, usableBytes: bavail * bsize }
   }
+
+  private syncDirectory(path: string): void {
+    if (this.isVolatile) return
+    const directory = openSync(path, 'r')
+    try {
+      fsyncSync(directory)
+    } finally {
+      closeSync(directory)
+    }
+  }
 }
 
 function orMissing<Value>(look: () => Value, missing: Value, alsoCode = ''): Value {
@@ -110,15 +125,6 @@ function orMissing<Value>(look: () => Value, missing: Value, alsoCode = ''): Val
     const { code } = problem as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === alsoCode) return missing
     throw problem
-  }
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
   }
 }
 
@@ -134,10 +140,10 @@ export class SystemWorld implements World {
   private readonly life = setInterval(() => {}, 0x7fffffff)
   private isClosed = false
 
-  constructor(log: Log, lockFile: LockFile) {
+  constructor(log: Log, lockFile: LockFile, durability: Durability = 'disk') {
     const seed = randomBytes(12)
     this.random = new Random([seed.readUInt32LE(0), seed.readUInt32LE(4), seed.readUInt32LE(8)])
-    this.files = new SystemFiles(lockFile)
+    this.files = new SystemFiles(lockFile, durability)
     this.log = log
   }
 

@@ -35,6 +35,8 @@ export interface PlaneOptions {
   verdicts?: 'allow' | 'ask'
   /** 'copy' reads file fragments into memory (tests); 'plain' sends files with sendfile. */
   transport?: 'plain' | 'copy'
+  /** 'never': the files need not outlive the process; a flush is answered without the disk. */
+  syncs?: 'disk' | 'never'
 }
 
 export interface ListenOptions {

@@ -1,10 +1,17 @@
 // The embedded broker: many in one process, one after another and side by side, and nothing left behind.
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ConfigError, DirectoryError, StartRefused, startBroker } from '../../src/index.ts'
+import {
+  type BrokerOptions,
+  ConfigError,
+  DirectoryError,
+  StartRefused,
+  startBroker,
+} from '../../src/index.ts'
 import { Bench, batchOf, text } from './support/harness.ts'
 
 const threads = () => readdirSync('/proc/self/task').length
@@ -56,6 +63,33 @@ test('embedding: a given directory keeps its data from one broker to the next', 
     }
     expect(new Set(clusterIds).size).toBe(1)
   } finally {
+    rmSync(directory, { recursive: true })
+  }
+})
+
+test('embedding: only what must outlive the process waits for the disk', async () => {
+  const { fsyncSync } = fs
+  let syncs = 0
+  fs.fsyncSync = (file) => {
+    syncs++
+    fsyncSync(file)
+  }
+  syncBuiltinESMExports()
+  const countOf = async (options: BrokerOptions) => {
+    syncs = 0
+    await (await startBroker(options)).close()
+    return syncs
+  }
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-test-'))
+  try {
+    expect(await countOf({})).toBe(0)
+    expect(await countOf({ directory: join(directory, 'given') })).toBeGreaterThan(10)
+    // A temporary directory, but the data is told to be elsewhere.
+    const config = { 'log.dirs': join(directory, 'elsewhere') }
+    expect(await countOf({ config })).toBeGreaterThan(10)
+  } finally {
+    fs.fsyncSync = fsyncSync
+    syncBuiltinESMExports()
     rmSync(directory, { recursive: true })
   }
 })

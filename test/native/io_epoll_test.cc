@@ -223,6 +223,24 @@ TEST("io: epoll: files: errno becomes the code a caller branches on") {
   }
 }
 
+TEST("io: epoll: files: a volatile world asks nothing of the disk, and fails nowhere for it") {
+  TempDirectory directory;
+  EpollOptions options;
+  options.is_volatile = true;
+  for (const bool is_volatile : {false, true}) {
+    options.is_volatile = is_volatile;
+    auto io = make_epoll_io(options);
+    CHECK_EQ(io->sync(kNoHandle).ok(), is_volatile);
+    CHECK_EQ(io->sync_directory(directory.file("missing")).ok(), is_volatile);
+    Handle file = kNoHandle;
+    CHECK_OK(io->open(directory.file("file"), OpenMode::kTruncate, &file));
+    CHECK_OK(write_text(io.get(), file, "kept", 0));
+    CHECK_OK(io->sync(file));
+    CHECK_EQ(read_text(io.get(), file, 4, 0), "kept");
+    CHECK_OK(io->close(file));
+  }
+}
+
 TEST("io: epoll: lock: one holder, in this process or another, Kafka's kind of lock included") {
   const auto io = make_epoll_io();
   TempDirectory directory;

@@ -110,3 +110,14 @@ test('integration: config: registration is given up', async () => {
   expect(asked.length).toBeGreaterThan(5)
   expect(asked.at(-1)!.atMs - asked[0]!.atMs).toBeLessThan(3500)
 })
+
+test('broker: lifecycle: what changes while a heartbeat is on its way is told at once, not at the next interval', async () => {
+  const { timeline, asked, lifecycle } = life(ErrorCode.NONE)
+  await lifecycle.register()
+  expect(asked.map(({ kind }) => kind)).toEqual(['registerBroker', 'heartbeat'])
+  const ready = lifecycle.ready()
+  await timeline.advance(0)
+  await ready
+  expect(asked.map(({ kind }) => kind)).toEqual(['registerBroker', 'heartbeat', 'heartbeat'])
+  lifecycle.stop()
+})
