@@ -4,6 +4,13 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { LOG_LEVELS } from '../lib/log.ts'
+import { addClusterCommands } from './admin/cluster.ts'
+import { addConfigCommands } from './admin/config.ts'
+import { addGroupCommands } from './admin/group.ts'
+import { addOffsetsCommand } from './admin/offsets.ts'
+import { addTopicCommands } from './admin/topic.ts'
+import { addCompletionCommand } from './completion.ts'
+import { clientProblem } from './connect.ts'
 import { addDumpCommand } from './dump/command.ts'
 import { CliProblem, EXIT, type Outcome } from './output/problems.ts'
 
@@ -24,15 +31,27 @@ export function buildProgram(outcome: Outcome): Command {
     .description("An event-streaming broker that speaks Apache Kafka's protocol, and its tools")
     .version(version(), '-v, --version')
     .showHelpAfterError('(add --help to see what there is)')
-    .configureHelp({ showGlobalOptions: false, sortOptions: false })
-    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'ottla: ')) })
   program.commandsGroup('A broker:')
   addBrokerCommands(program, outcome)
+  program.commandsGroup('A cluster, ours or another:')
+  addTopicCommands(program, outcome)
+  addGroupCommands(program, outcome)
+  addConfigCommands(program, outcome)
+  addOffsetsCommand(program, outcome)
+  addClusterCommands(program, outcome)
   program.commandsGroup('Files:')
   addDumpCommand(program, outcome)
   program.commandsGroup('Others:')
+  addCompletionCommand(program)
   for (const command of everyCommand(program)) {
-    command.exitOverride().configureHelp({ sortOptions: false })
+    command
+      .exitOverride()
+      .helpCommand(false)
+      .configureHelp({
+        subcommandTerm: (each) => [each.name(), ...each.aliases()].join(', '),
+        optionDescription,
+      })
   }
   return program
 }
@@ -40,6 +59,19 @@ export function buildProgram(outcome: Outcome): Command {
 /** A command and all below it. */
 export function everyCommand(command: Command): Command[] {
   return [command, ...command.commands.flatMap(everyCommand)]
+}
+
+/** The description with choices, default and variable; a list that is empty by default says nothing. */
+function optionDescription({ description, argChoices, ...option }: Option): string {
+  const { defaultValue, defaultValueDescription, envVar } = option
+  const isEmpty =
+    defaultValue === undefined || (Array.isArray(defaultValue) && !defaultValue.length)
+  const facts = [
+    ...(argChoices === undefined ? [] : [argChoices.join(', ')]),
+    ...(isEmpty ? [] : [`default: ${defaultValueDescription ?? String(defaultValue)}`]),
+    ...(envVar === undefined ? [] : [`or ${envVar}`]),
+  ]
+  return facts.length === 0 ? description : `${description} (${facts.join('; ')})`
 }
 
 function addBrokerCommands(program: Command, outcome: Outcome): void {
@@ -103,6 +135,8 @@ async function explain(problem: unknown): Promise<number> {
     return problem.exitCode === 0 ? EXIT.ok : EXIT.usage
   }
   if (problem instanceof CliProblem) return say(problem)
+  const ofClient = clientProblem(problem)
+  if (ofClient !== null) return say(ofClient)
   const { explainProblem } = await import('./explain.ts')
   return say(explainProblem(problem))
 }
