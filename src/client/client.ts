@@ -18,6 +18,8 @@ export {
   type PartitionMetadata,
   type TopicMetadata,
 } from './cluster.ts'
+export { Consumer, type ConsumerOptions } from './consumer.ts'
 export { partitionText, type TopicPartition } from './per_leader.ts'
 export { Producer, type ProducerOptions, type RecordMetadata } from './producer.ts'
 export type { BytesOrText, ConsumerRecord, ProducerRecord } from './record_data.ts'
+export type { Isolation, StartAt } from './start_offsets.ts'

@@ -23,8 +23,15 @@ export interface ClusterOptions extends ConnectionOptions {
   readonly retryTimeoutMs?: number
 }
 
-/** Whom a request is for. */
-export type Where = 'any' | 'controller' | { readonly node: number } | { readonly group: string }
+/**
+ * Whom a request is for. A broker answers one request of a connection at a time, so whoever asks what is held there
+ * for long (a fetch that waits for records, a JoinGroup) does so in a lane, which has connections of its own.
+ */
+export type Where =
+  | 'any'
+  | 'controller'
+  | { readonly node: number; readonly lane?: string }
+  | { readonly group: string; readonly lane?: string }
 
 export interface BrokerMetadata extends Endpoint {
   readonly nodeId: number
@@ -66,6 +73,8 @@ export interface TopicOptions {
   readonly autoCreate?: boolean
 }
 
+const MAIN_LANE = 'main'
+
 /** How long a topic that nobody knows may be one that is being created. */
 const UNKNOWN_TOPIC_MS = 1500
 const AUTO_CREATE_MS = 5000
@@ -84,6 +93,7 @@ export class Cluster implements AsyncDisposable {
   readonly #coordinators = new Map<string, number>()
   readonly #closing = new AbortController()
   #hasContact = false
+  #lanes = 0
 
   /** Does not connect yet. Raises INVALID_ARGUMENT on a bad address. */
   constructor(options: ClusterOptions) {
@@ -172,7 +182,8 @@ export class Cluster implements AsyncDisposable {
       if (!this.#brokers.has(this.controllerId)) return await this.#any()
       return await this.#node(this.controllerId)
     }
-    return await this.#node('node' in where ? where.node : await this.coordinator(where.group))
+    if ('node' in where) return await this.#node(where.node, where.lane)
+    return await this.#node(await this.coordinator(where.group), where.lane)
   }
 
   /** The node that coordinates a group; asked once and kept until `forget`. */
@@ -257,16 +268,25 @@ export class Cluster implements AsyncDisposable {
     return this.#topics.get(name)
   }
 
+  /** A name for a lane that nobody else uses. */
+  newLane(): string {
+    return `lane-${++this.#lanes}`
+  }
+
+  /** Closes the connections of a lane; what is under way there fails with CLOSED. */
+  closeLane(lane: string): void {
+    for (const [key, connection] of this.#connections) {
+      if (!key.startsWith(`${lane} `)) continue
+      this.#connections.delete(key)
+      closeWhenOpen(connection)
+    }
+  }
+
   /** Closes every connection; what is under way fails with CLOSED. */
   close(): void {
     if (this.isClosed) return
     this.#closing.abort()
-    for (const connection of this.#connections.values()) {
-      connection.then(
-        (open) => open.close(),
-        () => {},
-      )
-    }
+    for (const connection of this.#connections.values()) closeWhenOpen(connection)
     this.#connections.clear()
   }
 
@@ -294,7 +314,7 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  async #node(nodeId: number): Promise<Connection> {
+  async #node(nodeId: number, lane?: string): Promise<Connection> {
     if (!this.#brokers.has(nodeId)) await this.refresh()
     const broker = this.#brokers.get(nodeId)
     if (broker === undefined) {
@@ -306,7 +326,7 @@ export class Cluster implements AsyncDisposable {
       )
     }
     try {
-      return await this.#open(broker)
+      return await this.#open(broker, lane)
     } catch (problem) {
       if (!isClientError(problem, 'CONNECTION_FAILED')) throw problem
       const address = endpointText(broker)
@@ -317,7 +337,8 @@ export class Cluster implements AsyncDisposable {
 
   /** Whoever answers: an open connection, a broker that is known, or one of the bootstrap list. */
   async #any(): Promise<Connection> {
-    for (const pending of this.#connections.values()) {
+    for (const [key, pending] of this.#connections) {
+      if (!key.startsWith(`${MAIN_LANE} `)) continue
       const open = await pending.then(
         (connection) => connection,
         () => null,
@@ -346,17 +367,17 @@ export class Cluster implements AsyncDisposable {
     )
   }
 
-  async #open(endpoint: Endpoint): Promise<Connection> {
-    const address = endpointText(endpoint)
-    const pooled = this.#connections.get(address)
+  async #open(endpoint: Endpoint, lane = MAIN_LANE): Promise<Connection> {
+    const key = `${lane} ${endpointText(endpoint)}`
+    const pooled = this.#connections.get(key)
     if (pooled !== undefined) {
       const open = await pooled
       if (!open.isClosed) return open
-      if (this.#connections.get(address) === pooled) this.#connections.delete(address)
-      return await this.#open(endpoint)
+      if (this.#connections.get(key) === pooled) this.#connections.delete(key)
+      return await this.#open(endpoint, lane)
     }
     const opening = Connection.open(endpoint, this.#options)
-    this.#connections.set(address, opening)
+    this.#connections.set(key, opening)
     try {
       const open = await opening
       if (this.isClosed) open.close()
@@ -364,7 +385,7 @@ export class Cluster implements AsyncDisposable {
       this.#hasContact = true
       return open
     } catch (problem) {
-      if (this.#connections.get(address) === opening) this.#connections.delete(address)
+      if (this.#connections.get(key) === opening) this.#connections.delete(key)
       throw problem
     }
   }
@@ -372,6 +393,14 @@ export class Cluster implements AsyncDisposable {
   #checkOpen(): void {
     if (this.isClosed) throw new ClientError('CLOSED', 'the client was closed')
   }
+}
+
+/** An attempt to connect that fails has told whoever made it. */
+function closeWhenOpen(connection: Promise<Connection>): void {
+  connection.then(
+    (open) => open.close(),
+    () => {},
+  )
 }
 
 function topicOf(topic: Decoded<(typeof Metadata)['response']['fields']>['topics'][number]) {
