@@ -15,15 +15,29 @@ import {
   temporaryDirectory,
 } from './broker_options.ts'
 import type { OptionValue, ParsedConfig } from './config/parse.ts'
+import { BrokerClient, type Conveniences } from './embedded/broker_client.ts'
 import { SystemWorld, stderrSink } from './host/system.ts'
 import { Log, type LogLevel, type LogSink, silentLog } from './lib/log.ts'
 import { OttlaNode } from './node.ts'
 import { createNativePlane, lockDirectory } from './plane/native.ts'
 
+export { ClientError } from './client/client_error.ts'
 export { ConfigError } from './config/parse.ts'
+export type {
+  ConsumeOptions,
+  Conveniences,
+  ReadOptions,
+  ReadRecord,
+  RecordForm,
+  RecordToProduce,
+  TopicOptions,
+} from './embedded/broker_client.ts'
 export { DirectoryError } from './host/formatting.ts'
 export type { LogLevel } from './lib/log.ts'
 export { StartRefused } from './node.ts'
+
+/** A broker that lives for a test has few groups, which should not wait for members that never come. */
+const TEMPORARY_DEFAULTS = ['offsets.topic.num.partitions=1', 'group.initial.rebalance.delay.ms=0']
 
 /** How to start a broker; everything has a default. */
 export interface BrokerOptions {
@@ -44,7 +58,7 @@ export interface BrokerOptions {
 }
 
 /** A running broker. */
-export interface Broker extends AsyncDisposable {
+export interface Broker extends Conveniences, AsyncDisposable {
   /** host:port of the first listener: what a client's bootstrap setting takes. */
   readonly address: string
   readonly host: string
@@ -65,7 +79,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   let world: SystemWorld | null = null
   try {
     const defaults = singleNodeDefaults(directory, options.host ?? '127.0.0.1', options.port ?? 0)
-    const parsed = readConfiguration({ defaults, options: options.config })
+    const all = temporary === null ? defaults : [defaults, ...TEMPORARY_DEFAULTS].join('\n')
+    const parsed = readConfiguration({ defaults: all, options: options.config })
     // What close() removes need not survive a power cut: no file of it waits for the disk.
     const isVolatile = temporary !== null && isWithin(directory, parsed)
     world = new SystemWorld(logOf(options.log), lockDirectory, isVolatile ? 'process' : 'disk')
@@ -101,19 +116,27 @@ function running(
   )
   const first = node.boundListeners.find(({ isController }) => !isController)!
   let closed: Promise<void> | null = null
+  const address = listeners[first.name]!
+  const client = new BrokerClient(address)
   const close = async () => {
+    await client.close()
     await node.stop()
     world.close()
     temporary?.remove()
   }
   return {
-    address: listeners[first.name]!,
+    address,
     host: first.advertisedHost,
     port: first.advertisedPort,
     listeners,
     clusterId: node.clusterId,
     nodeId: node.nodeId,
     directory,
+    createTopic: (topic, topicOptions) => client.createTopic(topic, topicOptions),
+    produce: (topic, records) => client.produce(topic, records),
+    consume: (topic, readOptions) => client.consume(topic, readOptions),
+    stream: (topic, readOptions) => client.stream(topic, readOptions),
+    reset: () => client.reset(),
     close: () => (closed ??= close()),
     [Symbol.asyncDispose]: () => (closed ??= close()),
   }

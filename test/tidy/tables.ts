@@ -22,6 +22,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   security: TABLES,
   plane: ['lib', 'protocol', 'config'],
   client: ['lib', 'protocol', 'plane/native_codecs.ts'],
+  embedded: ['client'],
   host: BELOW,
   broker: [...BELOW, 'host'],
   http: ['lib', 'config', 'metadata', 'broker', 'plane'],
