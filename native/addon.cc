@@ -520,6 +520,9 @@ PartitionConfig read_config(Arguments& arguments, const Napi::Object& from) {
   config.timestamp_after_max_ms = endless("timestampAfterMsMax");
   config.flush_messages = endless("flushMessages");
   config.flush_ms = endless("flushMs");
+  if (from.Has("producerIdExpirationMs")) {
+    config.producer_expiration_ms = endless("producerIdExpirationMs");
+  }
   return config;
 }
 
@@ -701,12 +704,36 @@ void route(const Napi::CallbackInfo& info) {
     arguments.fail("topicId", "22 characters of base64url");
   }
   const std::vector<int32_t> numbers = arguments.int32s(4, "partitions");
+  topic.is_internal = arguments.boolean(5, "isInternal");
   if (numbers.size() % 3 != 0) arguments.fail("partitions", "three numbers per partition");
   if (!arguments.ok()) return;
   for (size_t i = 0; i < numbers.size(); i += 3) {
     topic.partitions.push_back({numbers[i], numbers[i + 1], numbers[i + 2]});
   }
   door->plane().route(topic);
+}
+
+// limit(plane, total, perAddress, addresses, counts)
+void limit(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "limit");
+  Door* door = arguments.door();
+  const auto count = [&](size_t i, const char* name) {
+    return static_cast<int64_t>(std::clamp(arguments.number(i, name), 0.0, kSafeMax));
+  };
+  ConnectionLimits::Maxima maxima;
+  maxima.total = count(1, "total");
+  maxima.per_address = count(2, "perAddress");
+  if (!info[3].IsArray() || !info[4].IsArray()) arguments.fail("addresses and counts", "arrays");
+  if (!arguments.ok()) return;
+  const auto addresses = info[3].As<Napi::Array>();
+  const auto counts = info[4].As<Napi::Array>();
+  for (uint32_t i = 0; i < addresses.Length(); i += 1) {
+    const Napi::Value address = addresses[i], most = counts[i];
+    if (!address.IsString() || !most.IsNumber()) return arguments.fail("addresses", "strings");
+    maxima.by_address[address.As<Napi::String>().Utf8Value()] =
+        static_cast<int64_t>(std::clamp(most.As<Napi::Number>().DoubleValue(), 0.0, kSafeMax));
+  }
+  door->plane().limit(std::move(maxima));
 }
 
 void forget(const Napi::CallbackInfo& info) {
@@ -944,6 +971,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("read", read);
   add("lookup", look_up);
   add("producers", producers);
+  add("limit", limit);
   add("route", route);
   add("forget", forget);
   add("brokers", brokers);

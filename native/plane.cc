@@ -200,6 +200,8 @@ void Plane::identify(uint64_t conn, int32_t principal) {
   on_conn(conn, [principal](Reactor&, Conn& found) { found.identify(principal); });
 }
 
+void Plane::limit(ConnectionLimits::Maxima maxima) { shared_->limits.set(std::move(maxima)); }
+
 // --- partitions
 
 Status Plane::create(PartitionOptions options, double ticket) {

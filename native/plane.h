@@ -53,6 +53,7 @@ class Plane {
   void hangup(uint64_t conn);
   void mute(uint64_t conn, int64_t ms);
   void identify(uint64_t conn, int32_t principal);
+  void limit(ConnectionLimits::Maxima maxima);
 
   // --- partitions. create: kExists when the slot is in use, kInvalid when the slot is none.
   Status create(PartitionOptions options, double ticket);

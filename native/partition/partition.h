@@ -49,6 +49,7 @@ struct PartitionConfig {
   int64_t timestamp_after_max_ms = 3600000;
   int64_t flush_messages = INT64_MAX;
   int64_t flush_ms = INT64_MAX;
+  int64_t producer_expiration_ms = -1;  // -1: as the partition's options say
 };
 
 struct PartitionOptions {

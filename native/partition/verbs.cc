@@ -128,7 +128,8 @@ void Partition::maintain(PartitionHost& host) {
   settle_flushes(host);
   if (now_ms - expired_at_ms_ >= kExpiryIntervalMs) {
     expired_at_ms_ = now_ms;
-    producers_.expire(host.wall_ms(), options_.producer_expiration_ms);
+    const int64_t own_ms = options_.config.producer_expiration_ms;
+    producers_.expire(host.wall_ms(), own_ms >= 0 ? own_ms : options_.producer_expiration_ms);
   }
   publish();
 }

@@ -222,6 +222,7 @@ void Conn::start_data(Reactor& reactor, uint8_t* frame, uint32_t bytes) {
   request.correlation_id = header.correlation_id;
   request.listener = listener_;
   request.principal = principal_;
+  request.is_admin_client = header.is_admin_client;
   request.body = frame + header.bytes;
   request.body_bytes = bytes - header.bytes;
   if (header.api_key == kProduceKey) {

@@ -1,6 +1,8 @@
 // See header.h.
 #include "header.h"
 
+#include <string_view>
+
 #include "../base/bytes.h"
 
 namespace ottla {
@@ -12,6 +14,7 @@ struct Served {
   int16_t last;
   int16_t first_flexible;
 };
+constexpr std::string_view kAdminClient = "__admin_client";
 constexpr Served kServed[] = {{3, 13, 9}, {4, 18, 12}};  // by api key
 
 // Skips tagged fields; null: they do not fit.
@@ -47,7 +50,12 @@ bool read_request_header(const uint8_t* frame, size_t frame_bytes, RequestHeader
   const int16_t client_id_bytes = load_i16(at);
   at += 2;
   if (client_id_bytes < -1 || client_id_bytes > end - at) return false;
-  if (client_id_bytes > 0) at += client_id_bytes;
+  if (client_id_bytes > 0) {
+    header->is_admin_client =
+        std::string_view(reinterpret_cast<const char*>(at), static_cast<size_t>(client_id_bytes)) ==
+        kAdminClient;
+    at += client_id_bytes;
+  }
   if (header->api_version >= served.first_flexible) {
     at = skip_tagged_fields(at, end);
     if (at == nullptr) return false;

@@ -11,8 +11,9 @@ struct RequestHeader {
   int16_t api_key = 0;
   int16_t api_version = 0;
   int32_t correlation_id = 0;
-  bool is_served = false;  // the version is one of ours
-  size_t bytes = 0;        // of the header
+  bool is_served = false;        // the version is one of ours
+  bool is_admin_client = false;  // the client id of Kafka's own admin client
+  size_t bytes = 0;              // of the header
 };
 
 // False: malformed. An unserved version is read no further than its correlation id.

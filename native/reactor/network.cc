@@ -89,12 +89,11 @@ void Reactor::on_accept_pause_over(void* object, PartitionHost& host) {
 }
 
 void Reactor::deal(Handle socket, SocketAddress peer, Listener* listener) {
-  const ReactorOptions& options = shared_->options;
-  if (!shared_->limits.admit(peer.host, options.connections_max, options.connections_per_ip_max)) {
+  if (!shared_->limits.admit(peer.host)) {
     row_.add(counter::kConnectionsRefused, 1);
     return io_->close_socket(socket);
   }
-  const uint32_t to = next_reactor_++ % static_cast<uint32_t>(options.reactors);
+  const uint32_t to = next_reactor_++ % static_cast<uint32_t>(shared_->options.reactors);
   if (to != static_cast<uint32_t>(index_)) {
     auto* dealt = new Dealt{socket, peer, listener->number, listener->serves_data};
     const Mail mail{[](void* object, Reactor& at) {

@@ -28,6 +28,7 @@ Shared::Shared(const ReactorOptions& with)
       counters(zeroed_doubles(kCounterColumns * static_cast<size_t>(with.reactors))),
       files(with.files_open_max) {
   shutdown.reactors = with.reactors;
+  limits.set({with.connections_max, with.connections_per_ip_max, {}});
 }
 
 Shared::~Shared() = default;
@@ -107,11 +108,17 @@ std::shared_ptr<double> SlotTable::rows(int32_t chunk) const {
   return found == nullptr ? nullptr : found->rows;
 }
 
-bool ConnectionLimits::admit(const std::string& host, int64_t total_max, int64_t per_ip_max) {
+void ConnectionLimits::set(Maxima maxima) {
   std::lock_guard<std::mutex> lock(lock_);
-  if (total_ >= total_max) return false;
+  maxima_ = std::move(maxima);
+}
+
+bool ConnectionLimits::admit(const std::string& host) {
+  std::lock_guard<std::mutex> lock(lock_);
+  if (total_ >= maxima_.total) return false;
+  const auto own = maxima_.by_address.find(host);
   int64_t& count = by_host_[host];
-  if (count >= per_ip_max) {
+  if (count >= (own == maxima_.by_address.end() ? maxima_.per_address : own->second)) {
     if (count == 0) by_host_.erase(host);
     return false;
   }

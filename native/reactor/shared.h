@@ -43,7 +43,7 @@ struct ReactorOptions {
   size_t files_open_max = 4096;
   int64_t preallocation_bytes_max = int64_t{1} << 30;  // ahead of the data, per log directory
   bool asks_verdicts = false;
-  bool is_volatile = false;  // the files need not outlive the process: nothing is synced
+  bool is_volatile = false;   // the files need not outlive the process: nothing is synced
   bool copies_files = false;  // transport
   FactRing::Options ring;
   int64_t stall_us = 100 * 1000;  // a turn as long as this is told
@@ -90,14 +90,23 @@ class SlotTable {
   std::atomic<Chunk*> chunks_[kChunksMax] = {};
 };
 
-// max.connections and max.connections.per.ip over all reactors. Kafka: ConnectionQuotas.
+// max.connections and max.connections.per.ip, with its overrides, over all reactors.
+// Kafka: ConnectionQuotas.
 class ConnectionLimits {
  public:
-  bool admit(const std::string& host, int64_t total_max, int64_t per_ip_max);
+  struct Maxima {
+    int64_t total = INT32_MAX;
+    int64_t per_address = INT32_MAX;
+    std::unordered_map<std::string, int64_t> by_address;  // instead of per_address
+  };
+  // From now on; who was admitted stays.
+  void set(Maxima maxima);
+  bool admit(const std::string& host);
   void leave(const std::string& host);
 
  private:
   std::mutex lock_;
+  Maxima maxima_;
   int64_t total_ = 0;
   std::unordered_map<std::string, int64_t> by_host_;
 };

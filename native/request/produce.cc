@@ -169,6 +169,7 @@ void Produces::admit(Context& context, Request* request, const TopicRoute* topic
     return end(context, entry, ErrorCode::kUnknownTopicOrPartition);
   }
   entry->topic_handle = topic->handle;
+  entry->is_internal = topic->is_internal;
   // The frame is ours to patch: the view is const only because it came through a reader.
   entry->op.records = const_cast<uint8_t*>(data.records.data());
   entry->op.records_bytes = static_cast<int32_t>(data.records.size());
@@ -207,6 +208,9 @@ void Produces::judge(Context& context, Entry* entry) {
   }
   if (error == ErrorCode::kNone && acks != 0 && acks != 1 && acks != -1) {
     error = ErrorCode::kInvalidRequiredAcks;
+  }
+  if (error == ErrorCode::kNone && entry->is_internal && !request->frame.is_admin_client) {
+    error = ErrorCode::kInvalidTopicException;
   }
   if (error != ErrorCode::kNone) return end(context, entry, error);
   entry->op.records_bytes = size;

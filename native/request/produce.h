@@ -58,7 +58,8 @@ class Produces {
     Entry* following = nullptr;  // in the request
     int32_t index = -1;
     int32_t topic_handle = -1;
-    int64_t incarnation = 0;  // of the partition that `slot` meant
+    bool is_internal = false;  // the topic is
+    int64_t incarnation = 0;   // of the partition that `slot` meant
     bool needs_frame = false;
     bool is_early = false;  // came back before its notice, which it waits for
     Notice notice;

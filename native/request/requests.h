@@ -22,7 +22,8 @@ struct RequestFrame {
   int32_t correlation_id = 0;
   int32_t listener = 0;
   int32_t principal = 0;
-  uint8_t* body = nullptr;  // after the request header
+  bool is_admin_client = false;  // it says so
+  uint8_t* body = nullptr;       // after the request header
   size_t body_bytes = 0;
 };
 

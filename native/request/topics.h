@@ -29,6 +29,7 @@ struct TopicRoute {
   int32_t handle = -1;  // TypeScript's number for it
   std::string name;
   gen::Uuid id;
+  bool is_internal = false;                // of clients only Kafka's admin client may produce to it
   std::vector<PartitionRoute> partitions;  // by index
 };
 

@@ -13,6 +13,7 @@ import type { MetadataDelta, MetadataImage } from '../metadata/image.ts'
 import type { Partition, Topic, TopicChange } from '../metadata/topics.ts'
 import { RetireMode } from '../plane/layout.ts'
 import type { DataPlane, PartitionConfig, Slot } from '../plane/plane.ts'
+import { INTERNAL_TOPICS } from './node.ts'
 import type { Listener } from './session.ts'
 
 /** A partition that this node holds. */
@@ -255,7 +256,9 @@ export class Publisher {
         leaderEpoch: partition?.leaderEpoch ?? -1,
       })
     }
-    this.options.plane.route({ handle: local.handle, name: topic.name, topicId, partitions })
+    const { handle } = local
+    const isInternal = INTERNAL_TOPICS.has(topic.name)
+    this.options.plane.route({ handle, name: topic.name, topicId, isInternal, partitions })
   }
 
   private removeTopic(topicId: string): void {

@@ -31,6 +31,7 @@ import { ModelRoutes } from './model_routes.ts'
 import { ModelSessions } from './model_sessions.ts'
 import {
   type BrokerEndpoint,
+  type ConnectionLimits,
   type ConnId,
   type CreatePartition,
   type DataPlane,
@@ -50,6 +51,8 @@ import {
 const ECONNREFUSED = 111
 const FIRST_PORT = 40_000
 const PRODUCER_CHECK_MS = 60_000
+/** The client id of Kafka's own admin client, which may produce to internal topics. */
+const ADMIN_CLIENT = '__admin_client'
 /** What a ModelPlane is given besides a plane's own options. */
 export interface ModelOptions extends PlaneOptions {
   readonly clock: Clock
@@ -291,6 +294,10 @@ export class ModelPlane implements DataPlane {
     if (found !== undefined) found.principal = principal
   }
 
+  limit(limits: ConnectionLimits): void {
+    this.#connections.limit(limits)
+  }
+
   #frame(turn: Turn, frame: Uint8Array): void {
     const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
     const [key, version] = [view.getInt16(0), view.getInt16(2)]
@@ -304,9 +311,9 @@ export class ModelPlane implements DataPlane {
   #start(turn: Turn, api: typeof Produce | typeof Fetch, version: number, reader: Reader): void {
     let isHeaderRead = false
     try {
-      const { correlationId } = decodeRequestHeader(api, version, reader)
+      const { correlationId, clientId } = decodeRequestHeader(api, version, reader)
       isHeaderRead = true
-      const origin = this.#originOf(turn, version, correlationId)
+      const origin = this.#originOf(turn, version, correlationId, clientId)
       if (api === Produce) {
         this.#count(counterColumn.requestsProduce, 1)
         this.#produces.start(origin, decodeRequest(Produce, version, reader))
@@ -321,13 +328,19 @@ export class ModelPlane implements DataPlane {
     }
   }
 
-  #originOf(turn: Turn, apiVersion: number, correlationId: number): RequestOrigin {
+  #originOf(
+    turn: Turn,
+    apiVersion: number,
+    correlationId: number,
+    clientId: string | null,
+  ): RequestOrigin {
     const { conn } = turn
     return {
       apiVersion,
       correlationId,
       listener: conn.listener,
       principal: conn.principal,
+      isAdminClient: clientId === ADMIN_CLIENT,
       respond: (frame) => this.#connections.complete(turn, frame),
       finish: () => this.#connections.complete(turn, null),
       fail: () => this.#connections.end(turn, DisconnectReason.produceFailed),

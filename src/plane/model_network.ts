@@ -7,7 +7,7 @@ import type { Clock } from '../lib/clock.ts'
 import { counterColumn, DisconnectReason } from './layout.ts'
 import type { ModelFacts } from './model_facts.ts'
 import { monotonicMs } from './model_requests.ts'
-import type { ConnId } from './plane.ts'
+import type { ConnectionLimits, ConnId } from './plane.ts'
 
 const LENGTH_BYTES = 4
 /** Linux's errno of a dial that was hung up before it was answered. */
@@ -94,11 +94,17 @@ export class ModelConnections {
   readonly #facts: ModelFacts
   readonly #events: NetworkEvents
   readonly #conns = new Map<ConnId, Connection>()
+  #limits: ConnectionLimits
   #nextConn = 1
   #nextRequest = 1
 
   constructor(options: NetworkOptions, clock: Clock, facts: ModelFacts, events: NetworkEvents) {
     this.#options = options
+    this.#limits = {
+      total: options.connectionsMax,
+      perAddress: options.connectionsPerIpMax,
+      byAddress: new Map(),
+    }
     this.#clock = clock
     this.#facts = facts
     this.#events = events
@@ -112,15 +118,20 @@ export class ModelConnections {
     return this.#conns.get(id)
   }
 
+  limit({ byAddress, ...rest }: ConnectionLimits): void {
+    this.#limits = { ...rest, byAddress: new Map(byAddress) }
+  }
+
   /** A peer connected; null: refused, and its stream closed. */
   accept(
     listener: { listener: number; data: boolean },
     peer: { host: string; port: number; stream: Stream },
   ): Connection | null {
-    const { connectionsMax, connectionsPerIpMax } = this.#options
+    const { total, perAddress, byAddress } = this.#limits
     const accepted = [...this.#conns.values()].filter((conn) => !conn.isDialled)
     const sameHost = accepted.filter((conn) => conn.peerHost === peer.host)
-    if (accepted.length >= connectionsMax || sameHost.length >= connectionsPerIpMax) {
+    const most = byAddress.get(peer.host) ?? perAddress
+    if (accepted.length >= total || sameHost.length >= most) {
       this.#events.count(counterColumn.connectionsRefused, 1)
       peer.stream.close()
       return null

@@ -214,7 +214,9 @@ export class ModelPartitions {
 
   expireProducers(expirationMs: number): void {
     const nowMs = this.#context.clock.nowMs()
-    for (const { log } of this.#partitions.values()) log.producers.expire(nowMs, expirationMs)
+    for (const { log, options } of this.#partitions.values()) {
+      log.producers.expire(nowMs, options.config.producerIdExpirationMs ?? expirationMs)
+    }
   }
 
   flushWhenDue(): void {

@@ -124,6 +124,8 @@ export class ModelProduces {
       end(entry, ErrorCode.INVALID_TXN_STATE)
     } else if (!ALL_ACKS.includes(request.acks)) {
       end(entry, ErrorCode.INVALID_REQUIRED_ACKS)
+    } else if (entry.topic!.isInternal === true && !origin.isAdminClient) {
+      end(entry, ErrorCode.INVALID_TOPIC_EXCEPTION)
     }
   }
 

@@ -13,6 +13,8 @@ export interface RequestOrigin {
   readonly correlationId: number
   readonly listener: number
   readonly principal: number
+  /** The client says that it is Kafka's admin client. */
+  readonly isAdminClient: boolean
   /** Frame with its length. */
   respond(frame: Uint8Array): void
   /** acks=0: nothing is owed. */

@@ -19,6 +19,7 @@ import {
 import { type Addon, FactRing } from './native_ring.ts'
 import {
   type BrokerEndpoint,
+  type ConnectionLimits,
   type ConnId,
   type CreatePartition,
   type DataPlane,
@@ -194,6 +195,12 @@ export class NativePlane implements DataPlane {
     if (this.#isOpen) this.#addon.identify(this.#plane, conn, principal)
   }
 
+  limit({ total, perAddress, byAddress }: ConnectionLimits): void {
+    if (!this.#isOpen) return
+    const [addresses, counts] = [[...byAddress.keys()], [...byAddress.values()]]
+    this.#addon.limit(this.#plane, total, perAddress, addresses, counts)
+  }
+
   // --- partitions
 
   create(options: CreatePartition, ticket: Ticket): void {
@@ -260,7 +267,7 @@ export class NativePlane implements DataPlane {
 
   // --- policy
 
-  route({ handle, name, topicId, partitions }: TopicRoute): void {
+  route({ handle, name, topicId, partitions, isInternal = false }: TopicRoute): void {
     if (!this.#isOpen) return
     const numbers = new Int32Array(partitions.length * 3)
     let at = 0
@@ -269,7 +276,7 @@ export class NativePlane implements DataPlane {
       numbers[at++] = leaderId
       numbers[at++] = leaderEpoch
     }
-    this.#addon.route(this.#plane, handle, name, topicId, numbers)
+    this.#addon.route(this.#plane, handle, name, topicId, numbers, isInternal)
   }
 
   forget(topicHandle: number): void {

@@ -183,7 +183,21 @@ export interface Addon {
   read(plane: number, slot: number, offset: number, bytesMax: number, ticket: number): void
   lookup(plane: number, slot: number, kind: number, argument: number, ticket: number): void
   producers(plane: number, slot: number, ticket: number): void
-  route(plane: number, handle: number, name: string, topicId: string, partitions: Int32Array): void
+  route(
+    plane: number,
+    handle: number,
+    name: string,
+    topicId: string,
+    partitions: Int32Array,
+    isInternal: boolean,
+  ): void
+  limit(
+    plane: number,
+    total: number,
+    perAddress: number,
+    addresses: string[],
+    counts: number[],
+  ): void
   forget(plane: number, topicHandle: number): void
   brokers(plane: number, listener: number, endpoints: readonly BrokerEndpoint[]): void
   verdict(

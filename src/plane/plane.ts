@@ -50,6 +50,15 @@ export interface ListenOptions {
   data: boolean
 }
 
+/** How many connections may be open at once. */
+export interface ConnectionLimits {
+  total: number
+  /** From one address, unless `byAddress` names it. */
+  perAddress: number
+  /** Numeric addresses in the form in which peers are shown. */
+  byAddress: ReadonlyMap<string, number>
+}
+
 /** A partition's settings that the data plane needs: the topic's configuration, resolved. */
 export interface PartitionConfig {
   segmentBytesMax: number
@@ -69,6 +78,8 @@ export interface PartitionConfig {
   /** Number.MAX_SAFE_INTEGER: never. */
   flushMessages: number
   flushMs: number
+  /** The plane's `producerIdExpirationMs` when left out. */
+  producerIdExpirationMs?: number
 }
 
 export interface CreatePartition {
@@ -104,6 +115,8 @@ export interface TopicRoute {
   handle: number
   name: string
   topicId: string
+  /** A topic of the broker's own: of clients only Kafka's admin client may produce to it. */
+  isInternal?: boolean
   /** By partition index: the local slot or -1, and who leads (-1 nobody). */
   partitions: readonly { slot: Slot; leaderId: number; leaderEpoch: number }[]
 }
@@ -183,6 +196,8 @@ export interface DataPlane {
   reply(conn: ConnId, requestId: number, frame: Uint8Array | null): void
   /** Closes once what is already queued has left. */
   hangup(conn: ConnId): void
+  /** From now on; those that are open stay. Until it is called, what PlaneOptions say holds. */
+  limit(limits: ConnectionLimits): void
   /** KIP-219: no more requests are read from it for so long. */
   mute(conn: ConnId, ms: number): void
   /** Who this is; 0 is anonymous. */

@@ -49,9 +49,10 @@ export class Client {
     api: A,
     version: number,
     body: EncodableOf<A['request']>,
+    clientId = 'test',
   ): Sent<A> {
     const correlationId = this.#nextCorrelation++
-    const header = { correlationId, clientId: 'test' }
+    const header = { correlationId, clientId }
     const sent: Sent<A> = { api: api as unknown as Api, version, correlationId }
     this.#sent.push(sent as Sent<unknown>)
     this.conn.send(encodeRequestFrame(api as never, version, header, body as never))

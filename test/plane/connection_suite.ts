@@ -222,4 +222,41 @@ export function connectionSuite(harness: PlaneHarness): void {
     expect(fourth.conn.isClosed).toBe(false)
     await f.under.close()
   })
+
+  it('limits: they change while connections are open; an address may have its own', async () => {
+    const f = await open()
+    const kept = [await f.client(), await f.client()]
+    await f.under.until(() => f.facts.of('connected').length === 2, 'two connections')
+    const peer = f.facts.last('connected')!['peerHost'] as string
+    const limit = (total: number, perAddress: number, own?: number) =>
+      f.plane.limit({
+        total,
+        perAddress,
+        byAddress: new Map(own === undefined ? [] : [[peer, own]]),
+      })
+    const isRefused = async () => {
+      const before = f.plane.counter(counterColumn.connectionsRefused)
+      const next = await f.client()
+      await f.under.until(closed(next), 'its end')
+      expect(f.plane.counter(counterColumn.connectionsRefused)).toBe(before + 1)
+    }
+    const isWelcome = async () => {
+      const before = f.facts.of('connected').length
+      await f.client()
+      await f.under.until(() => f.facts.of('connected').length === before + 1, 'one more')
+    }
+    limit(100, 1)
+    await isRefused()
+    limit(100, 1, 3)
+    await isWelcome()
+    await isRefused()
+    limit(100, 100, 0)
+    await isRefused()
+    limit(3, 100)
+    await isRefused()
+    limit(4, 100)
+    await isWelcome()
+    expect(kept.map(({ conn }) => conn.isClosed)).toEqual([false, false])
+    await f.under.close()
+  })
 }

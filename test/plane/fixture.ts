@@ -101,11 +101,12 @@ export class Fixture {
   }
 
   /** Routes TOPIC with these slots, all led by node 1. */
-  route(slots: readonly number[]): void {
+  route(slots: readonly number[], isInternal = false): void {
     this.plane.route({
       handle: HANDLE,
       name: TOPIC,
       topicId: TOPIC_ID,
+      isInternal,
       partitions: slots.map((slot) => ({ slot, leaderId: 1, leaderEpoch: 0 })),
     })
   }

@@ -108,6 +108,30 @@ export function produceSuite(harness: PlaneHarness): void {
     await f.under.close()
   })
 
+  it.each([3, 9, 13])(
+    'validate: an internal topic takes version %i from the admin client only',
+    async (version) => {
+      const f = await open()
+      await f.single()
+      f.route([0], true)
+      const client = await f.client()
+      const ask = async (clientId: string, records = one, acks = -1) => {
+        const body = produceOf(records, { acks })
+        return produced(await client.answer(client.send(Produce, version, body, clientId)))
+      }
+      for (const clientId of ['test', '', '__admin_clien', '__admin_client1', 'producer-1']) {
+        const { INVALID_TOPIC_EXCEPTION: errorCode } = ErrorCode
+        expect(await ask(clientId)).toMatchObject({ errorCode, baseOffset: -1 })
+      }
+      const { INVALID_REQUIRED_ACKS } = ErrorCode
+      expect((await ask('test', one, 2)).errorCode).toBe(INVALID_REQUIRED_ACKS)
+      expect(await ask('__admin_client')).toMatchObject({ errorCode: 0, baseOffset: 0 })
+      f.route([0])
+      expect(await ask('test')).toMatchObject({ errorCode: 0, baseOffset: 1 })
+      await f.under.close()
+    },
+  )
+
   it('validate: a batch over max.message.bytes, and one that just fits', async () => {
     const f = await open()
     const batch = batchOf(['x'.repeat(100)])

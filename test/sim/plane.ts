@@ -236,6 +236,10 @@ export class SimPlane implements DataPlane {
     if (!this.isOver) this.inner.identify(...args)
   }
 
+  limit(...args: Parameters<DataPlane['limit']>): void {
+    if (!this.isOver) this.inner.limit(...args)
+  }
+
   follow(...args: Parameters<DataPlane['follow']>): void {
     if (!this.isOver) this.inner.follow(...args)
   }

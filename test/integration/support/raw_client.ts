@@ -22,6 +22,8 @@ export class RawClient {
   private readonly failures = new Map<number, (problem: Error) => void>()
   private buffered: Buffer = Buffer.alloc(0)
   private next = 1
+  /** Who it says it is. */
+  clientId = 'raw'
   private readonly closed: Promise<void>
   isClosed = false
 
@@ -71,7 +73,7 @@ export class RawClient {
   /** Sends a request whose response nobody waits for; says its correlation id. */
   send<A extends Api>(api: A, version: number, body: RequestBody<A>): number {
     const correlationId = this.next++
-    const header = { correlationId, clientId: 'raw' }
+    const header = { correlationId, clientId: this.clientId }
     this.socket.write(encodeRequestFrame(api as Api, version, header, body as object))
     return correlationId
   }

@@ -90,6 +90,24 @@ export async function deletions(talk: Talk): Promise<void> {
   await ask('of a topic of groups', -1n, INTERNAL)
   await ask('of a topic of groups, partition 99', -1n, INTERNAL, 99)
   await several(talk)
+  await internal(talk)
+}
+
+/** Nobody but the admin client produces to a topic of the broker's own. */
+async function internal(talk: Talk): Promise<void> {
+  const one = batch({ values: [{ key }] })
+  for (const [label, more] of [
+    ['', {}],
+    [', acks 2', { acks: 2 }],
+    [', partition 99', { partition: 99 }],
+  ] as const) {
+    await talk.ask(`produce: a topic of groups${label}`, Produce, '3-13', (v, side) =>
+      body(v, side, one, { topic: INTERNAL, ...more }),
+    )
+  }
+  await talk.send('produce: a topic of groups, acks 0', Produce, 9, (v, side) =>
+    body(v, side, one, { topic: INTERNAL, acks: 0 }),
+  )
 }
 
 async function several(talk: Talk): Promise<void> {
