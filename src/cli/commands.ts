@@ -13,6 +13,7 @@ import { addCompletionCommand } from './completion.ts'
 import { clientProblem } from './connect.ts'
 import { addDumpCommand } from './dump/command.ts'
 import { CliProblem, EXIT, type Outcome } from './output/problems.ts'
+import { addRecordCommands } from './records/command.ts'
 
 /** Runs one command; resolves to the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -35,6 +36,7 @@ export function buildProgram(outcome: Outcome): Command {
   program.commandsGroup('A broker:')
   addBrokerCommands(program, outcome)
   program.commandsGroup('A cluster, ours or another:')
+  addRecordCommands(program, outcome)
   addTopicCommands(program, outcome)
   addGroupCommands(program, outcome)
   addConfigCommands(program, outcome)

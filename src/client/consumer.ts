@@ -110,9 +110,9 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
     if (failed?.error) throw failed.error
   }
 
-  /** Stops reading, commits and leaves the group. Errors of the last commit are raised. */
-  close(): Promise<void> {
-    return (this.#closed ??= this.#close())
+  /** Stops reading, commits (unless `isCommitted` is false) and leaves the group. Errors of the commit are raised. */
+  close(options: { readonly isCommitted?: boolean } = {}): Promise<void> {
+    return (this.#closed ??= this.#close(options.isCommitted ?? true))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -197,12 +197,12 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
     if (partitions.length === 0 && until === 'end') this.#fetcher.close()
   }
 
-  async #close(): Promise<void> {
+  async #close(isCommitted: boolean): Promise<void> {
     this.#fetcher.close()
     this.#ending.abort()
     const member = this.#member
     try {
-      if (this.#isAssigned && this.#isCommitting() && !this.#cluster.isClosed) {
+      if (isCommitted && this.#isAssigned && this.#isCommitting() && !this.#cluster.isClosed) {
         throwUnlessRebalance(await this.#commit())
       }
     } finally {
