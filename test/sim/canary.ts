@@ -9,6 +9,8 @@ import { scenarioOf } from './scenarios/all.ts'
 export interface Canary {
   readonly name: string
   readonly bugs: MachineOptions['bugs']
+  /** What it shows in; the one that loses power most when left out. */
+  readonly scenario?: string
   /** What the finding must speak of. */
   readonly finding: RegExp
 }
@@ -34,6 +36,12 @@ export const CANARIES: readonly Canary[] = [
     bugs: { skipsDirectorySync: true },
     finding: /DirectoryError|epoch \d+ is led|committed/,
   },
+  {
+    name: 'a coordinator that answers before it has written',
+    bugs: { answersEarly: true },
+    scenario: 'groups',
+    finding: /was acknowledged last|both own|and its log says/,
+  },
 ]
 
 /** What found it: a command, or the operation that the first life ended before. */
@@ -45,14 +53,17 @@ export interface Finding {
 const SEEDS = 2
 const DURATION_MS = 4000
 
-/** Tries seeds of the scenario that loses power most, then every operation; null when the bug was not found. */
-export async function find({ bugs }: Canary): Promise<Finding | null> {
-  const scenario = scenarioOf('admin')!
+/** Tries seeds of its scenario, then every operation; null when the bug was not found. */
+export async function find({ bugs, scenario: name }: Canary): Promise<Finding | null> {
+  const scenario = scenarioOf(name ?? 'admin')!
   for (let seed = 1; seed <= SEEDS; seed++) {
-    const options = { ...optionsOf(scenario, seed), bugs, durationMs: DURATION_MS }
+    const { durationMs, ...drawn } = optionsOf(scenario, seed)
+    // Groups need time to form.
+    const options = { ...drawn, bugs, durationMs: name === undefined ? DURATION_MS : durationMs }
     const verdict = await runSeed(scenario, seed, { options })
     if (verdict.violation !== null) return { by: commandOf(verdict), violation: verdict.violation }
   }
+  if (name !== undefined) return null
   const { broken } = await everyOperation({ bugs, powerSeeds: 2 })
   if (broken === null) return null
   return {

@@ -2,6 +2,7 @@
 // Everything random comes from one seed, and everything that takes time takes simulated time.
 
 import { Random } from '../../src/lib/random.ts'
+import { GroupChecker } from './checkers/groups.ts'
 import { LogChecker } from './checkers/log.ts'
 import { MetadataChecker } from './checkers/metadata.ts'
 import { checkPlacement } from './checkers/placement.ts'
@@ -12,6 +13,7 @@ import { Timeline } from './timeline.ts'
 import { type Trace, Violation } from './trace.ts'
 import { Admin } from './workloads/admin.ts'
 import { Consumer } from './workloads/consume.ts'
+import { Member, type MemberOptions } from './workloads/group.ts'
 import { Producer, type ProducerOptions } from './workloads/produce.ts'
 import { Racer } from './workloads/race.ts'
 import type { Workload, WorkloadContext } from './workloads/workload.ts'
@@ -33,6 +35,7 @@ export class Cluster {
   readonly machine: Machine
   readonly metadata: MetadataChecker
   readonly logs: LogChecker
+  readonly groups: GroupChecker
   readonly admins: Admin[] = []
   readonly clients: SimClient[] = []
   private readonly network: SimNetwork
@@ -60,13 +63,16 @@ export class Cluster {
           }),
       },
       onProblem: (problem) => this.failed(problem),
+      onOver: () => this.groups.lifeEnded(),
       onPowerLost: () => {
         this.powerLosses++
         this.logs.powerLost()
+        this.judge(() => this.groups.powerLost())
       },
     })
     this.metadata = new MetadataChecker(this.machine.disk)
     this.logs = new LogChecker(this.machine.disk)
+    this.groups = new GroupChecker(this.machine.disk)
   }
 
   /** A rule broken inside of a call from the node must not become the node's error. */
@@ -89,6 +95,8 @@ export class Cluster {
       client,
       random: this.random.fork(),
       logs: this.logs,
+      groups: this.groups,
+      nowMs: () => this.timeline.nowMs,
       note: (line) => this.trace.add(`${name} ${line}`),
       pause: (ms) => this.timeline.pause(ms),
       isEnding: () => this.isEnding,
@@ -113,6 +121,10 @@ export class Cluster {
 
   addConsumer(name: string, options: ProducerOptions): void {
     this.begin(new Consumer(this.context(name), options))
+  }
+
+  addMember(name: string, options: MemberOptions): void {
+    this.begin(new Member(this.context(name), options))
   }
 
   addRacer(name: string, options: { pauseMsMax: number }): void {
@@ -153,7 +165,9 @@ export class Cluster {
     if (!(await this.timeline.step())) throw new Violation('nothing will ever happen again')
     if (this.problem !== null) throw this.problem
     const { inside } = this.machine
-    if (inside !== null) this.metadata.check(inside)
+    if (inside === null) return
+    this.metadata.check(inside)
+    this.groups.checkLoaded(inside.groups)
   }
 
   /** Starts the machine and waits until it serves; false when it died on the way. */
@@ -194,6 +208,8 @@ export class Cluster {
     const { inside } = this.machine
     if (inside !== null) for (const admin of this.admins) admin.check(inside.raft.image)
     this.logs.check()
+    this.groups.check()
+    if (inside !== null) this.groups.compare(inside.groups.shards.hosts)
   }
 
   /** Nothing is asked any more: what is still under way ends, and disk, image and plane agree. */

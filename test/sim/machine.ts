@@ -12,11 +12,12 @@ import type { Random } from '../../src/lib/random.ts'
 import { METADATA_VERSION_MAX } from '../../src/metadata/features.ts'
 import type { MetadataImage } from '../../src/metadata/image.ts'
 import { OttlaNode } from '../../src/node.ts'
+import type { Coordinators } from './checkers/groups.ts'
 import type { LocalPartitions } from './checkers/placement.ts'
 import { type DiskBugs, SimDisk } from './disk.ts'
 import { Life } from './life.ts'
 import type { SimNetwork } from './network.ts'
-import { type PlaneWatcher, SimPlane } from './plane.ts'
+import { type PlaneBugs, type PlaneWatcher, SimPlane } from './plane.ts'
 import { SimClock, type Timeline } from './timeline.ts'
 import { type Trace, Violation } from './trace.ts'
 
@@ -34,7 +35,7 @@ export interface MachineOptions {
   retentionBytes: number
   /** Operations of the disk take up to so long; 0: no time at all. */
   diskDelayMsMax: number
-  bugs: DiskBugs & { skipsFlush?: boolean }
+  bugs: DiskBugs & PlaneBugs
 }
 
 export interface MachineParts {
@@ -46,6 +47,8 @@ export interface MachineParts {
   options: MachineOptions
   /** A node said that it cannot go on, or refused to start. */
   onProblem: (problem: unknown) => void
+  /** A process is no more, however it ended. */
+  onOver: () => void
   /** The disk has just forgotten what it could. */
   onPowerLost: () => void
 }
@@ -55,6 +58,7 @@ export interface NodeInside {
   raft: RaftHost
   publisher: LocalPartitions
   controller: { shard: { image: MetadataImage } | null }
+  groups: Coordinators
 }
 
 /** One machine and the node on it. */
@@ -173,6 +177,7 @@ export class Machine {
     this.life = null
     this.node = null
     this.plane = null
+    this.parts.onOver()
   }
 
   private newLife(): Life {
@@ -220,7 +225,7 @@ export class Machine {
         return this.isSlow ? delay * 50 : delay
       },
       stalledUntilMs: () => this.stalledUntilMs,
-      skipsFlush: machine.bugs.skipsFlush === true,
+      bugs: machine.bugs,
     })
     this.plane = plane
     return plane
@@ -272,6 +277,10 @@ function configOf(options: MachineOptions): Record<string, string | number> {
     listeners: `PLAINTEXT://127.0.0.1:${CLIENT_PORT},CONTROLLER://127.0.0.1:9093`,
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': directories.join(','),
+    'offsets.topic.num.partitions': 2,
+    'offsets.topic.replication.factor': 1,
+    'group.min.session.timeout.ms': 1000,
+    'group.initial.rebalance.delay.ms': 100,
     'metadata.log.max.record.bytes.between.snapshots': options.snapshotBytes,
     'metadata.max.retention.bytes': options.retentionBytes,
   }

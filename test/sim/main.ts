@@ -27,11 +27,14 @@ function chosen(): readonly Scenario[] {
 }
 
 function report(verdict: Verdict): void {
-  const { scenario, seed, violation, changes, acknowledged, lives, committed, trace } = verdict
+  const { scenario, seed, violation, changes, acknowledged, lives, committed, groups, trace } =
+    verdict
   const what = `${scenario} ${seed}`.padEnd(24)
   if (violation === null) {
     const work = `${lives} lives, ${committed} metadata records, ${changes} changes`
-    console.log(`${what} ok: ${work}, ${acknowledged} records acknowledged, ${trace.fingerprint}`)
+    const commits = `${groups.commits} commits in ${groups.reloads} coordinators`
+    const records = `${acknowledged} records acknowledged`
+    console.log(`${what} ok: ${work}, ${records}, ${commits}, ${trace.fingerprint}`)
     return
   }
   if (positionals.length === 0) for (const line of trace.tail(60)) console.log(`  ${line}`)

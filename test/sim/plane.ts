@@ -15,6 +15,7 @@ import type {
   Slot,
   Ticket,
 } from '../../src/plane/plane.ts'
+import { batchesOf } from '../../src/protocol/record_batch.ts'
 import type { SimDisk } from './disk.ts'
 import type { Life } from './life.ts'
 import type { SimNetwork } from './network.ts'
@@ -24,11 +25,23 @@ import type { SimClock, Timeline } from './timeline.ts'
 const TICK_MS = 20
 /** Some logs take longer to open than others: recovery reads them. */
 const OPEN_FACTOR = 50
+/** The planted bug writes so much later than it says. */
+const LATE_MS = 200
+/** A ticket that nobody waits for. */
+const NOBODY = -1
 
 /** What checkers hear of. */
 export interface PlaneWatcher {
   led(life: Life, slot: Slot, leaderEpoch: number): void
   committed(life: Life, slot: Slot, highWatermark: number): void
+}
+
+/** Planted bugs of the data plane. */
+export interface PlaneBugs {
+  /** Flushes are answered, and not done. */
+  skipsFlush?: boolean
+  /** Appends of the control plane are answered as committed, and done a moment later. */
+  answersEarly?: boolean
 }
 
 export interface SimPlaneParts {
@@ -47,8 +60,7 @@ export interface SimPlaneParts {
   diskDelayMs: () => number
   /** Nobody comes to the door before. */
   stalledUntilMs: () => number
-  /** The planted bug: flushes are answered, and not done. */
-  skipsFlush: boolean
+  bugs: PlaneBugs
 }
 
 type DoneFact = [ticket: Ticket, errorCode: number, a: number, b: number, c: number]
@@ -64,6 +76,10 @@ export class SimPlane implements DataPlane {
   readonly configs = new Map<Slot, PartitionConfig>()
   private readonly slowTickets = new Set<Ticket>()
   private ready: DoneFact[] = []
+  private readonly raftSlots = new Set<Slot>()
+  /** Of the planted bug: how far a log would be, and facts that are not true yet. */
+  private readonly promisedEnds = new Map<Slot, number>()
+  private early: [slot: Slot, leaderEpoch: number, highWatermark: number][] = []
 
   constructor(options: PlaneOptions, parts: SimPlaneParts) {
     this.parts = parts
@@ -103,6 +119,7 @@ export class SimPlane implements DataPlane {
     const ready = this.ready
     this.ready = []
     for (const fact of ready) sink.done(...fact)
+    for (const fact of this.early.splice(0)) sink.highWatermark(...fact)
     const slowed: FactSink = Object.create(sink)
     slowed.done = (...fact) => {
       if (!this.isHeld(fact)) sink.done(...fact)
@@ -136,21 +153,39 @@ export class SimPlane implements DataPlane {
   create(options: CreatePartition, ticket: Ticket): void {
     const what = `create ${options.topic}-${options.partition}`
     this.configs.set(options.slot, options.config)
+    if (options.isRaft) this.raftSlots.add(options.slot)
     if (!this.isOver && !options.isRaft) this.parts.opening(options.isCleanShutdown)
     if (!options.isRaft && this.parts.random.ratio(1, 4)) this.slowTickets.add(ticket)
     this.run(what, options.slot, ticket, () => this.inner.create(options, ticket))
   }
 
   append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {
-    this.run(`append ${batches.length}`, slot, ticket, () =>
-      this.inner.append(slot, leaderEpoch, batches, ticket),
-    )
+    const isEarly = this.parts.bugs.answersEarly === true && !this.raftSlots.has(slot)
+    this.run(`append ${batches.length}`, slot, ticket, () => {
+      if (isEarly) this.answerEarly(slot, leaderEpoch, batches, ticket)
+      else this.inner.append(slot, leaderEpoch, batches, ticket)
+    })
+  }
+
+  private answerEarly(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {
+    const { timeline } = this.parts
+    const { logEndOffset } = this.inner.partition(slot)
+    const baseOffset = Math.max(logEndOffset, this.promisedEnds.get(slot) ?? 0)
+    const count = [...batchesOf(batches)].reduce((sum, batch) => sum + batch.count, 0)
+    const endOffset = baseOffset + count
+    this.promisedEnds.set(slot, endOffset)
+    this.ready.push([ticket, 0, baseOffset, -1, -1])
+    this.early.push([slot, leaderEpoch, endOffset])
+    timeline.after(0, () => this.ring())
+    timeline.after(LATE_MS, () => {
+      if (!this.isOver) this.inner.append(slot, leaderEpoch, batches, NOBODY)
+    })
   }
 
   flush(slot: Slot, ticket: Ticket): void {
     this.run('flush', slot, ticket, () => {
-      const { diskDelayMs, timeline, skipsFlush } = this.parts
-      if (skipsFlush) {
+      const { diskDelayMs, timeline, bugs } = this.parts
+      if (bugs.skipsFlush === true) {
         const { logEndOffset } = this.inner.partition(slot)
         this.ready.push([ticket, 0, logEndOffset, -1, -1])
         timeline.after(0, () => this.ring())

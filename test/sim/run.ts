@@ -22,6 +22,8 @@ export interface Verdict {
   readonly acknowledged: number
   readonly lives: number
   readonly committed: number
+  /** Partitions given in generations, commits acknowledged, coordinators loaded. */
+  readonly groups: { generations: number; commits: number; reloads: number }
 }
 
 /** The one line that repeats a run. */
@@ -60,6 +62,7 @@ export async function runSeed(
     acknowledged: cluster.logs.acknowledged,
     lives: cluster.machine.starts,
     committed: cluster.metadata.committedEndOffset,
+    groups: cluster.groups,
   }
 }
 
@@ -78,6 +81,8 @@ async function story(cluster: Cluster, options: ScenarioOptions): Promise<void> 
   for (let at = 0; at < admins; at++) cluster.addAdmin(`admin${at}`, { names: 4, pauseMsMax })
   for (let at = 0; at < producers; at++) cluster.addProducer(`producer${at}`, shared)
   for (let at = 0; at < consumers; at++) cluster.addConsumer(`consumer${at}`, shared)
+  const grouped = { group: 'group', topic: 'grouped', partitions: 5, pauseMsMax }
+  for (let at = 0; at < options.members; at++) cluster.addMember(`member${at}`, grouped)
   for (let at = 0; at < options.racers; at++) cluster.addRacer(`racer${at}`, { pauseMsMax })
   await new Nemesis(cluster, options.faults).torment(durationMs)
   await heal(cluster)

@@ -21,16 +21,17 @@ describe('sim', () => {
         const verdict = await runSeed(scenario, seed)
         expect(verdict.violation, commandOf(verdict)).toBe(null)
         expect(verdict.committed).toBeGreaterThan(40)
+        if (scenario.name === 'groups') expect(verdict.groups.commits).toBeGreaterThan(0)
       }
     },
     TIMEOUT_MS,
   )
 
-  test(
-    'sim: two runs of a seed give equal traces, and two seeds do not',
-    async () => {
+  test.each(['mixed', 'groups'])(
+    'sim: %s: two runs of a seed give equal traces, and two seeds do not',
+    async (name) => {
       const run = async (seed: number) => {
-        const scenario = scenarioOf('mixed')!
+        const scenario = scenarioOf(name)!
         const options = { ...scenario.options(new Random(seed)), durationMs: DURATION_MS }
         const trace = new Trace({ keepAll: true })
         await runSeed(scenario, seed, { options, trace })

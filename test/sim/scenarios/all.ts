@@ -75,6 +75,30 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'groups',
+    story:
+      'members come, go and commit while their coordinator is killed, stopped, stalled or loses power',
+    options: (random) => {
+      const options = drawn(random)
+      return {
+        ...options,
+        admins: 1,
+        producers: 0,
+        consumers: 0,
+        racers: 0,
+        members: random.nextInt(2, 7),
+        durationMs: 20_000,
+        pauseMsMax: random.pick([20, 50, 200]),
+        faults: {
+          ...options.faults,
+          everyMs: random.pick([1000, 2000, 4000]),
+          kinds: ['crash', 'crashAtOperation', 'stop', 'slowDisk', 'stall', 'clockJump'],
+          endings: random.pick([['kill'], ['kill'], ['kill', 'power']] as const),
+        },
+      }
+    },
+  },
+  {
     name: 'calm',
     story: 'no faults at all: what fails here is plainly broken',
     options: (random) => {

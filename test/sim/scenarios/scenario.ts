@@ -4,6 +4,7 @@
 import type { Random } from '../../../src/lib/random.ts'
 import type { DiskBugs } from '../disk.ts'
 import type { Ending } from '../machine.ts'
+import type { PlaneBugs } from '../plane.ts'
 
 /** What may happen to the machine, and how often; milliseconds are simulated. */
 export interface Faults {
@@ -22,6 +23,8 @@ export interface ScenarioOptions {
   producers: number
   consumers: number
   racers: number
+  /** Of one group. */
+  members: number
   partitions: number
   pauseMsMax: number
   logDirectories: number
@@ -30,7 +33,7 @@ export interface ScenarioOptions {
   diskDelayMsMax: number
   delayMsMax: number
   faults: Faults
-  bugs: DiskBugs & { skipsFlush?: boolean }
+  bugs: DiskBugs & PlaneBugs
 }
 
 export interface Scenario {
@@ -62,5 +65,6 @@ export function drawn(random: Random): ScenarioOptions {
       downMsMax: 500,
     },
     bugs: {},
+    members: random.pick([0, 3]),
   }
 }

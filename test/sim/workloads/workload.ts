@@ -1,6 +1,7 @@
 // What every workload has in common: a client, a place in the run, and the habit of trying again.
 
 import { ErrorCode, errorName } from '../../../src/protocol/errors.ts'
+import type { GroupChecker } from '../checkers/groups.ts'
 import type { LogChecker } from '../checkers/log.ts'
 import { type SimClient, Unanswered } from '../client.ts'
 import { Violation } from '../trace.ts'
@@ -10,6 +11,9 @@ export interface WorkloadContext {
   readonly client: SimClient
   readonly random: import('../../../src/lib/random.ts').Random
   readonly logs: LogChecker
+  readonly groups: GroupChecker
+  /** Since the run began. */
+  nowMs(): number
   note(line: string): void
   pause(ms: number): Promise<void>
   /** The run asks everybody to come to an end. */
