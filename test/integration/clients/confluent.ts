@@ -9,11 +9,17 @@ import type { Reader, SeenRecord, Writer } from './matrix.ts'
 
 const VERSION = '1.10.1'
 const PACKAGE = '@confluentinc/kafka-javascript'
-const HOME = join(ROOT, '.cache', `confluent-${VERSION}`)
-const BUILT = join(HOME, 'node_modules', PACKAGE, 'build/Release/confluent-kafka-javascript.node')
+/** Where it is installed. */
+export const CONFLUENT_HOME = join(ROOT, '.cache', `confluent-${VERSION}`)
+const BUILT = join(
+  CONFLUENT_HOME,
+  'node_modules',
+  PACKAGE,
+  'build/Release/confluent-kafka-javascript.node',
+)
 
 /** PATH without the project's own tools, its Node first among them. */
-const SYSTEM_PATH = process.env
+export const SYSTEM_PATH = process.env
   .PATH!.split(delimiter)
   .filter((folder) => !folder.includes('node_modules'))
   .join(delimiter)
@@ -21,17 +27,17 @@ const SYSTEM_PATH = process.env
 /** Compiles it once; minutes on a small machine. */
 export async function installConfluent(): Promise<void> {
   if (existsSync(BUILT)) return
-  mkdirSync(HOME, { recursive: true })
-  writeFileSync(join(HOME, 'package.json'), '{"private":true}\n')
+  mkdirSync(CONFLUENT_HOME, { recursive: true })
+  writeFileSync(join(CONFLUENT_HOME, 'package.json'), '{"private":true}\n')
   const args = ['install', '--no-audit', '--no-fund', `${PACKAGE}@${VERSION}`]
   // Dynamic: the machine's codec libraries; the default downloads its own.
   const env = { CKJS_LINKING: 'dynamic', PATH: SYSTEM_PATH }
-  await runCommand('npm', args, { cwd: HOME, env, timeoutMs: 1_200_000 })
+  await runCommand('npm', args, { cwd: CONFLUENT_HOME, env, timeoutMs: 1_200_000 })
 }
 
 async function run(job: object): Promise<unknown> {
   const child = join(ROOT, 'test/integration/clients/confluent_child.mjs')
-  const { stdout } = await runCommand('node', [child, HOME], {
+  const { stdout } = await runCommand('node', [child, CONFLUENT_HOME], {
     env: { PATH: SYSTEM_PATH },
     input: JSON.stringify(job),
   })

@@ -1,0 +1,241 @@
+// One run of the torture: twenty places of five libraries, a producer with sequence numbers, a seed that says who joins,
+// leaves or is cut off when; in the end everything must be read and committed, and the judge has the last word.
+
+import { Random } from '../../../../src/lib/random.ts'
+import { ErrorCode } from '../../../../src/protocol/errors.ts'
+import { DescribeGroups } from '../../../../src/protocol/messages/classic_group.ts'
+import { OffsetFetch } from '../../../../src/protocol/messages/offsets.ts'
+import { Produce } from '../../../../src/protocol/messages/produce_fetch.ts'
+import { eventually, pause } from '../../support/eventually.ts'
+import { batchOf, produceBody } from '../../support/harness.ts'
+import { RawClient } from '../../support/raw_client.ts'
+import { LIBRARIES, type Library, type Place, type Said, type Stable, stableOf } from './herd.ts'
+import { Judge } from './judge.ts'
+import type { Witness } from './witness.ts'
+
+export const PARTITIONS = 64
+const PLACES_PER_LIBRARY = 4
+const BATCH_RECORDS = 5
+const PRODUCE_EVERY_MS = 40
+const CHANGE_EVERY_MS_MAX = 3000
+/** Until everything is read and committed, once the trouble has ended. */
+const SETTLE_MS = 180_000
+
+/** Until the last members have left, sessions of the dead among them. */
+const EMPTY_MS = 60_000
+
+/** A place that a member can take. */
+interface Seat {
+  readonly library: Library
+  readonly number: number
+  lives: number
+  member: string | null
+}
+
+export interface TortureOptions {
+  readonly seed: number
+  readonly durationMs: number
+  readonly place: Place
+  readonly witness: Witness
+  /** The broker itself, without the witness. */
+  readonly address: string
+  /** Called once in a while: something happens to the coordinator. */
+  readonly disturb?: (random: Random) => Promise<void>
+}
+
+/** What a run went through. */
+export interface Summary {
+  readonly problems: readonly string[]
+  readonly produced: number
+  readonly read: number
+  readonly repeated: number
+  readonly generations: number
+  readonly joins: number
+  readonly departures: number
+  readonly cutOff: number
+  readonly failed: readonly string[]
+  readonly answers: Readonly<Record<string, number>>
+}
+
+/** Twenty members and their trouble. */
+export class Torture {
+  private readonly options: TortureOptions
+  private readonly random: Random
+  private readonly judge = new Judge(PARTITIONS)
+  private readonly stables = new Map<Library, Stable>()
+  private readonly seats: Seat[] = []
+  private readonly leaving = new Set<string>()
+  private readonly outcasts = new Set<string>()
+  private readonly failed: string[] = []
+  private isOver = false
+  private joins = 0
+  private departures = 0
+
+  constructor(options: TortureOptions) {
+    this.options = options
+    this.random = new Random(options.seed)
+    for (const library of LIBRARIES) {
+      for (let number = 0; number < PLACES_PER_LIBRARY; number++) {
+        this.seats.push({ library, number, lives: 0, member: null })
+      }
+    }
+  }
+
+  async run(): Promise<Summary> {
+    const { durationMs, place, witness } = this.options
+    try {
+      for (const library of LIBRARIES) {
+        this.stables.set(library, await stableOf(library, place, (said) => this.hear(said)))
+      }
+      for (const seat of this.seats) this.join(seat)
+      const end = performance.now() + durationMs
+      const producing = this.produce(end)
+      while (performance.now() < end) await this.trouble()
+      await producing
+      await this.settle()
+      this.isOver = true
+      for (const { member, library } of this.seats) {
+        if (member !== null) this.stables.get(library)!.leave(member)
+      }
+      await this.emptied()
+    } finally {
+      this.isOver = true
+      for (const stable of this.stables.values()) await stable[Symbol.asyncDispose]()
+    }
+    return this.summary(witness)
+  }
+
+  private summary(witness: Witness): Summary {
+    return {
+      problems: this.judge.verdict(witness),
+      produced: this.judge.progress.acknowledged,
+      read: this.judge.reads,
+      repeated: this.judge.repeated,
+      generations: witness.generation,
+      joins: this.joins,
+      departures: this.departures,
+      cutOff: this.outcasts.size,
+      failed: this.failed,
+      answers: Object.fromEntries([...witness.answers].sort()),
+    }
+  }
+
+  private hear(said: Said): void {
+    const { who } = said
+    // What is read after the end of a session is read in vain.
+    if (this.outcasts.has(who)) return
+    if (said.what === 'owns') this.judge.owns(said)
+    else if (said.what === 'read') this.judge.read(said, this.options.witness.toldTo)
+    else if (said.what === 'left') this.leaving.delete(who)
+    else if (said.what === 'failed') this.fell(who, said.why)
+  }
+
+  /** A client gave up by itself: its place is free. */
+  private fell(who: string, why: string): void {
+    if (this.isOver || this.leaving.delete(who)) return
+    this.failed.push(`${who}: ${why}`)
+    const seat = this.seats.find(({ member }) => member === who)
+    if (seat !== undefined) this.cutOff(seat, who)
+  }
+
+  private async trouble(): Promise<void> {
+    const { random } = this
+    await pause(random.nextInt(CHANGE_EVERY_MS_MAX))
+    if (this.options.disturb !== undefined && random.ratio(1, 8)) {
+      return await this.options.disturb(random)
+    }
+    const seat = random.pick(this.seats)
+    const { member } = seat
+    if (member === null) this.join(seat)
+    else if (random.ratio(1, 3)) this.cutOff(seat, member)
+    else if (random.ratio(3, 4)) this.leave(seat, member)
+  }
+
+  private join(seat: Seat): void {
+    seat.member = `${seat.library}-${seat.number}.${seat.lives++}`
+    this.joins++
+    this.stables.get(seat.library)!.join(seat.member)
+  }
+
+  private leave(seat: Seat, member: string): void {
+    seat.member = null
+    this.departures++
+    this.leaving.add(member)
+    this.stables.get(seat.library)!.leave(member)
+  }
+
+  private cutOff(seat: Seat, member: string): void {
+    seat.member = null
+    this.outcasts.add(member)
+    this.options.witness.cutOff(member)
+    this.stables.get(seat.library)!.abandon(member)
+  }
+
+  /** Writes `partition:number` to random partitions until the end. */
+  private async produce(end: number): Promise<void> {
+    const { place, address } = this.options
+    const next = Array.from({ length: PARTITIONS }, () => 0)
+    const random = new Random(this.options.seed + 1)
+    let client: RawClient | null = null
+    while (performance.now() < end) {
+      const partition = random.nextInt(PARTITIONS)
+      const first = next[partition]!
+      next[partition]! += BATCH_RECORDS
+      const values = Array.from({ length: BATCH_RECORDS }, (_, i) => `${partition}:${first + i}`)
+      this.judge.sending(partition, values)
+      try {
+        client ??= await RawClient.open(address)
+        const body = produceBody(place.topic, partition, batchOf(values))
+        const { responses } = await client.ask(Produce, 9, body)
+        const { errorCode, baseOffset } = responses[0]!.partitionResponses[0]!
+        if (errorCode === ErrorCode.NONE) {
+          this.judge.acknowledged(partition, Number(baseOffset), values)
+        }
+      } catch {
+        // The broker was killed: nobody knows what became of these.
+        client?.close()
+        client = null
+      }
+      await pause(PRODUCE_EVERY_MS)
+    }
+    client?.close()
+  }
+
+  /** Everything acknowledged is read, and committed to the end. */
+  private async settle(): Promise<void> {
+    const { groupId, topic } = this.options.place
+    // A group whose last members went may need new ones.
+    for (const seat of this.seats) if (seat.member === null) this.join(seat)
+    await eventually(async () => {
+      const { acknowledged, read } = this.judge.progress
+      if (read < acknowledged) throw new Error(`${read} of ${acknowledged} were read`)
+      const client = await RawClient.open(this.options.address)
+      const partitionIndexes = Array.from({ length: PARTITIONS }, (_, at) => at)
+      const { groups } = await client.ask(OffsetFetch, 8, {
+        groups: [{ groupId, topics: [{ name: topic, partitionIndexes }] }],
+      })
+      client.close()
+      for (const { partitionIndex, committedOffset } of groups[0]!.topics[0]!.partitions) {
+        const end = this.judge.endOf(partitionIndex)
+        if (Number(committedOffset) < end - 5) {
+          throw new Error(`${committedOffset} of ${end} committed in ${partitionIndex}`)
+        }
+      }
+      return true
+    }, SETTLE_MS)
+  }
+
+  private async emptied(): Promise<void> {
+    await eventually(async () => {
+      const client = await RawClient.open(this.options.address)
+      const { groups } = await client.ask(DescribeGroups, 5, {
+        groups: [this.options.place.groupId],
+      })
+      client.close()
+      const { groupState, members } = groups[0]!
+      const left = members.map(({ clientId }) => clientId).join()
+      if (groupState !== 'Empty') throw new Error(`${groupState}: ${left}`)
+      return true
+    }, EMPTY_MS)
+  }
+}
