@@ -7,6 +7,7 @@
 
 import { Checkpoints } from './broker/checkpoints.ts'
 import { Dispatch } from './broker/dispatch.ts'
+import { connectionLimits } from './broker/dynamic_config.ts'
 import { GroupCoordinator } from './broker/group_coordinator.ts'
 import { SUPPORTED_FEATURES } from './broker/handlers/api_versions.ts'
 import { AutoTopics } from './broker/internal_topics.ts'
@@ -161,8 +162,6 @@ export class OttlaNode {
       reactors: config.get('ottla.reactor.threads'),
       nodeId: derived.nodeId,
       requestBytesMax: config.get('socket.request.max.bytes'),
-      connectionsMax: config.get('max.connections'),
-      connectionsPerIpMax: config.get('max.connections.per.ip'),
       connectionsMaxIdleMs: config.get('connections.max.idle.ms'),
       fetchBytesMax: config.get('fetch.max.bytes'),
       fetchSessionsMax: config.get('max.incremental.fetch.session.cache.slots'),
@@ -174,6 +173,7 @@ export class OttlaNode {
       recoveryThreads: config.get('num.recovery.threads.per.data.dir'),
     })
     this.isPlaneOpen = true
+    this.plane.limit(connectionLimits(config))
     this.tickets = new Tickets(this.plane)
     this.dispatch = new Dispatch(this.plane, this.world.log.child('requests'))
   }
@@ -395,7 +395,10 @@ export class OttlaNode {
     const isConfigured = delta.configs.some(
       ({ before, after }) => (after ?? before!).type === CONFIG_RESOURCE.broker,
     )
-    if (isConfigured) this.layered = this.layer(image)
+    if (isConfigured) {
+      this.layered = this.layer(image)
+      this.plane.limit(connectionLimits(this.layered))
+    }
     this.publisher.publish(delta, image)
     this.groups.published(delta, image)
   }

@@ -25,5 +25,6 @@ export function partitionConfig(
     preallocateBytesMax: broker.get('ottla.log.preallocate.max.bytes'),
     flushMessages: topic['flush.messages'],
     flushMs: topic['flush.ms'],
+    producerIdExpirationMs: broker.get('producer.id.expiration.ms'),
   }
 }

@@ -14,6 +14,7 @@ import { protocolMap } from './protocol_map.ts'
 import { RELATIONS } from './relations.ts'
 import type { HostPort, Listener, SecurityProtocol, Voter } from './text/endpoints.ts'
 import {
+  isNumericAddress,
   listenerClashes,
   parseHostPort,
   parseListeners,
@@ -181,11 +182,14 @@ function maxConnectionsOf(config: BrokerConfig, judge: Judge): Map<string, numbe
   const problems: string[] = []
   const counts = new Map<string, number>()
   for (const [host, count] of parsePairs(config.get(key), problems)) {
-    if (!/^[0-9a-zA-Z\-%._:]*$/.test(host)) problems.push(`${host} is not a host`)
+    if (!isNumericAddress(host) && host.toLowerCase() !== 'localhost') {
+      problems.push(`${host} is not an address; names are not looked up`)
+    }
+    // Java's integers: a sign and leading zeros are allowed.
     else if (/^[+-]?\d{1,9}$/.test(count)) counts.set(host, Number(count))
     else problems.push(`${count} is not a count of connections`)
   }
-  for (const problem of problems) judge.refuse(key, problem, 'host:count, separated by commas')
+  for (const problem of problems) judge.refuse(key, problem, 'address:count, separated by commas')
   return counts
 }
 

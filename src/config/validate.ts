@@ -280,8 +280,33 @@ function judgeBroker(
     ? { ...broker.layers, clusterDefault: next }
     : { ...broker.layers, thisBroker: next }
   const before = new Set(derive(broker).mistakes.map(({ key }) => key))
-  const mistake = derive(broker.withLayers(layers)).mistakes.find(({ key }) => !before.has(key))
-  return mistake === undefined ? null : request(`${mistake.key}: ${mistake.problem}`)
+  const after = broker.withLayers(layers)
+  const mistake = derive(after).mistakes.find(({ key }) => !before.has(key))
+  if (mistake !== undefined) return request(`${mistake.key}: ${mistake.problem}`)
+  return judgeThreads(broker, after)
+}
+
+const THREAD_KEYS = [
+  'num.network.threads',
+  'num.io.threads',
+  'background.threads',
+  'num.replica.fetchers',
+  'num.recovery.threads.per.data.dir',
+  'log.cleaner.threads',
+] as const
+
+/** Threads at most double or halve in one step, also where they are nobody's. */
+function judgeThreads(before: BrokerConfig, after: BrokerConfig): ConfigRefusal | null {
+  for (const key of THREAD_KEYS) {
+    const [old, wanted] = [before.get(key), after.get(key)]
+    const failed = `Dynamic thread count update validation failed for ${key}=${wanted}, value should`
+    if (wanted < Math.trunc(old / 2)) {
+      return request(`${failed} be at least half the current value ${old}`)
+    }
+    if (wanted > old * 2)
+      return request(`${failed} not be greater than double the current value ${old}`)
+  }
+  return null
 }
 
 function brokerProblem(key: string, value: string, isCluster: boolean): string | null {

@@ -214,8 +214,8 @@ export class ModelPartitions {
 
   expireProducers(expirationMs: number): void {
     const nowMs = this.#context.clock.nowMs()
-    for (const { log, options } of this.#partitions.values()) {
-      log.producers.expire(nowMs, options.config.producerIdExpirationMs ?? expirationMs)
+    for (const { log } of this.#partitions.values()) {
+      log.producers.expire(nowMs, log.config.producerIdExpirationMs ?? expirationMs)
     }
   }
 

@@ -80,6 +80,11 @@ export function lockDirectory(directory: string): { release(): void } | null {
   throw new PlaneError(code, `cannot lock ${directory}: ${code}`)
 }
 
+/** Whether nobody reads a pipe any more (`| head` has ended), which Node tells only to those who write. */
+export function isAbandoned(descriptor: number): boolean {
+  return loadAddon().isAbandoned(descriptor)
+}
+
 /** The data plane in C++. */
 export class NativePlane implements DataPlane {
   onDoorbell: () => void = () => {}

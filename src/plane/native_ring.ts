@@ -142,6 +142,7 @@ export interface Addon {
   unlockDirectory(descriptor: number): void
   compress(codec: number, bytes: Uint8Array): Uint8Array | number
   decompress(codec: number, bytes: Uint8Array, outBytesMax: number): Uint8Array | number
+  isAbandoned(descriptor: number): boolean
   listen(plane: number, listener: number, host: string, port: number, data: boolean): number
   unlisten(plane: number, listener: number): void
   dial(plane: number, host: string, port: number): number

@@ -340,6 +340,33 @@ export function logSuite(harness: PlaneHarness): void {
     },
   )
 
+  it.runIf(harness.hasVirtualTime)(
+    'producers: how long an idle one is known may change with the settings of the partition',
+    async () => {
+      const f = await open({ producerIdExpirationMs: 5000, connectionsMaxIdleMs: 3_600_000 })
+      await f.single({ producerIdExpirationMs: 3_600_000 })
+      const client = await f.client()
+      const batch = batchOf(['a'], {
+        producerId: 77,
+        producerEpoch: 3,
+        baseSequence: 0,
+        timestamp: f.under.nowMs(),
+      })
+      await client.produce(9, produceOf(batch))
+      const known = async () => {
+        const fact = await f.ask((ticket) => f.plane.producers(0, ticket))
+        return (fact['bytes'] as Uint8Array).length > 0
+      }
+      await f.under.advance(700_000)
+      expect(await known()).toBe(true)
+      const { CONFIG } = await import('./fixture.ts')
+      f.plane.configure(0, { ...CONFIG, producerIdExpirationMs: 60_000 })
+      await f.under.advance(700_000)
+      expect(await known()).toBe(false)
+      await f.under.close()
+    },
+  )
+
   it('configure: takes effect at once', async () => {
     const f = await open()
     await f.single()

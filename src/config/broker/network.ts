@@ -3,7 +3,7 @@
 // test/unit/config/tables.test.ts.
 // Kafka: SocketServerConfigs, ServerConfigs.
 
-import { boolean, effective, inert, int, list, long, notBuilt, string } from '../rows.ts'
+import { boolean, effective, inert, int, list, long, string } from '../rows.ts'
 import { noPeers, noQuotaWindow, openFromStart, ownQueues, reactors } from '../states.ts'
 
 /** Broker keys: listeners, connections and sockets. */
@@ -81,8 +81,8 @@ export const networkRows = {
     doc: 'Connections that may be open from one address at one time.',
   }),
   'max.connections.per.ip.overrides': string('', '', 'medium cluster-wide', {
-    state: notBuilt('the maximum per address has no exceptions'),
-    doc: 'Limits for single addresses, as `host:count` pairs, in place of the common one.',
+    state: effective('integration: config: an address may have a maximum of its own'),
+    doc: 'Limits for single addresses, as `address:count` pairs, in place of the common one.',
   }),
   'max.connection.creation.rate': int(2_147_483_647, '[0,...]', 'medium cluster-wide', {
     state: noQuotaWindow,

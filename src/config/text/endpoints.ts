@@ -81,6 +81,23 @@ function isDualStack(hosts: readonly string[]): boolean {
   return hosts.length === 2 && hosts.some(isIpv4) && hosts.some((host) => host.includes(':'))
 }
 
+const IPV6 = /^(?=(.*:){2})[0-9a-fA-F:]*(:\d{1,3}(\.\d{1,3}){3})?$/
+
+/** IPv4 with four parts, or IPv6 without brackets or zone: eight groups, or fewer around one `::`. */
+export function isNumericAddress(host: string): boolean {
+  if (isIpv4(host)) return true
+  if (!IPV6.test(host) || host.includes(':::')) return false
+  const tail = /[^:]*\.[^:]*$/.exec(host)?.[0]
+  if (tail !== undefined && !isIpv4(tail)) return false
+  const halves = (tail === undefined ? host : host.replace(tail, '0:0')).split('::')
+  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')))
+  const isWhole = groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))
+  return (
+    isWhole &&
+    (halves.length === 1 ? groups.length === 8 : halves.length === 2 && groups.length < 8)
+  )
+}
+
 function isIpv4(host: string): boolean {
   return /^\d{1,3}(\.\d{1,3}){3}$/.test(host) && host.split('.').every((part) => Number(part) < 256)
 }

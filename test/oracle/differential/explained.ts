@@ -58,11 +58,6 @@ export const EXPLAINED: Explanation[] = [
     path: /listener\.security\.protocol\.map|responses\[4 1\]/,
   },
   {
-    why: 'the number of threads has no effect, and no bounds at run time',
-    label: /many threads|with broker settings/,
-    path: /num\.io\.threads|responses\[4 1\]/,
-  },
-  {
     why: 'Kafka has no documentation for the keys of replication quotas',
     api: 'DescribeConfigs',
     path: /leader\.replication\.throttled\.rate\]\.documentation/,

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, parseConfig } from '../../../src/config/parse.ts'
-import { printListener } from '../../../src/config/text/endpoints.ts'
+import { isNumericAddress, printListener } from '../../../src/config/text/endpoints.ts'
 
 const [, ...lines] = readFileSync(new URL('./kafka_startup.tsv', import.meta.url), 'utf8')
   .trimEnd()
@@ -21,6 +21,7 @@ const STRICTER: readonly RegExp[] = [
   /CONTROLLER:SSL/,
   /voters=1@:9093/,
   /auto\.join\.enable=true/,
+  /overrides=::1:5,h:2/,
 ]
 
 // Where we take what Kafka refuses: it loads Java classes while reading, and we do not.
@@ -68,7 +69,7 @@ describe('config: derive', () => {
       options: {
         ...combined,
         'log.dirs': ['/a', '/b'],
-        'max.connections.per.ip.overrides': '127.0.0.1:3, host:4',
+        'max.connections.per.ip.overrides': '127.0.0.1:3, ::1:4',
       },
     })
     expect(derived).toMatchObject({
@@ -82,7 +83,7 @@ describe('config: derive', () => {
     })
     expect([...derived.maxConnectionsOf]).toEqual([
       ['127.0.0.1', 3],
-      ['host', 4],
+      ['::1', 4],
     ])
   })
 
@@ -116,5 +117,28 @@ describe('config: derive', () => {
       mistakes = (error as ConfigError).mistakes
     }
     expect(mistakes).toHaveLength(2)
+  })
+
+  test('config: derive: an address is IPv4 or IPv6 in numbers', () => {
+    const good = [
+      '127.0.0.1',
+      '::1',
+      '::',
+      '1::',
+      'fe80::1:2',
+      '1:2:3:4:5:6:7:8',
+      '::ffff:10.0.0.1',
+    ]
+    const bad = ['', 'h', '1', '1.2.3', '256.0.0.1', ':', ':::', '1::2::3', '1:2:3:4:5:6:7', 'g::1']
+    const worse = [
+      '1:2:3:4:5:6:7:8:9',
+      '12345::',
+      '::1.2.3',
+      '1:2:3:4:5:6:7::8',
+      '[::1]',
+      '::1%eth0',
+    ]
+    expect(good.filter((host) => !isNumericAddress(host))).toEqual([])
+    expect([...bad, ...worse].filter(isNumericAddress)).toEqual([])
   })
 })
