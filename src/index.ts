@@ -15,7 +15,7 @@ import {
   temporaryDirectory,
 } from './broker_options.ts'
 import type { OptionValue, ParsedConfig } from './config/parse.ts'
-import { BrokerClient, type Conveniences } from './embedded/broker_client.ts'
+import { BrokerClient, type BrokerConnection, type Conveniences } from './embedded/broker_client.ts'
 import { SystemWorld, stderrSink } from './host/system.ts'
 import { Log, type LogLevel, type LogSink, silentLog } from './lib/log.ts'
 import { OttlaNode } from './node.ts'
@@ -24,6 +24,7 @@ import { createNativePlane, lockDirectory } from './plane/native.ts'
 export { ClientError } from './client/client_error.ts'
 export { ConfigError } from './config/parse.ts'
 export type {
+  BrokerConnection,
   ConsumeOptions,
   Conveniences,
   ReadOptions,
@@ -100,6 +101,11 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     temporary?.remove()
     throw problem
   }
+}
+
+/** The conveniences of a broker that runs elsewhere, such as another process's. Connects when first used. */
+export function connectBroker(address: string): BrokerConnection {
+  return new BrokerClient(address)
 }
 
 function running(

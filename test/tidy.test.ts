@@ -211,7 +211,9 @@ describe('tidy: files', () => {
 
   it('no file of src/ is dead', () => {
     const packageJson = JSON.parse(text('package.json'))
-    const built = [packageJson.bin.ottla, packageJson.exports['.'].import] as string[]
+    const exported = Object.values<string | { default: string }>(packageJson.exports)
+    const modules = exported.flatMap((entry) => (typeof entry === 'string' ? [] : entry.default))
+    const built = [packageJson.bin.ottla as string, ...modules]
     const scripts = Object.values(packageJson.scripts as Record<string, string>)
     const run = scripts.flatMap((script) => script.match(/src\/[\w/]+\.ts/g) ?? [])
     const entries = built.map((path) => path.replace(/^(\.\/)?dist\/(.*)\.js$/, 'src/$2.ts'))

@@ -4,23 +4,19 @@
 // The connection is made when it is first needed and closed with the broker; one broker has one.
 
 import {
-  ClientError,
-  Cluster,
   type ConfigResource,
   type ConfigSource,
-  Consumer,
-  type ConsumerRecord,
-  createTopics,
-  deleteTopics,
   describeConfigs,
   incrementalAlterConfigs,
   listConfigResources,
-  listTopics,
-  Producer,
-  type ProducerRecord,
-  type RecordMetadata,
-  type StartAt,
-} from '../client/client.ts'
+} from '../client/admin_configs.ts'
+import { createTopics, deleteTopics, listTopics } from '../client/admin_topics.ts'
+import { ClientError } from '../client/client_error.ts'
+import { Cluster } from '../client/cluster.ts'
+import { Consumer } from '../client/consumer.ts'
+import { Producer, type RecordMetadata } from '../client/producer.ts'
+import type { ConsumerRecord, ProducerRecord } from '../client/record_data.ts'
+import type { StartAt } from '../client/start_offsets.ts'
 import { later } from '../client/timing.ts'
 
 /** How a topic is created. */
@@ -88,20 +84,27 @@ export interface Conveniences {
   reset(): Promise<void>
 }
 
+/** A way to a broker that somebody else started; closing it ends the way only. */
+export interface BrokerConnection extends Conveniences, AsyncDisposable {
+  /** host:port, what a client's bootstrap setting takes. */
+  readonly address: string
+  close(): Promise<void>
+}
+
 const CONSUME_TIMEOUT_MS = 10_000
 
 const decoder = new TextDecoder()
 
 /** The conveniences, over a connection to `address`. */
-export class BrokerClient implements Conveniences {
-  readonly #address: string
+export class BrokerClient implements BrokerConnection {
+  readonly address: string
   #cluster: Promise<Cluster> | null = null
   #producer: Producer | null = null
   readonly #readers = new Set<Promise<Cluster>>()
   #isClosed = false
 
   constructor(address: string) {
-    this.#address = address
+    this.address = address
   }
 
   async createTopic(topic: string, { partitions, config = {} }: TopicOptions = {}): Promise<void> {
@@ -162,11 +165,15 @@ export class BrokerClient implements Conveniences {
     this.#producer = null
   }
 
-  /** Ends the connection, if there ever was one. */
+  /** Ends the connections, if there ever were any. */
   async close(): Promise<void> {
     this.#isClosed = true
     const clusters = await Promise.allSettled([this.#cluster, ...this.#readers])
     for (const cluster of clusters) if (cluster.status === 'fulfilled') cluster.value?.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   async #resetConfigs(cluster: Cluster): Promise<void> {
@@ -188,7 +195,7 @@ export class BrokerClient implements Conveniences {
 
   async #connect(): Promise<Cluster> {
     if (this.#isClosed) throw new ClientError('CLOSED', 'the broker was closed')
-    return await Cluster.connect({ bootstrap: this.#address })
+    return await Cluster.connect({ bootstrap: this.address })
   }
 
   /** A connection for one reader: its last fetch waits at the broker, and must hold up nobody when it is left. */

@@ -31,6 +31,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   'broker_options.ts': ['*'],
   'main.ts': ['*'],
   'index.ts': ['*'],
+  fixtures: ['index.ts', 'client/timing.ts', 'config/parse.ts', 'config/text/environment.ts'],
 }
 
 /** Modules of Node or of npm that a folder may import; whoever is not here may import none. */
@@ -43,6 +44,7 @@ export const MAY_IMPORT_MODULES: Record<string, readonly string[]> = {
   'src/main.ts': ['*'],
   'src/index.ts': ['*'],
   'src/broker_options.ts': ['*'],
+  'src/fixtures': ['node:module', 'node:test', 'vitest'],
 }
 
 /** No I/O, no clock, no chance, no waiting: time is an argument, randomness is injected, effects are values. */
@@ -62,6 +64,7 @@ export const MAY_SAY_SYSTEM_WORDS = [
   'src/cli/',
   'src/main.ts',
   'src/index.ts',
+  'src/fixtures/jest_global_setup.ts', // the environment is how jest tells its workers
 ]
 
 /** Where something may be caught, and why. Elsewhere an error is a value, or a bug that ends the process. */
