@@ -9,11 +9,11 @@ import { addConfigCommands } from './admin/config.ts'
 import { addGroupCommands } from './admin/group.ts'
 import { addOffsetsCommand } from './admin/offsets.ts'
 import { addTopicCommands } from './admin/topic.ts'
-import { addCompletionCommand } from './completion.ts'
 import { clientProblem } from './connect.ts'
 import { addDumpCommand } from './dump/command.ts'
 import { CliProblem, EXIT, type Outcome } from './output/problems.ts'
 import { addRecordCommands } from './records/command.ts'
+import { addCompletionCommand } from './tree/completion.ts'
 
 /** Runs one command; resolves to the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -64,7 +64,7 @@ export function everyCommand(command: Command): Command[] {
 }
 
 /** The description with choices, default and variable; a list that is empty by default says nothing. */
-function optionDescription({ description, argChoices, ...option }: Option): string {
+export function optionDescription({ description, argChoices, ...option }: Option): string {
   const { defaultValue, defaultValueDescription, envVar } = option
   const isEmpty =
     defaultValue === undefined || (Array.isArray(defaultValue) && !defaultValue.length)
@@ -139,7 +139,7 @@ async function explain(problem: unknown): Promise<number> {
   if (problem instanceof CliProblem) return say(problem)
   const ofClient = clientProblem(problem)
   if (ofClient !== null) return say(ofClient)
-  const { explainProblem } = await import('./explain.ts')
+  const { explainProblem } = await import('./start.ts')
   return say(explainProblem(problem))
 }
 

@@ -17,6 +17,8 @@ export interface ConnectOptions {
   json?: boolean
 }
 
+/** The heading of these options in a command's help. */
+export const CONNECTION_GROUP = 'Connection:'
 const DEFAULT_ADDRESS = '127.0.0.1:9092'
 const CONNECT_TIMEOUT_MS = 10_000
 
@@ -26,19 +28,19 @@ export function connectOptions(command: Command): Command {
     .addOption(
       new Option(
         '-b, --bootstrap-server <host:port,...>',
-        `one or more brokers (default: ${DEFAULT_ADDRESS})`,
+        `one or more brokers; ${DEFAULT_ADDRESS} when nothing says`,
       )
         .env('OTTLA_BOOTSTRAP')
-        .helpGroup('Connection:'),
+        .helpGroup(CONNECTION_GROUP),
     )
     .addOption(
-      new Option('--command-config <file>', 'a client.properties file').helpGroup('Connection:'),
+      new Option('--command-config <file>', 'a client.properties file').helpGroup(CONNECTION_GROUP),
     )
     .addOption(
       new Option('--timeout <duration>', 'how long to try, such as 500ms, 10s or 2m')
         .argParser(durationOption)
         .default(30_000, '30s')
-        .helpGroup('Connection:'),
+        .helpGroup(CONNECTION_GROUP),
     )
 }
 

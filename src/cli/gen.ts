@@ -16,6 +16,7 @@ import { emitErrorsHeader, errorsHeaderPath } from './gen_errors.ts'
 import { emitLayoutHeader, layoutHeaderPath } from './gen_layout.ts'
 import { emitMessagesHeader, messagesHeaderPath } from './gen_messages.ts'
 import { emitRecordsReference, recordsReferencePath } from './gen_records.ts'
+import { emitCommandLineReference } from './tree/reference.ts'
 
 /** A file that is made from tables. */
 export interface Output {
@@ -33,6 +34,7 @@ export const outputs: readonly Output[] = [
   { path: 'docs/reference/configs.md', emit: emitConfigReference },
   { path: errorsReferencePath, emit: emitErrorsReference },
   { path: recordsReferencePath, emit: emitRecordsReference },
+  { path: 'docs/reference/command_line.md', emit: emitCommandLineReference },
 ]
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))

@@ -8,12 +8,15 @@ import {
   readConfiguration,
   singleNodeDefaults,
 } from '../broker_options.ts'
-import { describeWarning, type ParsedConfig } from '../config/parse.ts'
+import { ConfigError, describeWarning, type ParsedConfig } from '../config/parse.ts'
 import { DirectoryError } from '../host/formatting.ts'
 import { SystemWorld, stderrSink } from '../host/system.ts'
 import { Log, type LogLevel } from '../lib/log.ts'
-import { OttlaNode } from '../node.ts'
+import { CorruptMetadata, UnsupportedMetadata } from '../metadata/record.ts'
+import { OttlaNode, StartRefused } from '../node.ts'
 import { createNativePlane, lockDirectory } from '../plane/native.ts'
+import { PlaneError } from '../plane/plane.ts'
+import { CliProblem, EXIT } from './output/problems.ts'
 
 export interface StartOptions {
   config?: string
@@ -85,4 +88,20 @@ export function fileOf(path: string): { name: string; text: string } {
   } catch (problem) {
     throw new DirectoryError(`cannot read ${path}: ${(problem as Error).message}`)
   }
+}
+
+/** The words for a problem of starting or formatting; one that has none is a bug, and is thrown on. */
+export function explainProblem(problem: unknown): CliProblem {
+  if (problem instanceof ConfigError) return new CliProblem(problem.message, EXIT.usage)
+  if (problem instanceof DirectoryError) return new CliProblem(problem.message, EXIT.directory)
+  if (problem instanceof StartRefused) {
+    const code = problem.code === 'LOCKED' ? EXIT.directory : EXIT.refused
+    return new CliProblem(problem.message, code)
+  }
+  if (problem instanceof UnsupportedMetadata || problem instanceof CorruptMetadata) {
+    const words = `the metadata log cannot be used: ${problem.message}`
+    return new CliProblem(words, EXIT.directory)
+  }
+  if (problem instanceof PlaneError) return new CliProblem(problem.message, EXIT.refused)
+  throw problem
 }

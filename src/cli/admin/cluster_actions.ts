@@ -1,12 +1,5 @@
-// `ottla cluster`.
-//
-// JSON of describe: {"clusterId", "controller", "brokers": [{"id", "host", "port", "rack", "isFenced"}]}.
-// JSON of quorum: {"leader", "leaderEpoch", "highWatermark", "voters": […], "observers": […]}, each
-// {"id", "directoryId", "logEndOffset", "lag", "lastFetchTimestamp", "lastCaughtUpTimestamp"}; null is: not known.
-// JSON of features: {"epoch", "features": [{"feature", "finalized", "supportedMin", "supportedMax"}]}.
-// JSON of log-dirs: [{"broker", "path", "totalBytes", "usableBytes", "size", "replicas": [{"topic", "partition",
-// "size", "offsetLag", "isFuture"}], "error"}]. JSON of api-versions: [{"broker", "address", "apis": [{"key", "name",
-// "min", "max"}]}], where the name is null for an api that we do not know.
+// `ottla cluster`: who makes it up, its quorum, its features, its disks, and what its brokers speak.
+// Kafka: ClusterTool, MetadataQuorumCommand, FeatureCommand, LogDirsCommand, BrokerApiVersionsCommand.
 
 import {
   describeCluster,

@@ -1,9 +1,6 @@
 // `ottla config`, and `ottla topic config`.
 //
-// JSON of list: [{"type", "name", "configs": {key: value}}].
-// JSON of describe: {"type", "name", "configs": [{"name", "value", "source", "default", "type", "isReadOnly",
-// "isSensitive", "synonyms": [{"name", "value", "source"}], "documentation"}]}.
-// JSON of changes: a list of one result: [{"type", "name", "changed", "error"}].
+// Invariant: a value is own to a resource when it was set for that very resource; the cluster says so, not we.
 // Kafka: ConfigCommand; KIP-226 sources and synonyms, KIP-339.
 
 import {

@@ -1,11 +1,5 @@
-// `ottla group list` and `describe`.
-//
-// JSON of list: [{"groupId", "state", "type", "protocolType"}].
-// JSON of describe: [{"groupId", "type", "state", "protocolType", "protocol", "coordinator",
-//   "members": [{"memberId", "groupInstanceId", "clientId", "clientHost", "assignment": [{"topic", "partition"}]}],
-//   "offsets": [{"topic", "partition", "committed", "earliest", "latest", "lag", "leaderEpoch", "metadata", "memberId"}]}].
-// A lag is what lies between the committed offset and the end; null where one of them is not known.
-// Kafka: ConsumerGroupCommand.
+// `ottla group list` and `describe`. A lag is what lies between the committed offset and the end; null where one of
+// them is not known. Kafka: ConsumerGroupCommand.
 
 import {
   type CommittedOffset,

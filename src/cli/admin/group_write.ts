@@ -1,7 +1,5 @@
 // `ottla group reset-offsets`, `delete` and `delete-offsets`.
 //
-// JSON of reset-offsets: [{"groupId", "topic", "partition", "from", "to", "executed", "error"}], `from` null where
-// nothing was committed. The others are lists of results (results.ts).
 // Invariant: offsets move only with --execute, only while the group has no members, and never outside of what a
 // partition holds. Kafka: ConsumerGroupCommand.
 

@@ -1,8 +1,5 @@
-// `ottla offsets`.
-//
-// JSON: [{"topic", "partition", "earliest", "latest", "error"}]; with --at
-// [{"topic", "partition", "offset", "timestamp", "leaderEpoch", "error"}], where null is: no such record.
-// Kafka: GetOffsetShell.
+// `ottla offsets`: where partitions begin and end, or the offset of a time. A partition that cannot be asked is told
+// beside the others. Kafka: GetOffsetShell.
 
 import { type ListedOffset, listOffsets } from '../../client/admin_topics.ts'
 import type { Cluster } from '../../client/cluster.ts'

@@ -1,5 +1,5 @@
 // What became of each thing that was asked for: a line or a JSON object each, and an exit code over all.
-// JSON: {"name"|…, …, "error": null | {"code", "message", "isRetriable"}}.
+// Kafka's tools say only the first refusal; here every item is told.
 
 import type { ClientError } from '../../client/client_error.ts'
 import type { Json, Output } from '../output/output.ts'

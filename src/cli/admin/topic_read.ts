@@ -1,10 +1,5 @@
 // `ottla topic list` and `describe`.
-//
-// JSON of list: [{"name", "topicId", "isInternal", "partitions", "replicationFactor"}].
-// JSON of describe: [{"name", "topicId", "isInternal", "configs": {key: value}, "partitions": [{"partition", "leader",
-// "leaderEpoch", "replicas", "isr", "offlineReplicas", "eligibleLeaderReplicas", "lastKnownElr"} and, when asked for,
-// "earliest", "latest", "size"]}]. A leader of -1 is none.
-// Kafka: TopicCommand.
+// What --json writes is in tree/json_shapes.ts. A leader of -1 is none. Kafka: TopicCommand.
 
 import { describeLogDirs } from '../../client/admin_cluster.ts'
 import { describeConfigs } from '../../client/admin_configs.ts'

@@ -1,6 +1,5 @@
-// `ottla topic create`, `alter`, `delete` and `delete-records`. Each prints what became of every topic; JSON is a list
-// of results (results.ts): {"name", …, "error"}, or {"topic", "partition", "lowWatermark", "error"} for records.
-// Kafka: TopicCommand, DeleteRecordsCommand.
+// `ottla topic create`, `alter`, `delete` and `delete-records`. Each tells what became of every topic, so that one
+// refusal does not hide what was done. Kafka: TopicCommand, DeleteRecordsCommand.
 
 import { readFileSync } from 'node:fs'
 import {

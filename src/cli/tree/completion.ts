@@ -140,7 +140,8 @@ function valueCases(nodes: readonly Node[], action: (option: Option) => string):
 function described(text: string): string {
   return text
     .split('\n')[0]!
-    .replace(/[':[\]\\$`]/g, ' ')
+    .replaceAll("'", '’')
+    .replace(/[:[\]\\$`]/g, ' ')
     .replace(/\s+/g, ' ')
     .trim()
 }
