@@ -94,7 +94,10 @@ export function calibrated(
   return { ...facts, passed, left_out: before?.left_out ?? {} }
 }
 
-/** The names of the denominator that do not pass, after a run of the whole or of a selection. */
+/**
+ * The names of the denominator that do not pass, after a run of the whole or of a selection. `before` says what did
+ * not pass so far; what was never run is not passed.
+ */
 export function failedAfter(
   denominator: Denominator,
   before: readonly string[],
