@@ -8,7 +8,13 @@ import { DeleteRecords, ListOffsets } from '../protocol/messages/offsets.ts'
 import { CreatePartitions, CreateTopics, DeleteTopics } from '../protocol/messages/topics.ts'
 import { answered, type ClientError } from './client_error.ts'
 import type { Cluster, PartitionMetadata, TopicMetadata } from './cluster.ts'
-import { byTopic, perLeader, type TopicPartition } from './per_leader.ts'
+import {
+  byTopic,
+  type Outcome,
+  partitionText,
+  perLeader,
+  type TopicPartition,
+} from './per_leader.ts'
 
 /** Something asked for by name, and what became of it. */
 export interface NamedResult {
@@ -256,6 +262,11 @@ const SPEC_TIMESTAMPS = {
 /** The first version that knows the spec. */
 const SPEC_VERSIONS = { latest: 1, earliest: 1, 'max-timestamp': 7, 'earliest-local': 8 } as const
 
+/** A partition, and where in it. */
+export interface OffsetQuestion extends TopicPartition {
+  readonly at: OffsetSpec
+}
+
 export interface ListedOffset extends TopicPartition {
   /** -1 when the partition has no such record. */
   readonly offset: number
@@ -264,53 +275,75 @@ export interface ListedOffset extends TopicPartition {
   readonly error: ClientError | null
 }
 
-/** Looks offsets up; results in the order asked. */
+/** Looks offsets up; results in the order asked. A partition may be asked about more than once. */
 export async function listOffsets(
   cluster: Cluster,
-  items: readonly (TopicPartition & { readonly at: OffsetSpec })[],
+  items: readonly OffsetQuestion[],
   options: { readonly isolation?: 'read_committed' | 'read_uncommitted' } = {},
 ): Promise<ListedOffset[]> {
-  const outcomes = await perLeader(cluster, items, async (node, asked) => {
-    const answer = await cluster.request(
-      ListOffsets,
-      (version) => {
-        for (const { at } of asked) checkSpec(at, version)
-        return {
-          replicaId: -1,
-          isolationLevel: options.isolation === 'read_committed' ? 1 : 0,
-          topics: byTopic(asked, ({ partition, at }) => ({
-            partitionIndex: partition,
-            timestamp: typeof at === 'number' ? BigInt(at) : SPEC_TIMESTAMPS[at],
-          })).map(({ topic, partitions }) => ({ name: topic, partitions })),
-          timeoutMs: TIMEOUT_MS,
-        }
-      },
-      { node },
-    )
-    return answer.topics.flatMap(({ name, partitions }) =>
-      partitions.map(({ partitionIndex, errorCode, ...value }) => ({
-        topic: name,
-        partition: partitionIndex,
-        errorCode,
-        value,
-      })),
-    )
-  })
-  return items.map(({ topic, partition }, i) => {
-    const outcome = outcomes[i]!
-    if ('error' in outcome) {
-      return { topic, partition, offset: -1, timestamp: -1, leaderEpoch: -1, error: outcome.error }
-    }
-    const { offset, timestamp, leaderEpoch } = outcome.value
-    return {
-      topic,
-      partition,
-      offset,
-      timestamp: Number(timestamp),
-      leaderEpoch,
-      error: null,
-    }
-  })
+  // Brokers refuse a request that names a partition twice: the second question goes into a second request.
+  const rounds: OffsetQuestion[][] = []
+  const seen = new Map<string, number>()
+  for (const item of items) {
+    const round = seen.get(partitionText(item)) ?? 0
+    seen.set(partitionText(item), round + 1)
+    rounds[round] = [...(rounds[round] ?? []), item]
+  }
+  const found = new Map<OffsetQuestion, ListedOffset>()
+  await Promise.all(
+    rounds.map(async (round) => {
+      const outcomes = await perLeader(cluster, round, (node, asked) =>
+        askOffsets(cluster, node, asked, options.isolation === 'read_committed' ? 1 : 0),
+      )
+      round.forEach((item, i) => {
+        found.set(item, listed(item, outcomes[i]!))
+      })
+    }),
+  )
+  return items.map((item) => found.get(item)!)
+}
+
+async function askOffsets(
+  cluster: Cluster,
+  node: number,
+  asked: readonly OffsetQuestion[],
+  isolationLevel: number,
+) {
+  const answer = await cluster.request(
+    ListOffsets,
+    (version) => {
+      for (const { at } of asked) checkSpec(at, version)
+      return {
+        replicaId: -1,
+        isolationLevel,
+        topics: byTopic(asked, ({ partition, at }) => ({
+          partitionIndex: partition,
+          timestamp: typeof at === 'number' ? BigInt(at) : SPEC_TIMESTAMPS[at],
+        })).map(({ topic, partitions }) => ({ name: topic, partitions })),
+        timeoutMs: TIMEOUT_MS,
+      }
+    },
+    { node },
+  )
+  return answer.topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partitionIndex, errorCode, ...value }) => ({
+      topic: name,
+      partition: partitionIndex,
+      errorCode,
+      value,
+    })),
+  )
+}
+
+function listed(
+  { topic, partition }: OffsetQuestion,
+  outcome: Outcome<{ offset: number; timestamp: bigint; leaderEpoch: number }>,
+): ListedOffset {
+  if ('error' in outcome) {
+    return { topic, partition, offset: -1, timestamp: -1, leaderEpoch: -1, error: outcome.error }
+  }
+  const { offset, timestamp, leaderEpoch } = outcome.value
+  return { topic, partition, offset, timestamp: Number(timestamp), leaderEpoch, error: null }
 }
 
 function checkSpec(at: OffsetSpec, version: number): void {

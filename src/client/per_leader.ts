@@ -83,22 +83,30 @@ async function leadersOf<T extends TopicPartition>(
     (topic) => cluster.cachedTopic(topic) === undefined,
   )
   if (unknown.length > 1) await cluster.refresh(unknown)
-  for (const item of items) {
-    try {
-      const leaderId = await leaderOf(cluster, item)
-      byNode.set(leaderId, [...(byNode.get(leaderId) ?? []), item])
-    } catch (error) {
-      if (!isClientError(error) || cluster.isClosed) throw error
-      // The look-up has been patient already.
-      failed.set(item, new ClientError(error.code, error.message, error, false))
-    }
-  }
+  const leaders = await Promise.all(
+    items.map((item) =>
+      leaderOf(cluster, item).catch((error: unknown) => {
+        if (!isClientError(error) || cluster.isClosed) throw error
+        // The look-up has been patient already.
+        failed.set(item, new ClientError(error.code, error.message, error, false))
+        return -1
+      }),
+    ),
+  )
+  items.forEach((item, i) => {
+    const leaderId = leaders[i]!
+    if (leaderId < 0) return
+    const led = byNode.get(leaderId)
+    if (led === undefined) byNode.set(leaderId, [item])
+    else led.push(item)
+  })
   return { byNode, failed }
 }
 
-/** The leader's node id. Raises UNKNOWN_TOPIC_OR_PARTITION or LEADER_NOT_AVAILABLE. */
+/** The leader's node id; waits for one to be elected. Raises UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE. */
 export async function leaderOf(cluster: Cluster, item: TopicPartition): Promise<number> {
-  return await cluster.retried(async () => {
+  const deadline = monotonicMs() + cluster.retryTimeoutMs
+  for (let count = 1; ; count++) {
     const { partitions } = await cluster.topic(item.topic)
     const found = partitions.find(({ partition }) => partition === item.partition)
     if (found === undefined) {
@@ -110,8 +118,11 @@ export async function leaderOf(cluster: Cluster, item: TopicPartition): Promise<
     }
     if (found.leaderId >= 0) return found.leaderId
     cluster.forgetTopic(item.topic)
-    throw answered(ErrorCode.LEADER_NOT_AVAILABLE, `partition ${partitionText(item)}`, item)
-  })
+    if (monotonicMs() > deadline || cluster.isClosed) {
+      throw answered(ErrorCode.LEADER_NOT_AVAILABLE, `partition ${partitionText(item)}`, item)
+    }
+    await pause(backoffMs(count), cluster.closing)
+  }
 }
 
 function outcomeOf<V>(item: TopicPartition, answer: PartitionAnswer<V>): Outcome<V> {
