@@ -39,11 +39,8 @@ export async function runLines(
     process.kill(-child.pid, 'SIGKILL')
   }
   process.once('exit', end)
-  let isLate = false
-  const timer = setTimeout(() => {
-    isLate = true
-    end()
-  }, options.timeoutMs)
+  const late = AbortSignal.timeout(options.timeoutMs)
+  late.addEventListener('abort', end)
   let stderr = ''
   child.stderr.on('data', (bytes) => {
     stderr = (stderr + bytes).slice(-STDERR_KEPT)
@@ -54,9 +51,9 @@ export async function runLines(
       child.on('error', reject)
       child.on('close', resolve)
     })
-    return { code, isLate, stderr }
+    return { code, isLate: late.aborted, stderr }
   } finally {
-    clearTimeout(timer)
+    late.removeEventListener('abort', end)
     process.removeListener('exit', end)
   }
 }
