@@ -75,11 +75,11 @@ export class Consumer implements AsyncIterable<ConsumerRecord>, AsyncDisposable 
         const chunk = await this.#fetcher.next()
         if (chunk === null) return
         for (const record of chunk.records()) {
+          if (this.#closed !== null) return
           if (!this.#fetcher.owns(chunk)) break
           this.#fetcher.deliver(chunk, record.offset + 1)
           yield consumed(chunk.topic, chunk.partition, record)
         }
-        if (this.#closed !== null) return
         this.#fetcher.deliver(chunk, chunk.nextOffset)
       }
     } finally {
