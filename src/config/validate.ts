@@ -271,8 +271,17 @@ function judgeBroker(
   broker: BrokerConfig,
 ): ConfigRefusal | null {
   const isCluster = resource.name === ''
+  const unchangeable = [...next.keys()].filter(isFixed)
+  if (unchangeable.length > 0) {
+    return request(`Cannot update these configs dynamically: [${unchangeable.join(', ')}]`)
+  }
+  const local = isCluster ? [...next.keys()].filter(isPerBroker) : []
+  if (local.length > 0) {
+    const where = 'at default cluster level, broker id must be specified'
+    return request(`Cannot update these configs ${where}: [${local.join(', ')}]`)
+  }
   for (const [key, value] of next) {
-    const message = brokerProblem(key, value, isCluster)
+    const message = brokerProblem(key, value)
     if (message !== null) return request(message)
   }
   if (!isCluster && broker.get('node.id') !== Number(resource.name)) return null
@@ -309,15 +318,21 @@ function judgeThreads(before: BrokerConfig, after: BrokerConfig): ConfigRefusal 
   return null
 }
 
-function brokerProblem(key: string, value: string, isCluster: boolean): string | null {
+const isPlain = (key: string) => !LISTENER_KEY.test(key)
+const isFixed = (key: string) => isPlain(key) && nodeRow(key)?.update === 'read-only'
+
+function isPerBroker(key: string): boolean {
+  const update = nodeRow(key)?.update
+  return (
+    update === 'per-broker' || (update !== undefined && update !== 'cluster-wide' && !isPlain(key))
+  )
+}
+
+function brokerProblem(key: string, value: string): string | null {
   const row = nodeRow(key)
   if (row === undefined) return null
-  const isPlain = !LISTENER_KEY.test(key)
-  if (isPlain && row.update === 'read-only')
-    return `Cannot update these configs dynamically: ${key}`
-  if (isPlain && RESTART_KEYS.includes(key)) return `${key} changes only at a restart of the broker`
-  if (isCluster && (row.update === 'per-broker' || !(isPlain || row.update === 'cluster-wide'))) {
-    return `Cannot update these configs at default cluster level, broker id must be specified: ${key}`
+  if (isPlain(key) && RESTART_KEYS.includes(key)) {
+    return `${key} changes only at a restart of the broker`
   }
   return invalidValue(row, key, value)
 }

@@ -40,8 +40,9 @@ export function updateFeatures(
   })
   const failed = results.find(({ errorCode }) => errorCode !== ErrorCode.NONE)
   if (failed !== undefined) {
-    const { errorCode, errorMessage, feature } = failed
-    return { errorCode, errorMessage: `The update failed for ${feature}: ${errorMessage}` }
+    const { errorCode, errorMessage } = failed
+    const why = 'The update failed for all features since the following feature had an error:'
+    return { errorCode, errorMessage: `${why} ${errorMessage}` }
   }
   if (!request.validateOnly) records.push(...made)
   return { errorCode: ErrorCode.NONE, errorMessage: null, results: version >= 2 ? [] : results }

@@ -31,14 +31,13 @@ type CreatableTopicResult = NonNullable<CreateTopicsResponse['topics']>[number]
 
 /** Null when the name may be a topic's, else Kafka's reason. */
 export function invalidTopicName(name: string): string | null {
-  const legal =
-    "it contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
+  const illegal = "contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"
   if (name === '') return 'the empty string is not allowed'
   if (name === '.' || name === '..') return `'${name}' is not allowed`
   if (name.length > TOPIC_NAME_LENGTH_MAX) {
     return `the length of '${name}' is longer than the max allowed length ${TOPIC_NAME_LENGTH_MAX}`
   }
-  return /^[a-zA-Z0-9._-]+$/.test(name) ? null : `'${name}' is illegal: ${legal}`
+  return /^[a-zA-Z0-9._-]+$/.test(name) ? null : `'${name}' ${illegal}`
 }
 
 const collisionKey = (name: string) => name.replaceAll('.', '_')

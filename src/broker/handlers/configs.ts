@@ -83,12 +83,24 @@ function describe(node: BrokerNode, resource: Resource, options: DescribeOptions
       return resourceType === CONFIG_RESOURCE.group
         ? describeGroup(overrides, node.config(), options)
         : describeClientMetrics(overrides, options)
+    case BROKER_LOGGER:
+      return describeLoggers(node, resourceName)
     default:
       return {
         errorCode: ErrorCode.INVALID_REQUEST,
         errorMessage: `Unsupported resource type: ${resourceType}`,
       }
   }
+}
+
+/** There is no logger whose level could be changed while the broker runs. */
+function describeLoggers({ nodeId }: BrokerNode, name: string): Described {
+  if (isNumber(name, nodeId)) return []
+  const errorMessage =
+    name === ''
+      ? 'Broker id must not be empty'
+      : `Unexpected broker id, expected ${nodeId} but received ${name}`
+  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
 }
 
 /** As Kafka reads numbers: a sign and leading zeros are allowed, spaces are not. */

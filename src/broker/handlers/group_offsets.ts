@@ -35,7 +35,7 @@ function offsetCommit(node: BrokerNode): Handler<typeof OffsetCommit> {
     const { known, unknown } =
       version >= TOPIC_IDS_SINCE
         ? withNames(request.topics, namesOf(node.image))
-        : { known: request.topics, unknown: [] }
+        : { known: withIdsNow(request.topics, node.image), unknown: [] }
     const refused = commitsRefused(unknown)
     const { asked, merge } = existing(node.image, known)
     if (asked.length === 0) return { topics: [...merge([]), ...refused] }
@@ -48,6 +48,15 @@ function offsetCommit(node: BrokerNode): Handler<typeof OffsetCommit> {
       reply.kind === 'refused' ? sameError(asked, reply.errorCode) : (reply.response.topics ?? [])
     return { topics: [...merge(answered), ...refused] }
   }
+}
+
+/** Topics that go by name with the ids they have now: a later topic of the same name has committed nothing yet. */
+function withIdsNow<T extends { readonly name: string }>(
+  topics: readonly T[],
+  image: MetadataImage,
+) {
+  const names = namesOf(image)
+  return topics.map((topic) => ({ ...topic, topicId: names.idOf(topic.name) ?? ZERO_UUID }))
 }
 
 function offsetDelete(node: BrokerNode): Handler<typeof OffsetDelete> {
@@ -158,7 +167,11 @@ function existing<
     for (const { name, partitions = [] } of answers) {
       for (const row of partitions) codes.set(`${row.partitionIndex} ${name}`, row.errorCode ?? 0)
     }
-    return topics.map((topic) => ({
+    // A known topic without partitions is left out of the answer; an unknown one is not.
+    const meant = topics.filter(
+      ({ name, partitions }) => partitions.length > 0 || known.byName(name) === undefined,
+    )
+    return meant.map((topic) => ({
       ...topic,
       partitions: topic.partitions.map(({ partitionIndex }) => ({
         partitionIndex,

@@ -1,5 +1,6 @@
 // Groups over a raw connection: where their coordinator is, what a member may do, and what outlives a restart.
 
+import { globSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -339,6 +340,19 @@ describe('groups: offsets', () => {
       topics: [{ name: 't', partitionIndexes: [0, 1] }],
     })
     expect(topics[0]!.partitions.map(({ committedOffset }) => committedOffset)).toEqual([5n, -1n])
+  })
+
+  it('that were committed by name are kept with the id that the topic has', async () => {
+    const directory = await temporary()
+    const bench = await start(FAST, directory)
+    const topicId = await bench.createTopic('t')
+    await find(bench, 'g')
+    const alone = { groupId: 'g', generationId: -1, memberId: '' }
+    await bench.client.ask(OffsetCommit, 9, commitBody(alone, 't', 5n))
+    const logs = globSync(join(directory, '**', `${GROUP_TOPIC}-*`, '*.log'))
+    expect(logs.length).toBe(4)
+    const kept = Buffer.concat(logs.map((file) => readFileSync(file)))
+    expect(kept.includes(Buffer.from(topicId, 'base64url'))).toBe(true)
   })
 
   it('several groups are fetched at once', async () => {

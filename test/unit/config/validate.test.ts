@@ -128,7 +128,7 @@ describe('config: validate', () => {
 
   test('config: validate: broker keys by their update mode', () => {
     expect(outcome(cluster, [set('num.partitions', '3')])).toBe(
-      'INVALID_REQUEST: Cannot update these configs dynamically: num.partitions',
+      'INVALID_REQUEST: Cannot update these configs dynamically: [num.partitions]',
     )
     expect(outcome(cluster, [set('principal.builder.class', 'x')])).toMatch(/^INVALID_CONFIG/)
     expect(outcome(cluster, [set('log.segment.bytes', '1')])).toMatch(/at least 1048576/)

@@ -141,6 +141,7 @@ test('controller: features: one refusal refuses all, at every version', () => {
     const request = { timeoutMs: 1, featureUpdates, validateOnly: false }
     const { response, records } = made.ask('updateFeatures', request, version)
     expect(response.errorCode).toBe(ErrorCode.INVALID_UPDATE_VERSION)
+    expect(response.errorMessage).toMatch(/^The update failed for all features since the following/)
     expect(response.results ?? []).toEqual([])
     expect(records).toEqual([])
   }

@@ -211,6 +211,8 @@ describe('controller: topics', () => {
     created(bench, 'th.ere')
     const { result, records } = created(bench, name)
     expect(result.errorCode).toBe(code)
+    if (name === 'a/b')
+      expect(result.errorMessage).toContain("'a/b' contains one or more characters")
     expect(records).toEqual([])
   })
 
