@@ -34,15 +34,17 @@ export function mainClass(tool: string): string {
 export class Driver implements AsyncDisposable {
   private readonly child: ChildProcess
   private readonly waiting = new Map<number, (printed: Printed) => void>()
+  private readonly gone: Promise<void>
+  private isGone = false
   private next = 1
   private said = ''
 
   constructor(libs: string) {
     const source = join(import.meta.dirname, 'Driver.java')
-    this.child = spawn('java', [...SMALL, '-cp', libs, source], {
+    this.child = spawn('java', [...SMALL, '-Djava.security.manager=allow', '-cp', libs, source], {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
-    this.child.stdin!.on('error', () => {}) // the JVM is gone: 'close' below says so to all who wait
+    this.child.stdin!.on('error', () => {}) // 'close' below tells all who wait
     this.child.stderr!.on('data', (bytes) => {
       this.said = (this.said + bytes).slice(-4000)
     })
@@ -51,21 +53,28 @@ export class Driver implements AsyncDisposable {
       this.waiting.get(id)?.({ code, out, err })
       this.waiting.delete(id)
     })
-    this.child.on('close', () => {
-      const err = `the JVM of the tools ended:\n${this.said}`
-      for (const end of this.waiting.values()) end({ code: null, out: '', err })
-      this.waiting.clear()
+    this.gone = new Promise((resolve) => {
+      this.child.once('close', () => {
+        this.isGone = true
+        for (const end of this.waiting.values()) end(this.nothing())
+        this.waiting.clear()
+        resolve()
+      })
     })
   }
 
   /** Starts a run that others may go on beside. */
   start(tool: string, args: readonly string[], input = ''): Running {
     const id = this.next++
-    const ended = new Promise<Printed>((resolve) => this.waiting.set(id, resolve))
+    const ended = new Promise<Printed>((resolve) => {
+      if (this.isGone) resolve(this.nothing())
+      else this.waiting.set(id, resolve)
+    })
     this.say({ id, main: mainClass(tool), args, input })
     const stop = async () => {
       this.say({ stop: id })
-      return await this.within(id, ended, STOP_MS)
+      const last = await Promise.race([ended, after(STOP_MS)])
+      return last ?? { code: null, out: '', err: `did not stop within ${STOP_MS} ms` }
     }
     return { ended, stop }
   }
@@ -78,40 +87,31 @@ export class Driver implements AsyncDisposable {
     timeoutMs = 60_000,
   ): Promise<Printed> {
     const running = this.start(tool, args, input)
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), timeoutMs)
-    })
-    const first = await Promise.race([running.ended, late])
-    clearTimeout(timer)
+    const first = await Promise.race([running.ended, after(timeoutMs)])
     if (first !== null) return first
     const { out, err } = await running.stop()
     return { code: null, out, err: `${err}\n(stopped after ${timeoutMs} ms)` }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const gone = new Promise((resolve) => this.child.once('close', resolve))
-    if (this.child.exitCode === null && this.child.signalCode === null) {
-      this.child.kill('SIGKILL')
-      await gone
-    }
+    this.child.kill('SIGKILL')
+    await this.gone
+  }
+
+  private nothing(): Printed {
+    return { code: null, out: '', err: `the JVM of the tools ended:\n${this.said}` }
   }
 
   private say(message: object): void {
     this.child.stdin!.write(`${JSON.stringify(message)}\n`)
   }
+}
 
-  private async within(id: number, ended: Promise<Printed>, ms: number): Promise<Printed> {
-    const timer = setTimeout(() => {
-      this.waiting.get(id)?.({ code: null, out: '', err: `did not stop within ${ms} ms` })
-      this.waiting.delete(id)
-    }, ms)
-    try {
-      return await ended
-    } finally {
-      clearTimeout(timer)
-    }
-  }
+/** Null once that has passed. */
+function after(ms: number): Promise<null> {
+  return new Promise((resolve) => {
+    AbortSignal.timeout(ms).addEventListener('abort', () => resolve(null))
+  })
 }
 
 /** Runs a tool in a JVM of its own. */
