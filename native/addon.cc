@@ -6,6 +6,7 @@
 // invented handle is a TypeError. Memory that JavaScript sees (rings, tables) is shared with the
 // plane by reference count: it outlives whichever of the two goes first.
 #include <napi.h>
+#include <poll.h>
 
 #include <cerrno>
 #include <cmath>
@@ -213,6 +214,18 @@ Napi::Value decompress(const Napi::CallbackInfo& info) {
   Codecs& codecs = info.Env().GetInstanceData<Instance>()->codecs;
   const Status status = codecs.decompress(codec, bytes, static_cast<size_t>(out_bytes_max), &out);
   return recoded(info.Env(), status, out);
+}
+
+// --- standard output
+
+// isAbandoned(descriptor) → whether nobody reads the pipe any more; JavaScript finds out by writing
+Napi::Value is_abandoned(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "isAbandoned");
+  const int32_t descriptor = arguments.range(0, "descriptor", 0, kInt32Max);
+  if (!arguments.ok()) return info.Env().Undefined();
+  pollfd asked{descriptor, 0, 0};
+  const bool is_told = ::poll(&asked, 1, 0) == 1;
+  return Napi::Boolean::New(info.Env(), is_told && (asked.revents & (POLLERR | POLLHUP)) != 0);
 }
 
 // --- shared memory
@@ -949,6 +962,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("unlockDirectory", unlock_directory);
   add("compress", compress);
   add("decompress", decompress);
+  add("isAbandoned", is_abandoned);
   add("listen", listen);
   add("unlisten", unlisten);
   add("dial", dial);

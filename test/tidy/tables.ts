@@ -106,6 +106,7 @@ export const MAY_INCLUDE: Record<string, string> = {
   'native/log/append.cc <sys/uio.h>': 'the type iovec only',
   'native/reactor/worker_pool.h <thread>': 'the pool that opens logs owns its threads',
   'native/plane.h <thread>': 'the plane owns one thread per reactor',
+  'native/addon.cc <poll.h>': 'asks whether anybody reads the standard output of a command',
   'native/addon.cc <thread>': 'counts the cores',
 }
 
@@ -135,7 +136,7 @@ export const MAY_WAIT: Record<string, string> = {
 
 /** Reached by tests and tools only. */
 export const TEST_ONLY_ROOTS: Record<string, string> = {
-  'src/client/client.ts': 'the client: the command line stands on it',
+  'src/client/client.ts': 'the door of the client; whoever needs less imports a module of it',
   'src/plane/model.ts': 'the model plane: reference, simulation',
   'src/protocol/json.ts': "messages as Kafka's JSON: oracles compare with it",
 }

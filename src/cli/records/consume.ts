@@ -1,11 +1,12 @@
 // `ottla consume`: prints records as they come. It ends behind --max records, at the end (-e), on SIGINT or SIGTERM, or
 // when nobody reads any more (`| head`): always by leaving the group and with code 0. A second signal ends it at once.
 //
-// Invariant: what is committed was written out first; records that a closed pipe swallowed are not committed.
+// Invariant: on every orderly end what is committed was written; what a closed pipe swallowed is not committed.
 // Kafka: ConsoleConsumer.
 
 import { Cluster } from '../../client/cluster.ts'
 import { Consumer } from '../../client/consumer.ts'
+import { isAbandoned } from '../../plane/native.ts'
 import { clusterOptionsOf } from '../connect.ts'
 import { CliProblem, EXIT } from '../output/problems.ts'
 import type { ConsumeOptions } from './command.ts'
@@ -13,6 +14,8 @@ import { customFormat, jsonFormat, type RecordFormat, valueFormat } from './form
 
 /** What is gathered before it is written, when records come faster than they are printed. */
 const WRITE_BYTES = 64 << 10
+/** How often a silent consumer looks whether anybody reads. */
+const LOOK_MS = 250
 
 /** Consumes until there is a reason to end; the exit code. */
 export async function consumeCommand(
@@ -43,12 +46,13 @@ export async function consumeCommand(
     isolation: readCommitted === true ? 'read_committed' : 'read_uncommitted',
   })
   const printer = new Printer(() => void consumer.close({ isCommitted: false }))
-  const unwatch = onSignal(() => void consumer.close())
+  const unwatch = onSignal(() => void printer.flush().then(() => consumer.close()))
   try {
     if (max > 0) await print(consumer, printer, format, max)
     await printer.flush()
   } finally {
     unwatch()
+    printer.close()
   }
   return EXIT.ok
 }
@@ -103,6 +107,7 @@ class Printer {
   #counted = 0
   #bytes = 0
   readonly #onBroken: () => void
+  readonly #watch: NodeJS.Timeout
 
   constructor(onBroken: () => void) {
     this.#onBroken = onBroken
@@ -110,6 +115,15 @@ class Printer {
       if (problem.code !== 'EPIPE') throw problem
       this.#break()
     })
+    // A reader may end while nothing comes: who has no more to write would not hear of it.
+    this.#watch = setInterval(() => {
+      if (isAbandoned(process.stdout.fd)) this.#break()
+    }, LOOK_MS)
+  }
+
+  /** Nothing is written any more. */
+  close(): void {
+    clearInterval(this.#watch)
   }
 
   /** Call after each record: true when what is gathered should be written now. */
