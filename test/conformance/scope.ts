@@ -52,13 +52,9 @@ export function check(name: string, body: (scope: Scope) => Promise<void>): Chec
 }
 
 async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms)
+  const late = AbortSignal.timeout(ms)
+  const expired = new Promise<never>((_, reject) => {
+    late.addEventListener('abort', () => reject(new Error(`${what}: not within ${ms} ms`)))
   })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
+  return await Promise.race([work, expired])
 }
