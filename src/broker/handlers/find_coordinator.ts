@@ -10,6 +10,7 @@ import { GROUP_TOPIC } from '../internal_topics.ts'
 import { type BrokerNode, endpointOf } from '../node.ts'
 
 const GROUP_KEY = 0
+const SHARE_KEY = 2
 const SEVERAL_KEYS_VERSION = 4
 
 interface Found {
@@ -30,7 +31,16 @@ function findCoordinator(node: BrokerNode): Handler<typeof FindCoordinator> {
     const find = (wanted: string) =>
       keyType === GROUP_KEY ? findGroup(node, wanted, listener) : nowhere(ErrorCode.INVALID_REQUEST)
     if (version >= SEVERAL_KEYS_VERSION) {
-      return { coordinators: coordinatorKeys.map((wanted) => ({ key: wanted, ...find(wanted) })) }
+      // A type that nobody knows is an error of the whole request, which alone has a sentence.
+      const isKnown = keyType >= GROUP_KEY && keyType <= SHARE_KEY
+      const errorMessage = isKnown ? '' : errorOf(ErrorCode.INVALID_REQUEST).text
+      return {
+        coordinators: coordinatorKeys.map((wanted) => ({
+          key: wanted,
+          errorMessage,
+          ...find(wanted),
+        })),
+      }
     }
     const found = find(key)
     const isFound = found.errorCode === ErrorCode.NONE

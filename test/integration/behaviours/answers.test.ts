@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
+import { FindCoordinator } from '../../../src/protocol/messages/classic_group.ts'
 import { DescribeLogDirs } from '../../../src/protocol/messages/cluster.ts'
 import { DescribeConfigs, IncrementalAlterConfigs } from '../../../src/protocol/messages/configs.ts'
 import {
@@ -11,7 +12,11 @@ import {
   DescribeTopicPartitions,
   Metadata,
 } from '../../../src/protocol/messages/metadata.ts'
-import { ListOffsets, OffsetForLeaderEpoch } from '../../../src/protocol/messages/offsets.ts'
+import {
+  ListOffsets,
+  OffsetCommit,
+  OffsetForLeaderEpoch,
+} from '../../../src/protocol/messages/offsets.ts'
 import { DescribeQuorum } from '../../../src/protocol/messages/quorum.ts'
 import { DescribeProducers, InitProducerId } from '../../../src/protocol/messages/transaction.ts'
 import { Bench, batchOf } from '../support/harness.ts'
@@ -166,6 +171,31 @@ test('offsets: the beginning of a log has an epoch before anything is in it', as
     ],
   })
   expect(topics[0]!.partitions.map(({ leaderEpoch }) => leaderEpoch)).toEqual([0, 0])
+})
+
+test('offsets: a known topic without partitions is left out of the answer to a commit', async () => {
+  await using bench = await Bench.start()
+  await bench.createTopic('log')
+  const coordinatorKeys = ['g']
+  await bench.client.ask(FindCoordinator, 4, { keyType: 0, coordinatorKeys })
+  const { topics } = await bench.client.ask(OffsetCommit, 8, {
+    groupId: 'g',
+    topics: ['log', 'nowhere'].map((name) => ({ name, partitions: [] })),
+  })
+  expect(topics).toMatchObject([{ name: 'nowhere', partitions: [] }])
+})
+
+test('coordinators: only a key type that nobody knows is refused with a sentence', async () => {
+  await using bench = await Bench.start()
+  for (const [keyType, isSaid] of [
+    [2, false],
+    [9, true],
+  ] as const) {
+    const body = { keyType, coordinatorKeys: ['g'] }
+    const [found] = (await bench.client.ask(FindCoordinator, 6, body)).coordinators
+    expect(found!.errorCode).toBe(ErrorCode.INVALID_REQUEST)
+    expect(found!.errorMessage !== '').toBe(isSaid)
+  }
 })
 
 test('offsets: a leader epoch below -1 is fenced', async () => {

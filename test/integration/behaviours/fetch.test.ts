@@ -2,9 +2,13 @@
 
 import { expect, test } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
-import { ListOffsets } from '../../../src/protocol/messages/offsets.ts'
-import { Fetch } from '../../../src/protocol/messages/produce_fetch.ts'
-import { Bench, batchOf, decodeRecords, text } from '../support/harness.ts'
+import { FindCoordinator } from '../../../src/protocol/messages/classic_group.ts'
+import { DescribeCluster, Metadata } from '../../../src/protocol/messages/metadata.ts'
+import { ListOffsets, OffsetCommit, OffsetFetch } from '../../../src/protocol/messages/offsets.ts'
+import { Fetch, Produce } from '../../../src/protocol/messages/produce_fetch.ts'
+import { CreateTopics, DeleteTopics } from '../../../src/protocol/messages/topics.ts'
+import { eventually } from '../support/eventually.ts'
+import { Bench, batchOf, decodeRecords, produceBody, text } from '../support/harness.ts'
 
 const values = (records: readonly { value: Uint8Array | null }[]) =>
   records.map(({ value }) => text(value))
@@ -110,31 +114,97 @@ test('behaviour 29: incremental fetch sessions say only what changed', async () 
 
 test('behaviour 28: responses leave a connection in the order of its requests', async () => {
   await using bench = await Bench.start()
-  await bench.createTopic('order')
-  const slow = bench.fetch('order', 0, { maxWaitMs: 300 })
-  const quick = at(bench, -1n)
-  await Promise.all([slow, quick])
-  expect(bench.client.order).toEqual([...bench.client.order].sort((a, b) => a - b))
+  await bench.createTopic('order', 2)
+  await bench.createTopic('other')
+  const client = await bench.connect()
+  const fetchBody = {
+    replicaId: -1,
+    maxWaitMs: 400,
+    minBytes: 1,
+    maxBytes: 1 << 20,
+    topics: [
+      { topic: 'order', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1000 }] },
+    ],
+  }
+  // Slow and quick ones, of the data plane and of TypeScript, all sent before the first answer.
+  const asked: Promise<unknown>[] = []
+  for (let round = 0; round < 3; round++) {
+    asked.push(
+      client.ask(Fetch, 11, fetchBody),
+      client.ask(Metadata, 12, { topics: null }),
+      client.ask(Produce, 9, produceBody('order', 1, batchOf(['a']))),
+      client.ask(DescribeCluster, 1, {}),
+      client.ask(Produce, 9, produceBody('nobody', 0, batchOf(['a']))),
+      client.ask(CreateTopics, 7, {
+        topics: [{ name: `made-${round}`, numPartitions: 1, replicationFactor: 1 }],
+        timeoutMs: 5000,
+      }),
+      client.ask(Produce, 9, produceBody('other', 0, batchOf(['a']), 1)),
+    )
+  }
+  await Promise.all(asked)
+  expect(client.order).toEqual(asked.map((_, index) => index + 1))
 })
 
-test('behaviour 30: a recreated topic has a new id, and the old one is unknown', async () => {
+test('behaviour 30: a recreated topic has a new id, and the old one is unknown to all who name ids', async () => {
   await using bench = await Bench.start()
-  const { DeleteTopics } = await import('../../../src/protocol/messages/topics.ts')
   const old = await bench.createTopic('again')
   await bench.client.ask(DeleteTopics, 6, { topics: [{ name: 'again' }], timeoutMs: 5000 })
   const fresh = await bench.createTopic('again')
   expect(fresh).not.toBe(old)
-  const ask = (topicId: string) =>
-    bench.client.ask(Fetch, 13, {
-      maxWaitMs: 0,
-      minBytes: 0,
-      maxBytes: 1000,
-      topics: [
-        { topicId, partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1000 }] },
-      ],
+  const { NONE, UNKNOWN_TOPIC_ID } = ErrorCode
+  await eventually(async () => {
+    const { coordinators } = await bench.client.ask(FindCoordinator, 4, {
+      keyType: 0,
+      coordinatorKeys: ['g'],
     })
-  const known = await ask(fresh)
-  expect(known.responses[0]!.partitions[0]!.errorCode).toBe(ErrorCode.NONE)
-  const unknown = await ask(old)
-  expect(unknown.responses[0]!.partitions[0]!.errorCode).toBe(ErrorCode.UNKNOWN_TOPIC_ID)
+    return coordinators[0]!.errorCode === NONE || undefined
+  })
+  const asks: Record<string, (topicId: string) => Promise<number>> = {
+    metadata: async (topicId) => {
+      const topics = [{ name: null, topicId }]
+      return (await bench.client.ask(Metadata, 12, { topics })).topics[0]!.errorCode
+    },
+    produce: async (topicId) => {
+      const { responses } = await bench.client.ask(Produce, 13, {
+        acks: -1,
+        timeoutMs: 5000,
+        topicData: [{ topicId, partitionData: [{ index: 0, records: batchOf(['a']) }] }],
+      })
+      return responses[0]!.partitionResponses[0]!.errorCode
+    },
+    fetch: async (topicId) => {
+      const { responses } = await bench.client.ask(Fetch, 13, {
+        maxWaitMs: 0,
+        minBytes: 0,
+        maxBytes: 1000,
+        topics: [
+          { topicId, partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1000 }] },
+        ],
+      })
+      return responses[0]!.partitions[0]!.errorCode
+    },
+    'offset commit': async (topicId) => {
+      const { topics } = await bench.client.ask(OffsetCommit, 10, {
+        groupId: 'g',
+        topics: [
+          {
+            topicId,
+            partitions: [{ partitionIndex: 0, committedOffset: 1n, committedMetadata: '' }],
+          },
+        ],
+      })
+      return topics[0]!.partitions[0]!.errorCode
+    },
+    'offset fetch': async (topicId) => {
+      const { groups } = await bench.client.ask(OffsetFetch, 10, {
+        groups: [{ groupId: 'g', topics: [{ topicId, partitionIndexes: [0] }] }],
+      })
+      return groups[0]!.topics[0]!.partitions[0]!.errorCode
+    },
+  }
+  for (const [name, ask] of Object.entries(asks)) {
+    expect([name, await ask(old)]).toEqual([name, UNKNOWN_TOPIC_ID])
+    expect([name, await ask(fresh)]).toEqual([name, NONE])
+  }
 })

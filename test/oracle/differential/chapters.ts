@@ -5,6 +5,7 @@ import { configs } from './chapters/configs.ts'
 import { deletions } from './chapters/deletions.ts'
 import { fetch } from './chapters/fetch.ts'
 import { frames } from './chapters/frames.ts'
+import { groups } from './chapters/groups.ts'
 import { metadata } from './chapters/metadata.ts'
 import { nodes } from './chapters/nodes.ts'
 import { offsets } from './chapters/offsets.ts'
@@ -22,6 +23,7 @@ export const CHAPTERS: Readonly<Record<string, (talk: Talk) => Promise<void>>> =
   fetch,
   offsets,
   deletions,
+  groups,
   nodes,
   frames,
 }

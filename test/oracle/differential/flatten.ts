@@ -28,6 +28,8 @@ const IDENTITY = [
   'source',
   'batchIndex',
   'producerEpoch',
+  'groupId',
+  'key',
 ]
 const CLOCKS = new Set([
   'lastFetchTimestamp',
