@@ -1,6 +1,7 @@
 // Rebalance torture: twenty members of five client libraries in one group over 64 partitions, joining, leaving and dying
 // by a seed while a producer writes sequence numbers. Nothing is lost, nothing is skipped after a committed offset, no
-// partition is owned twice in a generation. Then the same while the coordinator is killed and started again.
+// partition is owned twice in a generation. Then the same while the coordinator is killed and started again, and with
+// cooperative and static members of the libraries that have such.
 //
 // TORTURE_MINUTES (10), TORTURE_SEED (the clock), TORTURE_BROKER=kafka: the same of Apache Kafka, to know what clients do.
 
@@ -14,6 +15,7 @@ import { createTopic } from '../support/admin.ts'
 import { BrokerProcess } from '../support/broker_process.ts'
 import { freePorts } from '../support/commands.ts'
 import { pause } from '../support/eventually.ts'
+import type { Library, Style } from './torture/herd.ts'
 import { PARTITIONS, type Summary, Torture, type TortureOptions } from './torture/run.ts'
 import { Witness } from './torture/witness.ts'
 
@@ -61,7 +63,14 @@ async function withBroker(port: number, use: (broker: Broker) => Promise<Summary
   }
 }
 
-async function torture(disturb?: (broker: Broker) => TortureOptions['disturb']): Promise<Summary> {
+interface Kind {
+  readonly style?: Style
+  readonly libraries?: readonly Library[]
+  readonly isStatic?: boolean
+  readonly disturb?: (broker: Broker) => NonNullable<TortureOptions['disturb']>
+}
+
+async function torture({ style = 'eager', disturb, ...rest }: Kind = {}): Promise<Summary> {
   await installConfluent()
   const port = await freePorts()
   return await withBroker(port, async (broker) => {
@@ -70,15 +79,22 @@ async function torture(disturb?: (broker: Broker) => TortureOptions['disturb']):
     await using witness = await Witness.start({ port, target, groupId: PLACE.groupId })
     await createTopic(address, PLACE.topic, PARTITIONS)
     const run = new Torture({
+      ...rest,
       seed: SEED,
       durationMs: MINUTES * 60_000,
-      place: { ...PLACE, address: `127.0.0.1:${port}` },
+      place: { ...PLACE, style, address: `127.0.0.1:${port}` },
       witness,
       address,
-      disturb: disturb?.(broker),
+      ...(disturb === undefined ? {} : { disturb: disturb(broker) }),
     })
     return await run.run()
   })
+}
+
+const kill = (broker: Broker) => async (random: { nextInt(limit: number): number }) => {
+  await broker.kill()
+  await pause(random.nextInt(1500))
+  await broker.start()
 }
 
 function expectSound(summary: Summary): void {
@@ -99,10 +115,12 @@ test(`groups: torture: ${MINUTES} minutes of members of five libraries coming an
 test(`groups: torture: ${MINUTES} minutes while the coordinator is killed and started again`, {
   timeout: TIMEOUT_MS,
 }, async () => {
-  const disturb = (broker: Broker) => async (random: { nextInt(limit: number): number }) => {
-    await broker.kill()
-    await pause(random.nextInt(1500))
-    await broker.start()
-  }
-  expectSound(await torture(disturb))
+  expectSound(await torture({ disturb: kill }))
+})
+
+test(`groups: torture: ${MINUTES} minutes of cooperative members, half of them static`, {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const libraries = ['confluent', 'java', 'kcat'] as const
+  expectSound(await torture({ style: 'cooperative', libraries, isStatic: true }))
 })

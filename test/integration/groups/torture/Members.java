@@ -1,4 +1,4 @@
-// Members of one group in one Java machine, with Apache Kafka's own consumer: java Members ADDRESS GROUP TOPIC. The lines it
+// Members of one group in one Java machine, with Apache Kafka's own consumer: java Members ADDRESS GROUP TOPIC [STYLE]. The lines it
 // takes and says are those of members.mjs. Each member is a thread that commits what it has reported.
 
 import java.io.BufferedReader;
@@ -16,6 +16,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RebalanceInProgressException;
+import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.WakeupException;
 
 public final class Members {
@@ -26,7 +28,8 @@ public final class Members {
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] said = line.split(" ");
             if (said[0].equals("join")) {
-                Member member = new Member(said[1], words[0], words[1], words[2]);
+                String instance = said.length > 2 ? said[2] : null;
+                Member member = new Member(said[1], instance, words);
                 MEMBERS.put(said[1], member);
                 Thread thread = new Thread(member, said[1]);
                 thread.setDaemon(true);
@@ -47,17 +50,21 @@ public final class Members {
     private static final class Member implements Runnable, ConsumerRebalanceListener {
         private final String name;
         private final String topic;
+        private final boolean isCooperative;
         private final KafkaConsumer<String, String> consumer;
         private volatile boolean isOver = false;
         private volatile boolean isLeaving = false;
+        private boolean isToCommit = false;
 
-        Member(String name, String address, String group, String topic) {
+        Member(String name, String instance, String[] words) {
             this.name = name;
-            this.topic = topic;
+            this.topic = words[2];
+            this.isCooperative = words.length > 3 && words[3].equals("cooperative");
             Properties set = new Properties();
-            set.put("bootstrap.servers", address);
+            set.put("bootstrap.servers", words[0]);
             set.put("client.id", name);
-            set.put("group.id", group);
+            set.put("group.id", words[1]);
+            if (instance != null) set.put("group.instance.id", instance);
             set.put("session.timeout.ms", "6000");
             set.put("heartbeat.interval.ms", "400");
             set.put("max.poll.interval.ms", "20000");
@@ -69,8 +76,10 @@ public final class Members {
             set.put("value.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
             set.put(
                 "partition.assignment.strategy",
-                "org.apache.kafka.clients.consumer.RangeAssignor,"
-                    + "org.apache.kafka.clients.consumer.RoundRobinAssignor");
+                isCooperative
+                    ? "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
+                    : "org.apache.kafka.clients.consumer.RangeAssignor,"
+                        + "org.apache.kafka.clients.consumer.RoundRobinAssignor");
             consumer = new KafkaConsumer<>(set);
         }
 
@@ -103,20 +112,20 @@ public final class Members {
         }
 
         private void poll() {
-            boolean isRead = false;
             for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(200))) {
                 say(
                     name,
                     "read",
                     ",\"partition\":" + record.partition() + ",\"offset\":" + record.offset()
                         + ",\"values\":[\"" + record.value() + "\"]");
-                isRead = true;
+                isToCommit = true;
             }
-            if (!isRead) return;
+            if (!isToCommit) return;
             try {
                 consumer.commitSync(Duration.ofSeconds(5));
-            } catch (CommitFailedException | org.apache.kafka.common.errors.RetriableException problem) {
-                // The group has moved on, or the coordinator is away: it is read again.
+                isToCommit = false;
+            } catch (CommitFailedException | RebalanceInProgressException | RetriableException problem) {
+                // The group has moved on, or the coordinator is away: it is read or committed again.
             }
         }
 
@@ -125,6 +134,7 @@ public final class Members {
 
         @Override
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+            if (isCooperative) return;
             String owned =
                 partitions.stream()
                     .map(one -> String.valueOf(one.partition()))

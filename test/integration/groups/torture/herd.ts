@@ -26,15 +26,19 @@ export type Said = { readonly who: string } & (
   | { readonly what: 'failed' | 'noted'; readonly why: string }
 )
 
+export type Style = 'eager' | 'cooperative'
+
 export interface Place {
   readonly address: string
   readonly groupId: string
   readonly topic: string
+  readonly style: Style
 }
 
 /** One library's members. */
 export interface Stable extends AsyncDisposable {
-  join(name: string): void
+  /** `instance`: the member is static, and known by it. */
+  join(name: string, instance?: string): void
   leave(name: string): void
   /** The witness has cut it off. */
   abandon(name: string): void
@@ -49,7 +53,7 @@ export async function stableOf(
   place: Place,
   hear: (said: Said) => void,
 ): Promise<Stable> {
-  const { address, groupId, topic } = place
+  const { address, groupId, topic, style } = place
   if (library === 'kcat') return new Kcats(place, hear)
   if (library === 'java') {
     const path = await compiled()
@@ -57,14 +61,14 @@ export async function stableOf(
     const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=off'
     return new Shared(
       'java',
-      [...java, quiet, '-cp', path, 'Members', address, groupId, topic],
+      [...java, quiet, '-cp', path, 'Members', address, groupId, topic, style],
       hear,
     )
   }
   const isOurs = library !== 'confluent'
   const node = isOurs ? process.execPath : 'node'
   const program = join(FOLDER, 'members.mjs')
-  const args = [program, library, address, groupId, topic, CONFLUENT_HOME]
+  const args = [program, library, address, groupId, topic, CONFLUENT_HOME, style]
   return new Shared(node, args, hear, isOurs ? undefined : SYSTEM_PATH)
 }
 
@@ -111,8 +115,8 @@ class Shared implements Stable {
     })
   }
 
-  join(name: string): void {
-    this.tell('join', name)
+  join(name: string, instance = ''): void {
+    this.tell('join', `${name} ${instance}`.trim())
   }
 
   leave(name: string): void {
@@ -143,15 +147,17 @@ class Kcats implements Stable {
     this.hear = hear
   }
 
-  join(name: string): void {
-    const { address, groupId, topic } = this.place
+  join(name: string, instance?: string): void {
+    const { address, groupId, topic, style } = this.place
     const set = {
       'client.id': name,
       'session.timeout.ms': 6000,
       'heartbeat.interval.ms': 400,
       'auto.commit.interval.ms': 500,
       'auto.offset.reset': 'earliest',
-      'partition.assignment.strategy': 'range,roundrobin',
+      'partition.assignment.strategy':
+        style === 'cooperative' ? 'cooperative-sticky' : 'range,roundrobin',
+      ...(instance === undefined ? {} : { 'group.instance.id': instance }),
       'fetch.wait.max.ms': 300,
     }
     const options = Object.entries(set).flatMap(([key, value]) => ['-X', `${key}=${value}`])
@@ -171,7 +177,7 @@ class Kcats implements Stable {
     })
     createInterface({ input: child.stderr }).on('line', (line) => {
       const assigned = /\): assigned: (.*)$/.exec(line)
-      if (assigned === null) return
+      if (assigned === null || style === 'cooperative') return
       const partitions = Array.from(assigned[1]!.matchAll(/\[(\d+)\]/g), ([, digits]) =>
         Number(digits),
       )

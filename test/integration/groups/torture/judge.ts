@@ -98,13 +98,13 @@ export class Judge {
     sent.read.set(offset, value)
   }
 
-  /** Everything that is wrong, in words. */
-  verdict(witness: Witness): string[] {
+  /** Everything that is wrong, in words. Lives of one static member are one owner. */
+  verdict(witness: Witness, ownerOf: (who: string) => string): string[] {
     return [
       ...this.problems,
       ...this.lost(),
-      ...ownedTwice(witness.given, 'was given'),
-      ...ownedTwice(resolve(this.owned, witness.given, this.problems), 'said it owned'),
+      ...ownedTwice(witness.given, ownerOf, 'was given'),
+      ...ownedTwice(resolve(this.owned, witness.given, this.problems), ownerOf, 'said it owned'),
       ...wronglyTold(witness.commits, witness.told),
     ]
   }
@@ -133,7 +133,11 @@ function resolve(owned: readonly Owned[], given: readonly Given[], problems: str
   return resolved
 }
 
-function ownedTwice(given: readonly Given[], verb: string): string[] {
+function ownedTwice(
+  given: readonly Given[],
+  ownerOf: (who: string) => string,
+  verb: string,
+): string[] {
   const owners = new Map<string, string>()
   const problems: string[] = []
   for (const { who, generation, partitions } of given) {
@@ -141,7 +145,7 @@ function ownedTwice(given: readonly Given[], verb: string): string[] {
       const key = `${generation} ${partition}`
       const other = owners.get(key) ?? who
       owners.set(key, who)
-      if (other === who) continue
+      if (ownerOf(other) === ownerOf(who)) continue
       problems.push(`generation ${generation}: ${other} and ${who} ${verb} partition ${partition}`)
     }
   }

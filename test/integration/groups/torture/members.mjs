@@ -1,4 +1,4 @@
-// Members of one group in one process: node members.mjs LIBRARY ADDRESS GROUP TOPIC [FOLDER]. Lines in: `join NAME`,
+// Members of one group in one process: node members.mjs LIBRARY ADDRESS GROUP TOPIC FOLDER [STYLE]. Lines in: `join NAME [INSTANCE]`,
 // `leave NAME`, `abandon NAME` (it has been cut off: no reply will come). Lines out, as JSON: { who, what, … } with
 // what = owns (partitions), read (partition, offset, values), left, failed (why). Plain JavaScript without the project's
 // Node, since @confluentinc/kafka-javascript runs under the Node that compiled it. Each commits what it has reported.
@@ -6,7 +6,7 @@
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
-const [library, address, groupId, topic, folder] = process.argv.slice(2)
+const [library, address, groupId, topic, folder, style = 'eager'] = process.argv.slice(2)
 const SESSION_MS = 6000
 const BEAT_MS = 400
 
@@ -92,7 +92,7 @@ async function kafkajsMember(name) {
   return () => consumer.disconnect()
 }
 
-async function platformaticMember(name) {
+async function platformaticMember(name, instance) {
   const { Consumer } = await import('@platformatic/kafka')
   const consumer = new Consumer({
     clientId: name,
@@ -103,6 +103,7 @@ async function platformaticMember(name) {
     rebalanceTimeout: 20_000,
     retries: 200,
     retryDelay: 200,
+    ...(instance === undefined ? {} : { groupInstanceId: instance }),
   })
   consumer.on('consumer:group:join', ({ assignments }) => {
     const of = assignments.find((one) => one.topic === topic)
@@ -126,7 +127,7 @@ async function platformaticMember(name) {
   return () => consumer.close(true)
 }
 
-async function confluentMember(name) {
+async function confluentMember(name, instance) {
   const { KafkaConsumer } = createRequire(`${folder}/package.json`)(
     '@confluentinc/kafka-javascript',
   )
@@ -138,7 +139,9 @@ async function confluentMember(name) {
       'session.timeout.ms': SESSION_MS,
       'heartbeat.interval.ms': BEAT_MS,
       'max.poll.interval.ms': 20_000,
-      'partition.assignment.strategy': 'range,roundrobin',
+      'partition.assignment.strategy':
+        style === 'cooperative' ? 'cooperative-sticky' : 'range,roundrobin',
+      ...(instance === undefined ? {} : { 'group.instance.id': instance }),
       'enable.auto.commit': false,
       'fetch.wait.max.ms': 300,
       rebalance_cb: true,
@@ -148,7 +151,8 @@ async function confluentMember(name) {
   consumer.on('rebalance', ({ code }, assignment) => {
     const isAssigned = code === -175
     const partitions = isAssigned ? assignment.map(({ partition }) => partition) : []
-    if (isAssigned) say(name, 'owns', { partitions })
+    // Cooperative members are told what is new.
+    if (isAssigned && style === 'eager') say(name, 'owns', { partitions })
   })
   consumer.on('event.error', () => {}) // a broker that is away: the library tries again
   await new Promise((resolve, reject) => {
@@ -157,29 +161,27 @@ async function confluentMember(name) {
   consumer.subscribe([topic])
   consumer.setDefaultConsumeTimeout(200)
   let isOver = false
+  let committedAtMs = 0
   const poll = () => {
     if (isOver) return
     consumer.consume(200, (problem, messages) => {
       if (isOver) return
       if (!problem && messages.length > 0) {
-        report(
-          name,
-          messages.map(({ partition, offset, value }) => ({
-            partition,
-            offset,
-            value: text(value),
-          })),
-        )
-        const ends = new Map(messages.map(({ partition, offset }) => [partition, offset + 1]))
-        const positions = Array.from(ends, ([partition, offset]) => ({ topic, partition, offset }))
-        try {
-          consumer.commit(positions)
-        } catch {
-          // Its partitions were taken from it meanwhile.
-        }
+        const plain = ({ partition, offset, value }) => ({ partition, offset, value: text(value) })
+        report(name, messages.map(plain))
       }
+      if (performance.now() > committedAtMs + 300) commit()
       setImmediate(poll)
     })
+  }
+  // All it was handed, again and again: what is refused in a rebalance is not lost to cooperative members.
+  const commit = () => {
+    committedAtMs = performance.now()
+    try {
+      consumer.commit()
+    } catch {
+      // Nothing new, or nothing is assigned.
+    }
   }
   poll()
   return () =>
@@ -197,8 +199,8 @@ const LIBRARIES = {
 const members = new Map()
 
 /** Kept as a promise: a member may be told to go before it has come. */
-function join(name) {
-  members.set(name, LIBRARIES[library](name))
+function join(name, instance) {
+  members.set(name, LIBRARIES[library](name, instance))
   members.get(name).catch((problem) => say(name, 'failed', { why: String(problem) }))
 }
 
@@ -225,7 +227,7 @@ const VERBS = { join, leave, abandon }
 process.on('unhandledRejection', (problem) => say('process', 'noted', { why: String(problem) }))
 createInterface({ input: process.stdin })
   .on('line', (line) => {
-    const [verb, name] = line.split(' ')
-    void VERBS[verb](name)
+    const [verb, name, instance] = line.split(' ')
+    void VERBS[verb](name, instance)
   })
   .on('close', () => process.exit(0))

@@ -14,7 +14,7 @@ import { Judge } from './judge.ts'
 import type { Witness } from './witness.ts'
 
 export const PARTITIONS = 64
-const PLACES_PER_LIBRARY = 4
+const PLACES = 20
 const BATCH_RECORDS = 5
 const PRODUCE_EVERY_MS = 40
 const CHANGE_EVERY_MS_MAX = 3000
@@ -39,6 +39,9 @@ export interface TortureOptions {
   readonly witness: Witness
   /** The broker itself, without the witness. */
   readonly address: string
+  readonly libraries?: readonly Library[]
+  /** Every other member has an instance id, where its library has such. */
+  readonly isStatic?: boolean
   /** Called once in a while: something happens to the coordinator. */
   readonly disturb?: (random: Random) => Promise<void>
 }
@@ -74,8 +77,9 @@ export class Torture {
   constructor(options: TortureOptions) {
     this.options = options
     this.random = new Random(options.seed)
-    for (const library of LIBRARIES) {
-      for (let number = 0; number < PLACES_PER_LIBRARY; number++) {
+    const { libraries = LIBRARIES } = options
+    for (const library of libraries) {
+      for (let number = 0; number < PLACES / libraries.length; number++) {
         this.seats.push({ library, number, lives: 0, member: null })
       }
     }
@@ -84,7 +88,7 @@ export class Torture {
   async run(): Promise<Summary> {
     const { durationMs, place, witness } = this.options
     try {
-      for (const library of LIBRARIES) {
+      for (const library of new Set(this.seats.map((seat) => seat.library))) {
         this.stables.set(library, await stableOf(library, place, (said) => this.hear(said)))
       }
       for (const seat of this.seats) this.join(seat)
@@ -107,7 +111,7 @@ export class Torture {
 
   private summary(witness: Witness): Summary {
     return {
-      problems: this.judge.verdict(witness),
+      problems: this.judge.verdict(witness, (who) => this.ownerOf(who)),
       produced: this.judge.progress.acknowledged,
       read: this.judge.reads,
       repeated: this.judge.repeated,
@@ -154,7 +158,17 @@ export class Torture {
   private join(seat: Seat): void {
     seat.member = `${seat.library}-${seat.number}.${seat.lives++}`
     this.joins++
-    this.stables.get(seat.library)!.join(seat.member)
+    this.stables.get(seat.library)!.join(seat.member, this.instanceOf(seat.member))
+  }
+
+  private instanceOf(member: string): string | undefined {
+    const [place] = member.split('.')
+    const isStatic = this.options.isStatic === true && Number(place!.split('-')[1]) % 2 === 1
+    return isStatic && !member.startsWith('kafkajs') ? place : undefined
+  }
+
+  private ownerOf(member: string): string {
+    return this.instanceOf(member) ?? member
   }
 
   private leave(seat: Seat, member: string): void {
