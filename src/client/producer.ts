@@ -30,7 +30,7 @@ export interface ProducerOptions {
   readonly isIdempotent?: boolean
   /** How long a record may wait for others; 0, the default, waits for this turn of the loop. */
   readonly lingerMs?: number
-  /** When a batch is full, before compression; 256 KiB when left out. */
+  /** When a batch is full, before compression; 512 KiB when left out. */
   readonly batchBytes?: number
   /** How long a record is tried; the cluster's retryTimeoutMs when left out. */
   readonly deliveryTimeoutMs?: number
@@ -117,6 +117,9 @@ const UNTOLD: Answer = {
   errorMessage: null,
 }
 
+/** What a record that waits takes besides its bytes: promises and objects. */
+const RECORD_MEMORY_BYTES = 600
+const BATCH_BYTES = 512 << 10
 const REQUEST_BYTES_MAX = 8 << 20
 /** How long the broker may wait for replicas, and how much later its answer may come. */
 const REPLICATION_TIMEOUT_MS = 30_000
@@ -151,7 +154,7 @@ export class Producer implements AsyncDisposable {
     }
   }
 
-  /** Bytes that were given and not yet settled. */
+  /** Memory of what was given and is not settled, roughly. */
   get bufferedBytes(): number {
     return this.#bufferedBytes
   }
@@ -161,11 +164,12 @@ export class Producer implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new ClientError('CLOSED', 'the producer was closed'))
       const { input, bytes } = inputOf(record, nowMs())
+      const memory = bytes + RECORD_MEMORY_BYTES
       this.#unsettled++
-      this.#bufferedBytes += bytes
+      this.#bufferedBytes += memory
       const done = () => {
         this.#unsettled--
-        this.#bufferedBytes -= bytes
+        this.#bufferedBytes -= memory
         this.#look()
       }
       const pending: Pending = {
@@ -290,8 +294,11 @@ export class Producer implements AsyncDisposable {
   // ---- when
 
   #schedule(sink: Sink, queue: Queue): void {
-    const isFull = queue.bytes >= (this.#options.batchBytes ?? 256 << 10)
-    if (isFull) return this.#take(sink, queue)
+    const isFull = queue.bytes >= (this.#options.batchBytes ?? BATCH_BYTES)
+    if (isFull) {
+      if (sink.sticky === queue.partition) sink.sticky = -1
+      return this.#take(sink, queue)
+    }
     if (queue.isBusy || queue.isLingering) return
     queue.isLingering = true
     const { lingerMs = 0 } = this.#options
@@ -307,7 +314,7 @@ export class Producer implements AsyncDisposable {
   #take(sink: Sink, queue: Queue): void {
     if (queue.isBusy || queue.records.length === 0) return
     if (sink.sticky === queue.partition) sink.sticky = -1
-    const max = this.#options.batchBytes ?? 256 << 10
+    const max = this.#options.batchBytes ?? BATCH_BYTES
     let count = 0
     let bytes = 0
     while (count < queue.records.length && (count === 0 || bytes < max)) {

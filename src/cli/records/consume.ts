@@ -106,6 +106,9 @@ class Printer {
   #isTurning = false
   #counted = 0
   #bytes = 0
+  /** Until the system has taken what was written. */
+  #drained: Promise<void> | null = null
+  #resume: () => void = () => {}
   readonly #onBroken: () => void
   readonly #watch: NodeJS.Timeout
 
@@ -147,17 +150,25 @@ class Printer {
     const bytes = Buffer.concat(this.pieces.splice(0))
     this.#counted = 0
     this.#bytes = 0
-    if (process.stdout.write(bytes)) return
-    await new Promise<void>((resolve) => {
-      process.stdout.once('drain', resolve)
-      process.stdout.once('close', resolve)
-      process.stdout.once('error', () => resolve())
-    })
+    const hasRoom = process.stdout.write(bytes)
+    if (!hasRoom && this.#drained === null) {
+      this.#drained = new Promise((resolve) => {
+        this.#resume = resolve
+        process.stdout.once('drain', () => this.#goOn())
+      })
+    }
+    await this.#drained
+  }
+
+  #goOn(): void {
+    this.#drained = null
+    this.#resume()
   }
 
   #break(): void {
     if (this.isBroken) return
     this.isBroken = true
+    this.#goOn()
     this.#onBroken()
   }
 }

@@ -13,6 +13,9 @@ import type { ProduceOptions } from './command.ts'
 import { LineError, type LineOptions, recordOfLine } from './input.ts'
 import { linesOf } from './lines.ts'
 
+/** Reading waits above this much on its way. */
+const BUFFER_BYTES_MAX = 16 << 20
+
 /** Produces until the input ends; the exit code. */
 export async function produceCommand(topic: string, options: ProduceOptions): Promise<number> {
   const out = new Output()
@@ -22,6 +25,7 @@ export async function produceCommand(topic: string, options: ProduceOptions): Pr
     acks: options.acks === 'all' ? 'all' : options.acks === '1' ? 1 : 0,
     compression: options.compression,
     isIdempotent: options.acks === 'all' && options.idempotence,
+    bufferBytesMax: BUFFER_BYTES_MAX,
   })
   if (options.file === undefined && process.stdin.isTTY === true) {
     out.note('each line is a record; Ctrl-D ends')
