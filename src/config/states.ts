@@ -37,6 +37,7 @@ export const oneThread = inert('coordinators run on the control thread')
 export const signals = inert('waiting requests are woken by signal, so there is nothing to purge')
 export const noJvm = inert('metrics are not read through Java reporters')
 export const onlyRemote = inert('it is read only when remote storage is on, which is refused')
+export const onlyKerberos = inert('it paces logins to Kerberos, and SASL is refused')
 export const kafkaTests = inert("it exists for Kafka's own tests")
 export const jvmTiming = inert('it times a Java thread that does not exist here')
 export const openFromStart = inert(

@@ -3,7 +3,7 @@
 // Kafka: BrokerSecurityConfigs, SaslConfigs, DelegationTokenManagerConfigs.
 
 import { double, int, javaClass, list, long, password, short, string } from '../rows.ts'
-import { noAuthorizer, noPolicies, noSasl, noTokens } from '../states.ts'
+import { noAuthorizer, noPolicies, noSasl, noTokens, onlyKerberos } from '../states.ts'
 
 /** Broker keys: who may connect and what they may do. */
 export const securityRows = {
@@ -128,15 +128,15 @@ export const securityRows = {
     doc: 'Path of the kinit command.',
   }),
   'sasl.kerberos.ticket.renew.window.factor': double('0.8', '', 'medium per-broker', {
-    state: noSasl,
+    state: onlyKerberos,
     doc: "Share of a ticket's life after which it is renewed.",
   }),
   'sasl.kerberos.ticket.renew.jitter': double('0.05', '', 'medium per-broker', {
-    state: noSasl,
+    state: onlyKerberos,
     doc: 'Random part of that share.',
   }),
   'sasl.kerberos.min.time.before.relogin': long(60_000, '', 'medium per-broker', {
-    state: noSasl,
+    state: onlyKerberos,
     doc: 'Least time in ms between two Kerberos logins.',
   }),
   'sasl.kerberos.principal.to.local.rules': list('DEFAULT', '', 'medium per-broker', {
