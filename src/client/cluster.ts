@@ -6,6 +6,7 @@
 // again. Until a first broker has answered, nothing is retried: a wrong address is told at once.
 // Kafka: Metadata, NetworkClient.DefaultMetadataUpdater, CoordinatorStrategy.
 
+import { ZERO_UUID } from '../lib/uuid.ts'
 import type { Api, Decoded, Fields } from '../protocol/dsl.ts'
 import { ErrorCode, errorOf } from '../protocol/errors.ts'
 import { FindCoordinator } from '../protocol/messages/classic_group.ts'
@@ -280,6 +281,17 @@ export class Cluster implements AsyncDisposable {
       this.#connections.delete(key)
       closeWhenOpen(connection)
     }
+  }
+
+  /** The ids of the items' topics as they are known now; null unless all are, for requests that take no names. */
+  topicIdsOf(items: readonly { readonly topic: string }[]): ReadonlyMap<string, string> | null {
+    const ids = new Map<string, string>()
+    for (const { topic } of items) {
+      const topicId = this.#topics.get(topic)?.topicId ?? ZERO_UUID
+      if (topicId === ZERO_UUID) return null
+      ids.set(topic, topicId)
+    }
+    return ids
   }
 
   /** Closes every connection; what is under way fails with CLOSED. */

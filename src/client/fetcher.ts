@@ -213,14 +213,16 @@ export class Fetcher {
   async #request(node: number, tracks: readonly Track[]): Promise<(PartitionData | undefined)[]> {
     const { maxWaitMs = 500, minBytes = 1, maxBytes = 32 << 20, isolation } = this.#options
     const { partitionBytes = 1 << 20 } = this.#options
-    const topicIdOf = (topic: string): string =>
-      this.#cluster.cachedTopic(topic)?.topicId ?? ZERO_UUID
-    const hasIds = tracks.every(({ topic }) => topicIdOf(topic) !== ZERO_UUID)
+    const topicIds = this.#cluster.topicIdsOf(tracks)
     const topics = byTopic(tracks, ({ partition, position }) => ({
       partition,
       fetchOffset: position,
       partitionMaxBytes: partitionBytes,
-    })).map(({ topic, partitions }) => ({ topic, topicId: topicIdOf(topic), partitions }))
+    })).map(({ topic, partitions }) => ({
+      topic,
+      topicId: topicIds?.get(topic) ?? ZERO_UUID,
+      partitions,
+    }))
     const connection = await this.#cluster.connection({ node, lane: this.#lane })
     const answer = await connection.request(
       Fetch,
@@ -233,13 +235,13 @@ export class Fetcher {
       },
       {
         extraMs: maxWaitMs,
-        versionMax: hasIds ? Fetch.valid.max : TOPIC_ID_VERSION_MIN - 1,
+        versionMax: topicIds !== null ? Fetch.valid.max : TOPIC_ID_VERSION_MIN - 1,
       },
     )
     if (answer.errorCode !== ErrorCode.NONE) throw answered(answer.errorCode, 'fetching')
     return tracks.map(({ topic, partition }) =>
       answer.responses
-        .find((data) => data.topic === topic || (hasIds && data.topicId === topicIdOf(topic)))
+        .find((data) => data.topic === topic || data.topicId === topicIds?.get(topic))
         ?.partitions.find(({ partitionIndex }) => partitionIndex === partition),
     )
   }

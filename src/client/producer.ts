@@ -500,19 +500,17 @@ export class Producer implements AsyncDisposable {
   }
 
   async #request(node: number, letters: readonly Letter[]): Promise<void> {
-    const topicIdOf = (topic: string): string =>
-      this.#cluster.cachedTopic(topic)?.topicId ?? ZERO_UUID
     const items = letters.map(({ batch }) => ({ ...batch.queue, records: batch.encoded! }))
-    const hasIds = items.every(({ topic }) => topicIdOf(topic) !== ZERO_UUID)
+    const topicIds = this.#cluster.topicIdsOf(items)
     const topicData = byTopic(items, ({ partition, records }) => ({
       index: partition,
       records,
     })).map(({ topic, partitions }) => ({
       name: topic,
-      topicId: topicIdOf(topic),
+      topicId: topicIds?.get(topic) ?? ZERO_UUID,
       partitionData: partitions,
     }))
-    const versionMax = hasIds ? Produce.valid.max : TOPIC_ID_VERSION_MIN - 1
+    const versionMax = topicIds !== null ? Produce.valid.max : TOPIC_ID_VERSION_MIN - 1
     const body = (version: number) => {
       if (this.#options.compression === 'zstd' && version < ZSTD_VERSION_MIN) {
         throw answered(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, 'zstd')
@@ -532,7 +530,7 @@ export class Producer implements AsyncDisposable {
     for (const { batch, resolve, reject } of letters) {
       const { topic, partition } = batch.queue
       const answer = responses
-        .find(({ name, topicId }) => name === topic || (hasIds && topicId === topicIdOf(topic)))
+        .find(({ name, topicId }) => name === topic || topicId === topicIds?.get(topic))
         ?.partitionResponses.find(({ index }) => index === partition)
       if (answer !== undefined) resolve(answer)
       else reject(unanswered(batch.queue))

@@ -80,6 +80,24 @@ test('client: records: order holds in a partition over many batches', async () =
   expect(places.map(({ offset }) => offset)).toEqual(places.map((_, i) => i))
 })
 
+test('client: records: metadata that is forgotten while a request is under way is asked for again', async () => {
+  await createTopics(cluster, [{ name: 'forgotten' }])
+  await using producer = new Producer(cluster)
+  const consumer = new Consumer(cluster, { topics: ['forgotten'], from: 'earliest' })
+  const records = consumer[Symbol.asyncIterator]()
+  for (let i = 0; i < 20; i++) {
+    const sent = producer.send({ topic: 'forgotten', value: `${i}` })
+    const read = records.next()
+    for (let turns = 0; turns <= i % 4; turns++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      cluster.forgetTopic('forgotten')
+    }
+    expect((await sent).offset).toBe(i)
+    expect((await read).value.offset).toBe(i)
+  }
+  await consumer.close()
+})
+
 test('client: records: each record has its own error, and the others are written', async () => {
   await createTopics(cluster, [
     { name: 'compact', configs: { 'cleanup.policy': 'compact' } },
