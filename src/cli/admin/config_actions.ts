@@ -54,6 +54,10 @@ function isChanged({ source }: ConfigEntry): boolean {
   return source !== 'default'
 }
 
+function byName(a: ConfigEntry, b: ConfigEntry): number {
+  return a.name < b.name ? -1 : 1
+}
+
 /** Lists what has settings of its own; the exit code. */
 export function listConfigsCommand(
   type: Resource | undefined,
@@ -65,7 +69,7 @@ export function listConfigsCommand(
     const described = await describeConfigs(cluster, resources)
     const errors = described.flatMap(({ error }) => (error === null ? [] : [error]))
     const rows = described.flatMap(({ resource, entries }) => {
-      const own = entries.filter((entry) => isOwn(entry, resource))
+      const own = entries.filter((entry) => isOwn(entry, resource)).sort(byName)
       return own.length === 0 ? [] : [{ resource, own }]
     })
     if (out.isJson) {
@@ -139,7 +143,7 @@ export function describeConfigCommand(
     }
     const shown = entries
       .filter((entry) => options.all === true || keys.length > 0 || isChanged(entry))
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .sort(byName)
     if (out.isJson) out.json({ type, name, configs: shown.map(entryJson) })
     else if (options.long === true || keys.length > 0) tellLong(out, shown)
     else tellShort(out, shown, `${type} ${name} has defaults alone; --all shows them.`)

@@ -190,6 +190,37 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 )
 
+test('cli: records: produce ends when a line fails or a signal comes, though its input goes on', {
+  timeout: 60_000,
+}, async () => {
+  await createTopics(cluster, [{ name: 'endless', configs: { 'max.message.bytes': '1000' } }])
+  const start = () => {
+    const child = spawn(process.execPath, [MAIN, 'produce', 'endless'], {
+      env: { ...process.env, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    const said = { text: '' }
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (bytes) => {
+        said.text += bytes
+      })
+    }
+    return { child, said, closed: once(child, 'close') }
+  }
+  const failing = start()
+  failing.child.stdin.write(`${'x'.repeat(2000)}\n`)
+  expect(await failing.closed).toEqual([5, null])
+  expect(failing.said.text).toContain('line 1: ')
+
+  const stopped = start()
+  stopped.child.stdin.write('one\ntwo\nthr')
+  const reader = new Consumer(cluster, { topics: ['endless'], from: 'earliest' })
+  expect((await reader.take(2)).length).toBe(2)
+  stopped.child.kill('SIGINT')
+  expect(await stopped.closed).toEqual([130, null])
+  expect(stopped.said.text).toBe('produced 2 records to endless\n')
+})
+
 test('cli: records: a hundred thousand lines pass', { timeout: 120_000 }, async () => {
   await createTopics(cluster, [{ name: 'large', numPartitions: 4 }])
   const passed = await shell(

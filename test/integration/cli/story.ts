@@ -63,7 +63,7 @@ const STEPS: readonly Step[] = [
   ['topic', 'config', 'words', '--unset', 'retention.ms', 'max.message.bytes=2000000'],
   ['topic', 'config', 'words'],
   ['config', 'set', 'broker', 'default', 'message.max.bytes=3000000'],
-  ['config', 'describe', 'broker', '1', 'message.max.bytes', '--json'],
+  ['config', 'describe', 'broker', 'default'],
   ['config', 'list', 'topic'],
   ['cluster'],
   ['cluster', 'features'],
