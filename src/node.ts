@@ -254,6 +254,7 @@ export class OttlaNode {
         bytesBetween: config.get('metadata.log.max.record.bytes.between.snapshots'),
         intervalMs: config.get('metadata.log.max.snapshot.interval.ms'),
         retentionBytes: config.get('metadata.max.retention.bytes'),
+        retentionMs: config.get('metadata.max.retention.ms'),
       },
       controller: this.controller,
       onPublish: (delta, image) => this.publish(delta, image),

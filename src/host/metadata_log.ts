@@ -12,6 +12,7 @@ import {
 import {
   BOOTSTRAP_FILE_NAME,
   decodeSnapshot,
+  lastContainedTimestampMs,
   parseSnapshotFileName,
   type Snapshot,
   snapshotFileName,
@@ -98,6 +99,16 @@ export function readLatestSnapshot(
   const id = { endOffset: latest.offset, epoch: latest.epoch }
   const bytes = files.read(`${directory}/${snapshotFileName(id.endOffset, id.epoch)}`)
   return decodeSnapshot(bytes!, id)
+}
+
+/** The time of the newest record in a snapshot, ms; null when the file does not say. */
+export function snapshotTimeMs(
+  files: Files,
+  directory: string,
+  { offset, epoch }: SnapshotInfo,
+): number | null {
+  const bytes = files.read(`${directory}/${snapshotFileName(offset, epoch)}`)
+  return bytes && lastContainedTimestampMs(bytes)
 }
 
 /** What `format` left for a log that is still empty; null when the file is missing. */

@@ -34,11 +34,14 @@ import {
   type MetadataBatch,
   readLatestSnapshot,
   readLog,
+  snapshotTimeMs,
 } from './metadata_log.ts'
 import type { Done, Tickets } from './tickets.ts'
 import type { Cancel, World } from './world.ts'
 
 const QUORUM_STATE = 'quorum-state'
+/** Between two looks for snapshots that are too old. */
+const TRIM_MS = 60_000
 const METADATA_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAQ'
 
 /** When the metadata log is summed up and trimmed; names as Kafka's configs. */
@@ -47,8 +50,10 @@ export interface SnapshotPolicy {
   bytesBetween: number
   /** metadata.log.max.snapshot.interval.ms */
   intervalMs: number
-  /** metadata.max.retention.bytes */
+  /** metadata.max.retention.bytes; negative: no limit. */
   retentionBytes: number
+  /** metadata.max.retention.ms; negative: no limit. */
+  retentionMs: number
 }
 
 export interface RaftHostOptions {
@@ -87,6 +92,8 @@ export class RaftHost {
   private logEndOffset = 0
   private ledEpoch = -1
   private snapshots: SnapshotInfo[] = []
+  private readonly snapshotTimes = new WeakMap<SnapshotInfo, number | null>()
+  private cancelTrim: Cancel = () => {}
   private bytesSinceSnapshot = 0
   private lastSnapshotMs = 0
   private cancelTimer: Cancel | null = null
@@ -127,6 +134,7 @@ export class RaftHost {
     this.loadSnapshot(snapshot)
     this.uncommitted = batches
     this.lastSnapshotMs = world.clock.nowMs()
+    this.trimLater()
     const state = world.files.read(`${this.path}/${QUORUM_STATE}`)
     this.step({
       kind: 'boot',
@@ -169,6 +177,7 @@ export class RaftHost {
   stop(): void {
     this.isStopped = true
     this.cancelTimer?.()
+    this.cancelTrim()
   }
 
   private openLog(snapshot: Snapshot | null): Promise<Done> {
@@ -440,7 +449,9 @@ export class RaftHost {
     const { plane, world, snapshots: policy, tickets } = this.options
     const row = plane.partition(METADATA_SLOT)
     let bytes = row.bytes + this.snapshots.reduce((sum, snapshot) => sum + snapshot.bytes, 0)
-    while (this.snapshots.length > 1 && bytes > policy.retentionBytes) {
+    const isLarge = () => policy.retentionBytes >= 0 && bytes > policy.retentionBytes
+    // The newest stays, however old.
+    while (this.snapshots.length > 1 && (isLarge() || this.isOld(this.snapshots[0]!))) {
       const dropped = this.snapshots.shift()!
       world.files.remove(`${this.path}/${snapshotFileName(dropped.offset, dropped.epoch)}`)
       bytes -= dropped.bytes
@@ -455,6 +466,25 @@ export class RaftHost {
         }
       },
     )
+  }
+
+  /** Files of earlier runs are opened to tell; each is asked about until it goes. */
+  private isOld(snapshot: SnapshotInfo): boolean {
+    const { world, snapshots: policy } = this.options
+    if (policy.retentionMs < 0) return false
+    let timeMs = this.snapshotTimes.get(snapshot)
+    if (timeMs === undefined) {
+      timeMs = snapshotTimeMs(world.files, this.path, snapshot)
+      this.snapshotTimes.set(snapshot, timeMs)
+    }
+    return timeMs !== null && world.clock.nowMs() - timeMs > policy.retentionMs
+  }
+
+  private trimLater(): void {
+    this.cancelTrim = this.options.world.schedule(TRIM_MS, () => {
+      if (this.snapshots.length > 1) this.trim()
+      this.trimLater()
+    })
   }
 
   private must(errorCode: number, what: string): boolean {

@@ -114,6 +114,19 @@ export function decodeSnapshot(
   return out
 }
 
+/** The time of the newest record in a snapshot, ms, from its header alone; null when it has none. */
+export function lastContainedTimestampMs(bytes: Uint8Array): number | null {
+  for (const batch of batchesOf(bytes, true)) {
+    if (!batch.isControl) return null
+    for (const record of recordsOf(bytes, batch)) {
+      const header = decodeControlRecord(record)
+      if (header.type !== 'snapshotHeader') return null
+      return Number(header.value.lastContainedLogTimestamp)
+    }
+  }
+  return null
+}
+
 function control(out: Snapshot, record: ControlRecord, state: string): 'open' | 'closed' {
   if ((state === 'start') !== (record.type === 'snapshotHeader')) {
     throw torn(out, `a control record of type ${record.type} out of place`)

@@ -140,8 +140,8 @@ export const controllerRows = {
     doc: 'Bytes of metadata log and snapshots kept on disk.',
   }),
   'metadata.max.retention.ms': long(604_800_000, '', 'high read-only', {
-    state: notBuilt('the metadata log is trimmed by size only'),
-    doc: 'Time in ms that metadata segments and snapshots are kept.',
+    state: effective('integration: config: metadata log is trimmed by age'),
+    doc: 'Time in ms that metadata snapshots, and the log before them, are kept; negative is for ever.',
   }),
   'metadata.max.idle.interval.ms': int(500, '[0,...]', 'low read-only', {
     state: inert('a quorum of one needs no records to stay alive'),

@@ -474,6 +474,21 @@ describe('files', () => {
     expect(filesOf(bench, '__cluster_metadata-0', '.checkpoint').length).toBeGreaterThan(1)
   })
 
+  test('integration: config: metadata log is trimmed by age', async () => {
+    const few = { 'metadata.log.max.record.bytes.between.snapshots': 500 }
+    for (const [age, isKept] of [
+      [1, false],
+      [-1, true],
+    ] as const) {
+      // A negative size is no limit.
+      const policy = { 'metadata.max.retention.ms': age, 'metadata.max.retention.bytes': -1 }
+      await using bench = await own({ ...few, ...policy })
+      for (let index = 0; index < 10; index++) await bench.createTopic(`t${index}`)
+      const { length } = filesOf(bench, '__cluster_metadata-0', '.checkpoint')
+      expect(length > 3).toBe(isKept)
+    }
+  })
+
   test('integration: config: metadata log is trimmed by size', async () => {
     await using bench = await own({
       'metadata.log.max.record.bytes.between.snapshots': 500,
