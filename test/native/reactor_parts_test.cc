@@ -110,6 +110,19 @@ TEST("reactor: header: both forms, and every cut of them") {
   RequestHeader old;
   REQUIRE(read_request_header(plain.data(), plain.size(), &old));
   CHECK_EQ(old.bytes, 10u);
+  CHECK(!header.is_admin_client);
+  CHECK(!old.is_admin_client);
+  const auto called = [](const std::string& client_id) {
+    std::vector<uint8_t> frame = {0, 0, 0, 8, 0,
+                                  0, 0, 1, 0, static_cast<uint8_t>(client_id.size())};
+    frame.insert(frame.end(), client_id.begin(), client_id.end());
+    RequestHeader named;
+    return read_request_header(frame.data(), frame.size(), &named) && named.is_admin_client;
+  };
+  CHECK(called("__admin_client"));
+  CHECK(!called("__admin_clien"));
+  CHECK(!called("__admin_client2"));
+  CHECK(!called(""));
   // Lengths that lie.
   auto lying = plain;
   lying[8] = 0x7f;
