@@ -11,6 +11,7 @@ import { clusterOptionsOf } from '../connect.ts'
 import { CliProblem, EXIT } from '../output/problems.ts'
 import type { ConsumeOptions } from './command.ts'
 import { customFormat, jsonFormat, type RecordFormat, valueFormat } from './format.ts'
+import { onSignal } from './signals.ts'
 
 /** What is gathered before it is written, when records come faster than they are printed. */
 const WRITE_BYTES = 64 << 10
@@ -81,22 +82,6 @@ function formatOf({ format, json }: ConsumeOptions): RecordFormat {
   }
   if (json === true) return jsonFormat
   return format === undefined ? valueFormat : customFormat(format)
-}
-
-/** The first signal asks to end, the second ends. */
-function onSignal(stop: () => void): () => void {
-  let isStopping = false
-  const heard = (signal: NodeJS.Signals) => {
-    if (isStopping) process.exit(128 + (signal === 'SIGINT' ? 2 : 15))
-    isStopping = true
-    stop()
-  }
-  process.on('SIGINT', heard)
-  process.on('SIGTERM', heard)
-  return () => {
-    process.off('SIGINT', heard)
-    process.off('SIGTERM', heard)
-  }
 }
 
 /** Standard output: gathers while the loop is busy, writes when it turns, and notices when nobody reads. */

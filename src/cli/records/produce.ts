@@ -1,5 +1,6 @@
 // `ottla produce`: lines become records. Reading waits while too much is on its way, so a file of any size passes in
 // bounded memory. The first line that fails ends it: what came before is sent, the line is named, the exit code tells.
+// A signal ends it too, once what was read is written; a second one does not wait.
 // Kafka: ConsoleProducer.
 
 import { createReadStream } from 'node:fs'
@@ -12,6 +13,7 @@ import { formatBytes } from '../output/text.ts'
 import type { ProduceOptions } from './command.ts'
 import { LineError, type LineOptions, recordOfLine } from './input.ts'
 import { linesOf } from './lines.ts'
+import { codeOfSignal, onSignal } from './signals.ts'
 
 /** Reading waits above this much on its way. */
 const BUFFER_BYTES_MAX = 16 << 20
@@ -31,13 +33,21 @@ export async function produceCommand(topic: string, options: ProduceOptions): Pr
     out.note('each line is a record; Ctrl-D ends')
   }
   const run = new Run(producer, out, lineOptions(topic, options))
+  let code: number = EXIT.ok
+  const unwatch = onSignal((signal) => {
+    code = codeOfSignal(signal)
+    run.stop()
+  })
   try {
     await run.produce(input)
   } finally {
+    unwatch()
     out.clearProgress()
+    // Whoever still writes to us would keep this process waiting.
+    if (input === process.stdin) process.stdin.destroy()
   }
   if (options.quiet !== true) out.line(`produced ${records(run.written)} to ${topic}`)
-  return EXIT.ok
+  return code
 }
 
 function lineOptions(topic: string, options: ProduceOptions): LineOptions {
@@ -78,6 +88,11 @@ class Run {
   #line = 0
   #bytes = 0
   #failed: { readonly line: number; readonly problem: unknown } | null = null
+  #isStopped = false
+  #stop: () => void = () => {}
+  readonly #stopped = new Promise<void>((resolve) => {
+    this.#stop = resolve
+  })
 
   constructor(producer: Producer, out: Output, options: LineOptions) {
     this.#producer = producer
@@ -85,22 +100,37 @@ class Run {
     this.#options = options
   }
 
+  /** Reads no more; what was read is still written. */
+  stop(): void {
+    this.#isStopped = true
+    this.#stop()
+  }
+
   /** Raises the problem of the first line that failed. */
   async produce(input: AsyncIterable<Buffer>): Promise<void> {
-    for await (const lines of linesOf(input)) {
-      for (const line of lines) {
-        this.#line++
-        this.#bytes += line.length
-        this.#send(line)
-        if (this.#failed !== null) break
-        if (this.#line % 256 === 0) await this.#producer.room()
-      }
-      if (this.#failed !== null) break
-      await this.#producer.room()
+    const batches = linesOf(input)
+    for (;;) {
+      const next = batches.next()
+      next.catch(() => {}) // nobody waits for it any more when reading was stopped
+      const read = await Promise.race([next, this.#stopped])
+      if (read === undefined || read.done === true) break
+      await this.#sendAll(read.value)
+      if (this.#isStopped) break
       this.#out.progress(() => `${records(this.written)} written, ${formatBytes(this.#bytes)} read`)
     }
     await this.#producer.close()
     if (this.#failed !== null) throw this.#explain(this.#failed.line, this.#failed.problem)
+  }
+
+  async #sendAll(lines: readonly Buffer[]): Promise<void> {
+    for (const line of lines) {
+      this.#line++
+      this.#bytes += line.length
+      this.#send(line)
+      if (this.#line % 256 === 0) await this.#producer.room()
+      if (this.#isStopped) return
+    }
+    await this.#producer.room()
   }
 
   #send(line: Buffer): void {
@@ -120,6 +150,7 @@ class Run {
 
   #fail(line: number, problem: unknown): void {
     if (this.#failed === null || line < this.#failed.line) this.#failed = { line, problem }
+    this.stop()
   }
 
   #explain(line: number, problem: unknown): unknown {
