@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildProgram, everyCommand } from '../../../src/cli/commands.ts'
 import { JSON_SHAPES, misfits } from '../../../src/cli/tree/json_shapes.ts'
@@ -92,10 +93,85 @@ describe('cli: a cluster', () => {
       expect(found.stdout.toString()).toContain(broker.clusterId)
     })
     await withFile('client.properties', 'security.protocol=SASL_SSL\n', async (path) => {
-      const refused = await ottlaProcess(['cluster', '--command-config', path])
+      const refused = await ottla(['cluster', '--command-config', path])
       expect(refused.code).toBe(2)
       expect(refused.stderr).toContain('security.protocol=SASL_SSL is not supported')
     })
+  })
+})
+
+describe('cli: a group that lives', () => {
+  it('its members, assignments and lag are shown, and its offsets do not move', async () => {
+    const kafka = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING })
+    await ottla(['topic', 'create', 'lived', '-p', '3'])
+    const consumer = kafka.consumer({ groupId: 'living', heartbeatInterval: 200 })
+    await consumer.connect()
+    try {
+      await consumer.subscribe({ topics: ['lived'] })
+      const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
+      await consumer.run({ eachMessage: async () => {} })
+      await joined
+      await consumer.commitOffsets([{ topic: 'lived', partition: 0, offset: '0' }])
+      const [group] = (await jsonOf(ottla, ['group', 'describe', 'living'])) as [GroupJson]
+      expect(misfits([group], JSON_SHAPES['group describe']!)).toEqual([])
+      expect(group).toMatchObject({ state: 'Stable', members: [{ assignment: { length: 3 } }] })
+      const { memberId } = group.members[0]!
+      expect(group.offsets).toMatchObject([
+        { partition: 0, committed: 0, latest: 0, lag: 0, memberId },
+        { partition: 1, committed: null, latest: 0, lag: null, memberId },
+        { partition: 2, committed: null, latest: 0, lag: null, memberId },
+      ])
+      const shown = await ottla(['group', 'describe', 'living', '-m'])
+      expect(shown.stdout).toContain('lived:0-2')
+      const reset = ['group', 'reset-offsets', 'living', '-t', 'lived', '--to-latest', '--execute']
+      const refused = await ottla(reset)
+      expect(refused.code).toBe(5)
+      expect(refused.stderr).toContain("group 'living' is Stable and has 1 member")
+      const busy = await ottla(['group', 'delete', 'living'])
+      expect([busy.code, busy.stderr.includes('NON_EMPTY_GROUP')]).toEqual([5, true])
+    } finally {
+      await consumer.disconnect()
+    }
+  })
+})
+
+interface GroupJson {
+  readonly members: readonly { readonly memberId: string }[]
+  readonly offsets: readonly unknown[]
+}
+
+describe('cli: a shell', () => {
+  it('bash completes commands, options and choices', async () => {
+    const { stdout } = await ottla(['completion', 'bash'])
+    const asked = [
+      ['ottla', 'to'],
+      ['ottla', 'topic', 'li'],
+      ['ottla', 'topic', 'list', '--bootstrap-server', ''],
+      ['ottla', 'config', 'describe', 'b'],
+      ['ottla', 'config', 'set', 'topic', 'words', '--dry'],
+      ['ottla', 'start', '--log-level', 'w'],
+    ]
+    const lines = asked.map((words) => {
+      const quoted = words.map((word) => `'${word}'`).join(' ')
+      return `COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; COMPREPLY=(); _ottla; echo "\${COMPREPLY[*]}"`
+    })
+    const done = await runCommand('bash', ['-c', [stdout, ...lines].join('\n')])
+    expect(done.stdout.toString().split('\n').slice(0, -1)).toEqual([
+      'topic',
+      'list',
+      '',
+      'broker broker-logger',
+      '--dry-run',
+      'warn',
+    ])
+  })
+
+  it('scripts for zsh and fish name every command', async () => {
+    const names = everyCommand(buildProgram({ code: 0 })).map(pathOf)
+    for (const shell of ['zsh', 'fish']) {
+      const { stdout } = await ottla(['completion', shell])
+      for (const name of names) expect(stdout).toContain(`'${name}'`.replace("''", ''))
+    }
   })
 })
 
