@@ -21,6 +21,12 @@ export class Scope {
     return `${prefix}-${randomUUID().slice(0, 13)}`
   }
 
+  /** Stops the broker in order and starts it again; a broker of others is left alone, and the check fails. */
+  async restart(): Promise<void> {
+    if (this.target.restart === undefined) throw new Error('a broker of others is not restarted')
+    await this.target.restart()
+  }
+
   /** Runs when the check has ended, last one first. */
   after(task: () => Promise<unknown>): void {
     this.undo.push(task)
@@ -36,14 +42,18 @@ export class Scope {
   }
 }
 
-/** A check that gets a scope; fails when it is not done in a minute. */
-export function check(name: string, body: (scope: Scope) => Promise<void>): Check {
+/** A check that gets a scope; fails when it is not done in time, a minute when nothing else is said. */
+export function check(
+  name: string,
+  body: (scope: Scope) => Promise<void>,
+  deadlineMs = DEADLINE_MS,
+): Check {
   return {
     name,
     async run(target) {
       const scope = new Scope(target)
       try {
-        await within(DEADLINE_MS, name, body(scope))
+        await within(deadlineMs, name, body(scope))
       } finally {
         await scope.close()
       }

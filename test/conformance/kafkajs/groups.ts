@@ -12,6 +12,7 @@ import {
   type Member,
   newTopic,
   openAdmin,
+  openProducer,
   refusal,
   texts,
   typeOf,
@@ -32,6 +33,9 @@ const offsetOf = async (scope: Scope, groupId: string, topic: string) =>
   (await (await openAdmin(scope)).fetchOffsets({ groupId, topics: [topic] }))[0]!.partitions
     .toSorted((a, b) => a.partition - b.partition)
     .map(({ offset }) => offset)
+
+/** Outlasts a restart. */
+const PATIENT = { retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 100 } }
 
 export const groupChecks: readonly Check[] = [
   check('group: two members share, one takes over', async (scope) => {
@@ -281,4 +285,39 @@ export const groupChecks: readonly Check[] = [
     const all = await admin.fetchOffsets({ groupId })
     assert.deepEqual(all.map(({ topic }) => topic).toSorted(), [a, b].toSorted())
   }),
+  check(
+    'restart: an idempotent producer goes on',
+    async (scope) => {
+      const topic = await newTopic(scope, 2)
+      const producer = await openProducer(scope, { idempotent: true, ...PATIENT })
+      const send = (from: number) =>
+        producer.send({
+          topic,
+          messages: texts(10, from).map((value, i) => ({ value, partition: i % 2 })),
+        })
+      await send(0)
+      await scope.restart()
+      await eventually(() => send(10))
+      const admin = await openAdmin(scope)
+      const ends = (await admin.fetchTopicOffsets(topic)).map(({ high }) => high)
+      assert.deepEqual(ends, ['10', '10']) // nothing twice
+    },
+    180_000,
+  ),
+  check(
+    'restart: groups and their offsets are still there',
+    async (scope) => {
+      const topic = await newTopic(scope)
+      const groupId = scope.unique('group')
+      const admin = await openAdmin(scope)
+      await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '7' }] })
+      await scope.restart()
+      await eventually(async () => (await offsetOf(scope, groupId, topic))[0] === '7' || undefined)
+      await eventually(async () => {
+        const { groups } = await (await openAdmin(scope)).describeGroups([groupId])
+        return groups[0]!.state === 'Empty' || undefined
+      })
+    },
+    180_000,
+  ),
 ]

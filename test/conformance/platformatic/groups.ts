@@ -10,6 +10,7 @@ import {
   newTopic,
   openAdmin,
   openConsumer,
+  openProducer,
   type Reader,
   refusals,
   texts,
@@ -214,6 +215,24 @@ export const groupChecks: readonly Check[] = [
     assert.deepEqual(deleted, [{ name: topic, partitionIndexes: [0] }])
     assert.deepEqual(await offsetsOf(scope, groupId), [])
   }),
+  check(
+    'restart: an idempotent producer goes on',
+    async (scope) => {
+      const topic = await newTopic(scope, 2)
+      const producer = openProducer(scope, { idempotent: true, acks: -1, retries: 100 })
+      const send = (from: number) =>
+        producer.send({
+          messages: texts(10, from).map((value, i) => ({ topic, value, partition: i % 2 })),
+        })
+      await send(0)
+      await scope.restart()
+      await eventually(() => send(10))
+      const consumer = openConsumer(scope)
+      const ends = await consumer.listOffsets({ topics: [topic] })
+      assert.deepEqual(ends.get(topic), [10n, 10n]) // nothing twice
+    },
+    180_000,
+  ),
   check('kip-848: a group of the new protocol', async (scope) => {
     const topic = await newTopic(scope, 2)
     await fill(scope, topic, texts(3))
