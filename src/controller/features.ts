@@ -71,6 +71,12 @@ function refuseUpdate(
     )
   }
   if (feature === 'kraft.version') {
+    if (level < state.settings.kraftVersion) {
+      return refuse(
+        ErrorCode.INVALID_UPDATE_VERSION,
+        `Invalid update version ${level} for feature ${feature}. Can't downgrade the version of this feature.`,
+      )
+    }
     return refuse(ErrorCode.INVALID_UPDATE_VERSION, 'kraft.version cannot be changed in place.')
   }
   const upgradeType =

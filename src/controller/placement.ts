@@ -57,7 +57,7 @@ export function place(
       ErrorCode.INVALID_REPLICATION_FACTOR,
       `Unable to replicate the partition ${replicationFactor} time(s): The target replication ` +
         `factor of ${replicationFactor} cannot be reached because only ${usable.length} broker(s) ` +
-        'are registered.',
+        'are registered or some brokers have all their log directories cordoned.',
     )
   }
   if (!usable.some((broker) => !broker.fenced)) {

@@ -90,9 +90,10 @@ export class Session implements AsyncDisposable {
     return await this.tool('GetOffsetShell', ...args)
   }
 
-  /** Consumes until nothing comes, or as many as --max-messages says. */
+  /** Consumes as many as --max-messages says, or until nothing comes. */
   async consume(...args: string[]): Promise<Printed> {
-    const wait = args.includes('--timeout-ms') ? [] : ['--timeout-ms', '4000']
+    const patience = args.includes('--max-messages') ? '30000' : '4000'
+    const wait = args.includes('--timeout-ms') ? [] : ['--timeout-ms', patience]
     return await this.tool('consumer.ConsoleConsumer', ...args, ...wait)
   }
 

@@ -147,6 +147,19 @@ test('controller: features: one refusal refuses all, at every version', () => {
   }
 })
 
+test("controller: features: the voters' version does not go back", () => {
+  const update = {
+    feature: 'kraft.version',
+    maxVersionLevel: 0,
+    allowDowngrade: true,
+    upgradeType: 2,
+  }
+  const request = { timeoutMs: 1, featureUpdates: [update], validateOnly: false }
+  const { response } = bench().ask('updateFeatures', request, 1)
+  expect(response.errorCode).toBe(ErrorCode.INVALID_UPDATE_VERSION)
+  expect(response.errorMessage).toMatch(/Can't downgrade the version of this feature\.$/)
+})
+
 test('controller: brokers: who is not registered beats with a stale epoch', () => {
   expect(bench().beat(9, 0).response.errorCode).toBe(ErrorCode.STALE_BROKER_EPOCH)
 })
