@@ -1,6 +1,6 @@
 // Which of librdkafka's test programs run: those that touch one broker, need classic groups at most, and pass with
-// Apache Kafka. A program is a number; 0081 is split by the function of its sub-tests, since its first failure would
-// hide the rest.
+// Apache Kafka. A program is a number; 0081 and 0137 are split by the functions of their sub-tests, since their first
+// failure would hide the rest.
 
 /** One process: the programs whose names contain `test`, or only their sub-tests that contain `part`. */
 export interface Program {
@@ -14,7 +14,7 @@ const NUMBERS =
   '0001 0002 0003 0005 0007 0011 0012 0013 0014 0015 0017 0018 0019 0020 0021 0022 0026 0029 0030 0031 0033 0034 ' +
   '0035 0036 0038 0039 0040 0041 0042 0044 0045 0048 0050 0051 0053 0054 0055 0056 0057 0059 0060 0061 0063 0064 ' +
   '0065 0067 0069 0070 0073 0082 0083 0084 0085 0086 0090 0091 0093 0099 0110 0112 0114 0122 0123 0125 0127 0129 ' +
-  '0130 0132 0137 0140'
+  '0130 0132 0140'
 
 const ADMIN =
   'unclean_destroy CreateTopics DeleteTopics CreatePartitions CreateAcls DescribeAcls DeleteAcls AlterConfigs ' +
@@ -22,17 +22,20 @@ const ADMIN =
   'DescribeConsumerGroups DescribeTopics DescribeCluster DeleteGroups DeleteConsumerGroupOffsets ListOffsets ' +
   'AlterConsumerGroupOffsets ListConsumerGroupOffsets UserScramCredentials'
 
+const BATCHES =
+  'with_seek store_offset with_pause_and_resume_different_batch with_pause_and_resume_same_batch control_msgs eof_position'
+
 const DEADLINE = 240_000
+
+const parts = (test: string, start: string, names: string): Program[] =>
+  names.split(' ').map((name) => ({ test, part: `${start}${name}:`, deadline: DEADLINE }))
 
 /** The programs that run in any company. */
 export const programs: readonly Program[] = [
   ...NUMBERS.split(' ').map((test) => ({ test, deadline: DEADLINE })),
   // `do_test_X:` and its line: the colon keeps X from matching XY.
-  ...ADMIN.split(' ').map((name) => ({
-    test: '0081',
-    part: `do_test_${name}:`,
-    deadline: DEADLINE,
-  })),
+  ...parts('0081', 'do_test_', ADMIN),
+  ...parts('0137', 'do_test_consume_batch_', BATCHES),
 ]
 
 /** The programs that measure time: alone, and with Kafka's own rebalance delay. */
