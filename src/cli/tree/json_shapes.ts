@@ -8,6 +8,7 @@
 export type Shape = string | readonly [Shape] | { readonly [key: string]: Shape }
 
 const error = '{ code: string, message: string, isRetriable: boolean } | null'
+const bytes = 'string | { base64: string } | null'
 const topicPartition = { topic: 'string', partition: 'number' }
 
 const replica = {
@@ -37,6 +38,18 @@ const configDescription: Shape = {
       documentation: 'string | null',
     },
   ],
+}
+
+/** Commands that write an object a line, as long as there is something to tell. */
+export const LINE_SHAPES: Readonly<Record<string, Shape>> = {
+  consume: {
+    ...topicPartition,
+    offset: 'number',
+    timestamp: 'number',
+    key: bytes,
+    value: bytes,
+    headers: [{ key: 'string', value: bytes }],
+  },
 }
 
 /** The shape of each command's output. */
@@ -192,8 +205,6 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
     },
   ],
 }
-
-const bytes = 'string | { base64: string } | null'
 
 /** Lines of `dump-log --json`, by their `kind`. Every line of a file stands between its `file` and its `end`. */
 export const DUMP_LINES: Readonly<Record<string, Shape>> = {

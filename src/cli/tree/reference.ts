@@ -5,7 +5,7 @@ import type { Command, Option } from 'commander'
 import { buildProgram, everyCommand, optionDescription } from '../commands.ts'
 import { CONNECTION_GROUP } from '../connect.ts'
 import { EXIT } from '../output/problems.ts'
-import { DUMP_LINES, formatShape, JSON_SHAPES, type Shape } from './json_shapes.ts'
+import { DUMP_LINES, formatShape, JSON_SHAPES, LINE_SHAPES, type Shape } from './json_shapes.ts'
 
 const INTRODUCTION = `# The command line
 
@@ -64,7 +64,8 @@ function emitCommand(command: Command): string {
     '',
     ...(table.length === 0 ? [] : ['| | |', '|---|---|', ...table, '']),
     ...emitExamples(command),
-    ...emitShape(JSON_SHAPES[path]),
+    ...emitShape('JSON:', JSON_SHAPES[path]),
+    ...emitShape('JSON, an object a line:', LINE_SHAPES[path]),
   ].join('\n')
 }
 
@@ -83,9 +84,9 @@ function optionRow(option: Option): string {
   return row(option.flags, optionDescription(option))
 }
 
-function emitShape(shape: Shape | undefined): string[] {
+function emitShape(title: string, shape: Shape | undefined): string[] {
   if (shape === undefined) return []
-  return ['JSON:', '', '```', formatShape(shape), '```', '']
+  return [title, '', '```', formatShape(shape), '```', '']
 }
 
 function emitDumpLines(): string {

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildProgram, everyCommand } from '../../../src/cli/commands.ts'
-import { JSON_SHAPES, misfits } from '../../../src/cli/tree/json_shapes.ts'
+import { JSON_SHAPES, LINE_SHAPES, misfits } from '../../../src/cli/tree/json_shapes.ts'
 import { pathOf } from '../../../src/cli/tree/reference.ts'
 import { type Broker, startBroker } from '../../../src/index.ts'
 import { runCommand } from '../support/commands.ts'
@@ -104,7 +104,7 @@ describe('cli: a group that lives', () => {
   it('its members, assignments and lag are shown, and its offsets do not move', async () => {
     const kafka = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING })
     await ottla(['topic', 'create', 'lived', '-p', '3'])
-    const consumer = kafka.consumer({ groupId: 'living', heartbeatInterval: 200 })
+    const consumer = kafka.consumer({ groupId: 'living', maxWaitTimeInMs: 100 })
     await consumer.connect()
     try {
       await consumer.subscribe({ topics: ['lived'] })
@@ -139,6 +139,19 @@ interface GroupJson {
   readonly members: readonly { readonly memberId: string }[]
   readonly offsets: readonly unknown[]
 }
+
+describe('cli: records', () => {
+  it('consume writes lines of the documented shape', async () => {
+    const { address } = broker
+    await ottla(['topic', 'create', 'lines'])
+    const produce = [MAIN, 'produce', 'lines', '-k', ':', '-H', 'a=b', '-b', address]
+    await runCommand(process.execPath, produce, { input: 'k:v\nl:w\n' })
+    const { stdout } = await ottla(['consume', 'lines', '--until-end', '--json'])
+    const lines = stdout.trim().split('\n')
+    expect(lines.length).toBe(2)
+    for (const line of lines) expect(misfits(JSON.parse(line), LINE_SHAPES['consume']!)).toEqual([])
+  })
+})
 
 describe('cli: a shell', () => {
   it('bash completes commands, options and choices', async () => {
@@ -221,7 +234,9 @@ describe('cli: scripts', () => {
     const taking = everyCommand(buildProgram({ code: 0 }))
       .filter(({ options }) => options.some(({ long }) => long === '--json'))
       .map(pathOf)
-      .filter((path) => !['dump-log', 'produce', 'consume'].includes(path))
-    expect(taking.sort()).toEqual(Object.keys(JSON_SHAPES).sort())
+      // What produce takes as JSON is what consume writes; dump-log has a shape for each kind of line.
+      .filter((path) => path !== 'produce' && path !== 'dump-log')
+    const documented = [...Object.keys(JSON_SHAPES), ...Object.keys(LINE_SHAPES)]
+    expect(taking.sort()).toEqual(documented.sort())
   })
 })
