@@ -12,6 +12,7 @@ import {
   errorsReferencePath,
 } from './gen_apis.ts'
 import { emitConfigReference } from './gen_configs.ts'
+import { conformancePath, emitConformance } from './gen_conformance.ts'
 import { emitErrorsHeader, errorsHeaderPath } from './gen_errors.ts'
 import { emitLayoutHeader, layoutHeaderPath } from './gen_layout.ts'
 import { emitMessagesHeader, messagesHeaderPath } from './gen_messages.ts'
@@ -32,6 +33,7 @@ export const outputs: readonly Output[] = [
   { path: messagesHeaderPath, emit: emitMessagesHeader },
   { path: apisReferencePath, emit: emitApisReference },
   { path: 'docs/reference/configs.md', emit: emitConfigReference },
+  { path: conformancePath, emit: emitConformance },
   { path: errorsReferencePath, emit: emitErrorsReference },
   { path: recordsReferencePath, emit: emitRecordsReference },
   { path: 'docs/reference/command_line.md', emit: emitCommandLineReference },
