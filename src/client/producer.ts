@@ -7,17 +7,15 @@
 // new producer id, since nobody knows what the broker has seen.
 // Kafka: KafkaProducer, RecordAccumulator, Sender; KIP-98, KIP-480.
 
-import { ZERO_UUID } from '../lib/uuid.ts'
 import { compress } from '../plane/native_codecs.ts'
-import type { ResponseOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
-import { Produce } from '../protocol/messages/produce_fetch.ts'
 import { InitProducerId } from '../protocol/messages/transaction.ts'
 import { type Compression, encodeBatch, type RecordInput } from '../protocol/record_batch.ts'
 import { answered, ClientError, isClientError } from './client_error.ts'
 import type { Cluster, TopicMetadata } from './cluster.ts'
 import { partitionOfKey } from './partitioner.ts'
-import { byTopic, leaderOf, partitionText, unanswered } from './per_leader.ts'
+import { leaderOf, partitionText } from './per_leader.ts'
+import { type PartitionProduced, ProduceRequests } from './produce_requests.ts'
 import { bytesOf, inputOf, type ProducerRecord } from './record_data.ts'
 import { backoffMs, chance, later, monotonicMs, nowMs, pause, soon } from './timing.ts'
 
@@ -92,41 +90,9 @@ interface Sink {
   sticky: number
 }
 
-/** A batch on its way to a broker, and who waits for what the broker says. */
-interface Letter {
-  readonly batch: Batch
-  readonly resolve: (answer: Answer) => void
-  readonly reject: (problem: unknown) => void
-}
-
-interface Outbox {
-  letters: Letter[]
-  isBusy: boolean
-}
-
-type Answer = Pick<
-  ResponseOf<typeof Produce>['responses'][number]['partitionResponses'][number],
-  'errorCode' | 'baseOffset' | 'logAppendTimeMs' | 'recordErrors' | 'errorMessage'
->
-
-const UNTOLD: Answer = {
-  errorCode: ErrorCode.NONE,
-  baseOffset: -1,
-  logAppendTimeMs: -1,
-  recordErrors: [],
-  errorMessage: null,
-}
-
 /** What a record that waits takes besides its bytes: promises and objects. */
 const RECORD_MEMORY_BYTES = 600
 const BATCH_BYTES = 512 << 10
-const REQUEST_BYTES_MAX = 8 << 20
-/** How long the broker may wait for replicas, and how much later its answer may come. */
-const REPLICATION_TIMEOUT_MS = 30_000
-const ANSWER_MS = 5_000
-/** The first Produce version that may carry zstd, and the first that names topics by id alone. */
-const ZSTD_VERSION_MIN = 7
-const TOPIC_ID_VERSION_MIN = 13
 
 /** Produces records to a cluster, which it does not close. */
 export class Producer implements AsyncDisposable {
@@ -135,7 +101,7 @@ export class Producer implements AsyncDisposable {
   readonly #options: ProducerOptions
   readonly #isIdempotent: boolean
   readonly #sinks = new Map<string, Sink>()
-  readonly #outboxes = new Map<number, Outbox>()
+  readonly #requests: ProduceRequests
   #producerId: Promise<Identity> | null = null
   #bufferedBytes = 0
   #unsettled = 0
@@ -152,6 +118,7 @@ export class Producer implements AsyncDisposable {
     if (this.#isIdempotent && this.#acks !== -1) {
       throw new ClientError('INVALID_ARGUMENT', 'an idempotent producer needs acks=all')
     }
+    this.#requests = new ProduceRequests(cluster, this.#acks, options.compression ?? 'none')
   }
 
   /** Memory of what was given and is not settled, roughly. */
@@ -357,9 +324,7 @@ export class Producer implements AsyncDisposable {
       if (this.#isIdempotent) queue.identity ??= { ...(await this.#identity()), sequence: 0 }
       const node = await leaderOf(this.#cluster, queue)
       batch.encoded ??= this.#encode(batch)
-      const answer = await new Promise<Answer>((resolve, reject) => {
-        this.#post(node, batch, resolve, reject)
-      })
+      const answer = await this.#requests.send(node, queue, batch.encoded)
       return await this.#judge(batch, answer)
     } catch (problem) {
       if (isClientError(problem)) return problem
@@ -385,7 +350,7 @@ export class Producer implements AsyncDisposable {
   }
 
   /** What a broker said of the batch; null when it is settled. */
-  async #judge(batch: Batch, answer: Answer): Promise<ClientError | null> {
+  async #judge(batch: Batch, answer: PartitionProduced): Promise<ClientError | null> {
     const { queue, records } = batch
     const { errorCode } = answer
     if (errorCode === ErrorCode.NONE || errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) {
@@ -425,7 +390,11 @@ export class Producer implements AsyncDisposable {
   }
 
   /** The broker has named the records it minds; the others failed with them. */
-  #failSome({ queue, records }: Batch, problem: ClientError, named: Answer['recordErrors']): void {
+  #failSome(
+    { queue, records }: Batch,
+    problem: ClientError,
+    named: PartitionProduced['recordErrors'],
+  ): void {
     this.#renew(queue)
     const reasons = new Map(
       named.map(({ batchIndex, batchIndexErrorMessage }) => [batchIndex, batchIndexErrorMessage]),
@@ -463,77 +432,6 @@ export class Producer implements AsyncDisposable {
     } catch (problem) {
       if (this.#producerId === asked) this.#producerId = null
       throw problem
-    }
-  }
-
-  // ---- one request per broker
-
-  #post(
-    node: number,
-    batch: Batch,
-    resolve: (answer: Answer) => void,
-    reject: (problem: unknown) => void,
-  ): void {
-    const outbox = this.#outboxes.get(node) ?? { letters: [], isBusy: false }
-    this.#outboxes.set(node, outbox)
-    outbox.letters.push({ batch, resolve, reject })
-    if (outbox.isBusy) return
-    outbox.isBusy = true
-    soon(() => void this.#work(node, outbox))
-  }
-
-  async #work(node: number, outbox: Outbox): Promise<void> {
-    while (outbox.letters.length > 0) {
-      let bytes = 0
-      let count = 0
-      while (count < outbox.letters.length && bytes < REQUEST_BYTES_MAX) {
-        bytes += outbox.letters[count++]!.batch.encoded!.length
-      }
-      const letters = outbox.letters.splice(0, count)
-      try {
-        await this.#request(node, letters)
-      } catch (problem) {
-        for (const { reject } of letters) reject(problem)
-      }
-    }
-    outbox.isBusy = false
-  }
-
-  async #request(node: number, letters: readonly Letter[]): Promise<void> {
-    const items = letters.map(({ batch }) => ({ ...batch.queue, records: batch.encoded! }))
-    const topicIds = this.#cluster.topicIdsOf(items)
-    const topicData = byTopic(items, ({ partition, records }) => ({
-      index: partition,
-      records,
-    })).map(({ topic, partitions }) => ({
-      name: topic,
-      topicId: topicIds?.get(topic) ?? ZERO_UUID,
-      partitionData: partitions,
-    }))
-    const versionMax = topicIds !== null ? Produce.valid.max : TOPIC_ID_VERSION_MIN - 1
-    const body = (version: number) => {
-      if (this.#options.compression === 'zstd' && version < ZSTD_VERSION_MIN) {
-        throw answered(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, 'zstd')
-      }
-      return { acks: this.#acks, timeoutMs: REPLICATION_TIMEOUT_MS, topicData }
-    }
-    const connection = await this.#cluster.connection({ node })
-    if (this.#acks === 0) {
-      await connection.tell(Produce, body, { versionMax })
-      for (const { resolve } of letters) resolve(UNTOLD)
-      return
-    }
-    const { responses } = await connection.request(Produce, body, {
-      versionMax,
-      extraMs: ANSWER_MS,
-    })
-    for (const { batch, resolve, reject } of letters) {
-      const { topic, partition } = batch.queue
-      const answer = responses
-        .find(({ name, topicId }) => name === topic || topicId === topicIds?.get(topic))
-        ?.partitionResponses.find(({ index }) => index === partition)
-      if (answer !== undefined) resolve(answer)
-      else reject(unanswered(batch.queue))
     }
   }
 }
