@@ -4,7 +4,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { startBroker } from 'ottla'
 
-await using broker = await startBroker()
+const broker = await startBroker()
 const kafka = new Kafka({ brokers: [broker.address], logLevel: logLevel.ERROR })
 
 await broker.createTopic('words', { partitions: 3 })
@@ -28,5 +28,6 @@ await consumer.run({
 })
 await all.promise
 await consumer.disconnect()
+await broker.close()
 
 console.log(words.sort().join(' ')) // first light

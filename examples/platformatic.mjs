@@ -4,7 +4,7 @@
 import { Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
 import { startBroker } from 'ottla'
 
-await using broker = await startBroker()
+const broker = await startBroker()
 const bootstrapBrokers = [broker.address]
 
 await broker.createTopic('words')
@@ -33,5 +33,6 @@ for await (const { value } of stream) {
 }
 await stream.close()
 await consumer.close(true)
+await broker.close()
 
 console.log(words.join(' ')) // first light

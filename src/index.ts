@@ -27,11 +27,13 @@ export type {
   BrokerConnection,
   ConsumeOptions,
   Conveniences,
+  ReadFrom,
   ReadOptions,
   ReadRecord,
   RecordForm,
   RecordToProduce,
   TopicOptions,
+  WrittenRecord,
 } from './embedded/broker_client.ts'
 export { DirectoryError } from './host/formatting.ts'
 export type { LogLevel } from './lib/log.ts'

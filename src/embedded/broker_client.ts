@@ -14,9 +14,8 @@ import { createTopics, deleteTopics, listTopics } from '../client/admin_topics.t
 import { ClientError } from '../client/client_error.ts'
 import { Cluster } from '../client/cluster.ts'
 import { Consumer } from '../client/consumer.ts'
-import { Producer, type RecordMetadata } from '../client/producer.ts'
+import { Producer } from '../client/producer.ts'
 import type { ConsumerRecord, ProducerRecord } from '../client/record_data.ts'
-import type { StartAt } from '../client/start_offsets.ts'
 import { later } from '../client/timing.ts'
 
 /** How a topic is created. */
@@ -29,6 +28,23 @@ export interface TopicOptions {
 
 /** A record to be produced; a string is a record with that value. */
 export type RecordToProduce = string | Omit<ProducerRecord, 'topic'>
+
+/** Where a record was written. */
+export interface WrittenRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Milliseconds since 1970. */
+  readonly timestamp: number
+}
+
+/** Where to begin in each partition: an edge, an offset, the first record since a time, or so many before the end. */
+export type ReadFrom =
+  | 'earliest'
+  | 'latest'
+  | { readonly offset: number }
+  | { readonly timestamp: number }
+  | { readonly last: number }
 
 /** How the bytes of keys, values and headers are shown. */
 export type RecordForm = 'text' | 'bytes'
@@ -49,7 +65,7 @@ export interface ReadRecord<Data = string> {
 /** What is read, and how. */
 export interface ReadOptions<Form extends RecordForm = 'text'> {
   /** Where to begin in every partition; 'earliest' when left out. */
-  readonly from?: StartAt
+  readonly from?: ReadFrom
   /** `text` (UTF-8, the default) or `bytes`. */
   readonly as?: Form
 }
@@ -69,7 +85,7 @@ export interface Conveniences {
   /** Creates a topic. Throws ClientError, such as TOPIC_ALREADY_EXISTS. */
   createTopic(topic: string, options?: TopicOptions): Promise<void>
   /** Produces with acks=all; resolves when all are written, in their order. A missing topic is created. */
-  produce(topic: string, records: Iterable<RecordToProduce>): Promise<RecordMetadata[]>
+  produce(topic: string, records: Iterable<RecordToProduce>): Promise<WrittenRecord[]>
   /** Reads a topic, without a group. Throws ClientError REQUEST_TIMED_OUT where `max` records do not come. */
   consume<Form extends RecordForm = 'text'>(
     topic: string,
@@ -116,7 +132,7 @@ export class BrokerClient implements BrokerConnection {
     if (created?.error) throw created.error
   }
 
-  async produce(topic: string, records: Iterable<RecordToProduce>): Promise<RecordMetadata[]> {
+  async produce(topic: string, records: Iterable<RecordToProduce>): Promise<WrittenRecord[]> {
     const cluster = await this.#connected()
     this.#producer ??= new Producer(cluster)
     const whole = Array.from(records, (record) =>

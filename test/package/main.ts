@@ -1,8 +1,8 @@
 // `npm run package`: what users install, from an empty folder, as they do it.
 //
 // Packs the repository, installs the tarball with npm (which compiles the addon), starts `npx ottla`, produces to it
-// with kafkajs and reads the end offset back, stops it by SIGTERM, restarts it on its data, then embeds it through
-// `import { startBroker } from 'ottla'`. Last: where no compiler is, the install says so in plain words and fails.
+// with kafkajs and reads the end offset back, stops it by SIGTERM, restarts it on its data, then embeds it, takes the three
+// walks of README.md and reads its types as a strict program does. Last: where no compiler is, the install says so in plain words and fails.
 // npm scripts have the repository's Node first on the PATH; this takes the system's where it is new enough (22), because
 // that is what users have. `--keep` leaves the folder.
 
@@ -14,6 +14,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
+import { readmeWalks, type Walk } from '../integration/support/readme.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const folder = mkdtempSync(join(tmpdir(), 'ottla-package-'))
@@ -48,8 +49,9 @@ function step(words: string): void {
   console.error(`package: ${words}`)
 }
 
-function run(command: string, args: string[], cwd = folder): string {
-  const done = spawnSync(command, args, { cwd, env: environment(), encoding: 'utf8' })
+function run(command: string, args: string[], cwd = folder, more: NodeJS.ProcessEnv = {}): string {
+  const env = { ...environment(), ...more }
+  const done = spawnSync(command, args, { cwd, env, encoding: 'utf8' })
   if (done.status === 0) return done.stdout
   return fail(`${command} ${args.join(' ')} failed:\n${done.stdout}${done.stderr}`)
 }
@@ -118,12 +120,45 @@ console.log('closed')
 `
 
 const TYPED = `
-import { type Broker, startBroker } from 'ottla'
+import { type Broker, type ReadRecord, startBroker } from 'ottla'
 const broker: Broker = await startBroker({ port: 0, config: { 'num.partitions': 3 } })
 const port: number = broker.port
+const text: ReadRecord[] = await broker.consume('t', { max: 1 })
+const bytes: Uint8Array | null = (await broker.consume('t', { as: 'bytes' }))[0]!.value
+// @ts-expect-error text is no number
+const wrong: number = text[0]!.value
 await broker.close()
-export { port }
+export { bytes, port, wrong }
 `
+
+const TYPED_FIXTURES = `
+import { testBroker } from 'ottla/node-test'
+import { KafkaContainer } from 'ottla/testcontainers'
+import { brokerTest } from 'ottla/vitest'
+const container = await new KafkaContainer('any').withExposedPorts(9093).start()
+const mapped: number = container.getMappedPort(9093)
+brokerTest()('a test', async ({ broker, topic }) => {
+  await broker.produce(topic, ['x'])
+  // @ts-expect-error a topic is a name
+  topic.name
+})
+await (await testBroker()).close()
+export { mapped }
+`
+
+/** What README.md tells a stranger to type, once the package is there. */
+async function take(walk: Walk): Promise<void> {
+  const from = performance.now()
+  const others = walk.packages.filter((name) => name !== 'ottla')
+  if (others.length > 0) run('npm', ['i', '--no-audit', '--no-fund', ...others])
+  for (const { name, text } of walk.files) writeFileSync(join(folder, name), text)
+  const server = walk.serve === null ? null : await startBroker()
+  const env = server === null ? {} : { OTTLA_BOOTSTRAP: `127.0.0.1:${server.port}` }
+  const said = run('sh', ['-ec', walk.run], folder, env)
+  if (server !== null) await stopBroker(server.child)
+  if (!/^first light$|Tests .*1 passed/m.test(said)) fail(`README.md, ${walk.title}: ${said}`)
+  step(`README.md: ${walk.title}: ${((performance.now() - from) / 1000).toFixed(1)} s`)
+}
 
 async function main(): Promise<void> {
   step(`Node ${run('node', ['--version']).trim()}, ${folder}`)
@@ -145,10 +180,24 @@ async function main(): Promise<void> {
   step("import { startBroker } from 'ottla'")
   writeFileSync(join(folder, 'embed.mjs'), EMBED)
   if (run('node', ['embed.mjs']).trim() !== 'closed') fail('the embedded broker')
-  writeFileSync(join(folder, 'typed.mts'), TYPED)
+  for (const walk of readmeWalks()) await take(walk)
   const tsc = join(root, 'node_modules/.bin/tsc')
-  const types = ['--noEmit', '--strict', '--target', 'es2023', '--lib', 'es2024,esnext.disposable']
-  run(tsc, [...types, '--module', 'nodenext', '--types', '', 'typed.mts'])
+  const types = [
+    '--noEmit',
+    '--strict',
+    '--target',
+    'es2023',
+    '--module',
+    'nodenext',
+    '--types',
+    '',
+  ]
+  const lib = 'es2024,esnext.disposable'
+  writeFileSync(join(folder, 'typed.mts'), TYPED)
+  run(tsc, [...types, '--lib', lib, 'typed.mts'])
+  // vitest's own types lean on those of a browser.
+  writeFileSync(join(folder, 'fixtures.mts'), TYPED_FIXTURES)
+  run(tsc, [...types, '--lib', `${lib},dom`, '--skipLibCheck', 'fixtures.mts'])
   step('an install without a compiler says so')
   refusesWithoutCompiler()
   step('good')
