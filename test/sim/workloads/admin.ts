@@ -1,14 +1,15 @@
-// An administrator: creates, grows, configures and deletes topics of its own names, and knows what it was told.
+// An administrator: creates, grows, configures, empties and deletes topics of its own names, and knows what it was told.
 //
 // After an acknowledged change the topic is as asked for; after one that was never answered it is as before or as asked
-// for, and which of the two is looked up before the next change. A new topic is empty, whatever its namesake held.
+// for, and which of the two is looked up before the next change. A new topic is empty, whatever its namesake held, and
+// records that are said to be deleted stay so.
 
 import { CONFIG_RESOURCE } from '../../../src/metadata/configs.ts'
 import type { MetadataImage } from '../../../src/metadata/image.ts'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { DescribeConfigs, IncrementalAlterConfigs } from '../../../src/protocol/messages/configs.ts'
 import { Metadata } from '../../../src/protocol/messages/metadata.ts'
-import { ListOffsets } from '../../../src/protocol/messages/offsets.ts'
+import { DeleteRecords, ListOffsets } from '../../../src/protocol/messages/offsets.ts'
 import { Produce } from '../../../src/protocol/messages/produce_fetch.ts'
 import {
   CreatePartitions,
@@ -31,6 +32,7 @@ const DELETE = 1
 const TOPIC_CONFIG_SOURCE = 1
 const EARLIEST = -2n
 const LATEST = -1n
+const HIGH_WATERMARK = -1n
 const KEYS = ['retention.ms', 'max.message.bytes', 'index.interval.bytes'] as const
 
 /** It was not done, or nobody can tell. Without an unfenced broker Kafka, too, refuses the replication factor. */
@@ -55,6 +57,8 @@ export class Admin implements Workload {
   private readonly context: WorkloadContext
   readonly names: readonly string[]
   private readonly states = new Map<string, readonly State[]>()
+  /** Where the first partition of a topic starts at least. */
+  private readonly starts = new Map<string, number>()
   private readonly pauseMsMax: number
 
   constructor(context: WorkloadContext, options: { names: number; pauseMsMax: number }) {
@@ -70,7 +74,10 @@ export class Admin implements Workload {
       await this.change(context.random.pick(this.names))
       await context.pause(context.random.nextFloat() * this.pauseMsMax)
     }
-    for (const name of this.names) await this.lookUp(name)
+    for (const name of this.names) {
+      await this.lookUp(name)
+      await this.startsWhereTold(name)
+    }
   }
 
   /** Compares what this administrator knows with an image of now. */
@@ -91,7 +98,8 @@ export class Admin implements Workload {
     if (choice < 2) return this.delete(name)
     if (choice < 4) return this.grow(name)
     if (choice < 8) return this.configure(name)
-    return this.write(name)
+    if (choice < 9) return this.write(name)
+    return this.empty(name)
   }
 
   /** Whether a topic of ours is there, as far as we know. */
@@ -121,6 +129,7 @@ export class Admin implements Workload {
 
   async delete(name: string): Promise<void> {
     const state = this.standing(name) ?? null
+    this.starts.delete(name)
     await this.attempt(name, state, null, async () => {
       const request = { topics: [{ name }], timeoutMs: 10_000 }
       const { responses } = await this.context.client.ask(DeleteTopics, 6, request)
@@ -227,20 +236,57 @@ export class Admin implements Workload {
 
   /** A new topic holds nothing: not even what a topic of the same name held before. */
   private async isEmpty(name: string): Promise<void> {
-    const { context } = this
     for (const timestamp of [EARLIEST, LATEST]) {
-      const offset = await persist(context, async () => {
-        const partitions = [{ partitionIndex: 0, timestamp }]
-        const request = { replicaId: -1, topics: [{ name, partitions }] }
-        const { topics } = await context.client.ask(ListOffsets, 7, request)
-        const { errorCode, offset: found } = topics[0]!.partitions[0]!
-        if (errorCode !== ErrorCode.NONE && !isRetriable(errorCode)) {
-          unexpected(`ListOffsets of ${name}`, errorCode)
-        }
-        return errorCode === ErrorCode.NONE ? found : undefined
-      })
+      const offset = await this.offsetAt(name, timestamp)
       if (offset !== 0) {
         throw new Violation(`${name} is new, and its ${timestamp} offset is ${offset}`)
+      }
+    }
+  }
+
+  private offsetAt(name: string, timestamp: bigint): Promise<number> {
+    const { context } = this
+    return persist(context, async () => {
+      const partitions = [{ partitionIndex: 0, timestamp }]
+      const request = { replicaId: -1, topics: [{ name, partitions }] }
+      const { topics } = await context.client.ask(ListOffsets, 7, request)
+      const { errorCode, offset: found } = topics[0]!.partitions[0]!
+      if (errorCode !== ErrorCode.NONE && !isRetriable(errorCode)) {
+        unexpected(`ListOffsets of ${name}`, errorCode)
+      }
+      return errorCode === ErrorCode.NONE ? found : undefined
+    })
+  }
+
+  /** Deletes every record, those too that it writes for that. */
+  async empty(name: string): Promise<void> {
+    await this.startsWhereTold(name)
+    await this.write(name)
+    const { context } = this
+    try {
+      const partitions = [{ partitionIndex: 0, offset: HIGH_WATERMARK }]
+      const request = { topics: [{ name, partitions }], timeoutMs: 1000 }
+      const { topics } = await context.client.ask(DeleteRecords, 2, request)
+      const { errorCode, lowWatermark } = topics[0]!.partitions[0]!
+      if (errorCode === ErrorCode.NONE) {
+        context.note(`emptied ${name} up to ${lowWatermark}`)
+        this.starts.set(name, lowWatermark)
+      } else if (!isRetriable(errorCode)) unexpected(`DeleteRecords of ${name}`, errorCode)
+    } catch (problem) {
+      if (!(problem instanceof Unanswered)) throw problem
+    }
+  }
+
+  /** Nothing that was said to be deleted has come back. */
+  private async startsWhereTold(name: string): Promise<void> {
+    const told = this.starts.get(name)
+    if (told === undefined) return
+    for (const timestamp of [EARLIEST, LATEST]) {
+      const offset = await this.offsetAt(name, timestamp)
+      if (offset < told) {
+        throw new Violation(
+          `${name} was emptied up to ${told}; its ${timestamp} offset is ${offset}`,
+        )
       }
     }
   }
