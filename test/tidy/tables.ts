@@ -136,7 +136,6 @@ export const MAY_WAIT: Record<string, string> = {
 
 /** Reached by tests and tools only. */
 export const TEST_ONLY_ROOTS: Record<string, string> = {
-  'src/client/client.ts': 'the door of the client; whoever needs less imports a module of it',
   'src/plane/model.ts': 'the model plane: reference, simulation',
   'src/protocol/json.ts': "messages as Kafka's JSON: oracles compare with it",
 }

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Broker, startBroker } from '../../../src/index.ts'
 import {
   Cluster,
   Consumer,
@@ -14,8 +15,7 @@ import {
   describeGroups,
   fetchCommittedOffsets,
   Producer,
-} from '../../../src/client/client.ts'
-import { type Broker, startBroker } from '../../../src/index.ts'
+} from '../client/client.ts'
 import { ROOT, runCommand } from '../support/commands.ts'
 import { eventually } from '../support/eventually.ts'
 

@@ -1,6 +1,7 @@
 // Administration through the client against our broker: what was asked happened, and each item has its own error.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Broker, startBroker } from '../../../src/index.ts'
 import {
   alterCommittedOffsets,
   Cluster,
@@ -24,8 +25,7 @@ import {
   listOffsets,
   listTopics,
   Producer,
-} from '../../../src/client/client.ts'
-import { type Broker, startBroker } from '../../../src/index.ts'
+} from './client.ts'
 
 let broker: Broker
 let cluster: Cluster

@@ -6,6 +6,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { partitionOfKey } from '../../../src/client/partitioner.ts'
+import { COMPRESSION } from '../../../src/protocol/record_batch.ts'
+import {
+  formatKafka,
+  Kafka,
+  kafkaTool,
+  startKafka,
+  writeProperties,
+} from '../../oracle/kafka/kafka.ts'
+import { freePorts } from '../support/commands.ts'
+import { eventually } from '../support/eventually.ts'
 import {
   Cluster,
   Consumer,
@@ -25,18 +36,7 @@ import {
   listGroups,
   listOffsets,
   Producer,
-} from '../../../src/client/client.ts'
-import { partitionOfKey } from '../../../src/client/partitioner.ts'
-import { COMPRESSION } from '../../../src/protocol/record_batch.ts'
-import {
-  formatKafka,
-  Kafka,
-  kafkaTool,
-  startKafka,
-  writeProperties,
-} from '../../oracle/kafka/kafka.ts'
-import { freePorts } from '../support/commands.ts'
-import { eventually } from '../support/eventually.ts'
+} from './client.ts'
 
 const CLUSTER_ID = 'MkU3OEVBNTcwNTJENDM2Qk'
 const directory = mkdtempSync(join(tmpdir(), 'ottla-client-'))

@@ -2,6 +2,8 @@
 // Our broker still serves those versions, so what is asked really happens.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { Connection } from '../../../src/client/connection.ts'
+import { type Broker, startBroker } from '../../../src/index.ts'
 import {
   alterCommittedOffsets,
   Cluster,
@@ -22,9 +24,7 @@ import {
   listGroups,
   listOffsets,
   Producer,
-} from '../../../src/client/client.ts'
-import { Connection } from '../../../src/client/connection.ts'
-import { type Broker, startBroker } from '../../../src/index.ts'
+} from './client.ts'
 
 /** The newest versions of Kafka 2.1. */
 const NEWEST: Readonly<Record<string, number>> = {

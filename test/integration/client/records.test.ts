@@ -2,6 +2,9 @@
 // begin and to end, groups that rebalance and commit.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Broker, startBroker } from '../../../src/index.ts'
+import { COMPRESSION } from '../../../src/protocol/record_batch.ts'
+import { eventually } from '../support/eventually.ts'
 import {
   Cluster,
   Consumer,
@@ -10,10 +13,7 @@ import {
   deleteRecords,
   fetchCommittedOffsets,
   Producer,
-} from '../../../src/client/client.ts'
-import { type Broker, startBroker } from '../../../src/index.ts'
-import { COMPRESSION } from '../../../src/protocol/record_batch.ts'
-import { eventually } from '../support/eventually.ts'
+} from './client.ts'
 
 let broker: Broker
 let cluster: Cluster
