@@ -24,6 +24,11 @@ const SETTLE_MS = 180_000
 /** Until the last members have left, sessions of the dead among them. */
 const EMPTY_MS = 60_000
 
+/** A partition whose end is not committed is written to again after this. */
+const NUDGE_MS = 2000
+/** How long a member may take to leave. */
+const LEAVE_MS = 15_000
+
 /** A place that a member can take. */
 interface Seat {
   readonly library: Library
@@ -70,6 +75,9 @@ export class Torture {
   private readonly leaving = new Set<string>()
   private readonly outcasts = new Set<string>()
   private readonly failed: string[] = []
+  private readonly next = Array.from({ length: PARTITIONS }, () => 0)
+  private producer: RawClient | null = null
+  private readonly stuck: string[] = []
   private isOver = false
   private joins = 0
   private departures = 0
@@ -96,22 +104,30 @@ export class Torture {
       const producing = this.produce(end)
       while (performance.now() < end) await this.trouble()
       await producing
-      await this.settle()
+      await this.attempt(() => this.settle())
       this.isOver = true
-      for (const { member, library } of this.seats) {
-        if (member !== null) this.stables.get(library)!.leave(member)
-      }
-      await this.emptied()
+      for (const seat of this.seats) if (seat.member !== null) this.leave(seat, seat.member)
+      await this.attempt(() => this.emptied())
     } finally {
       this.isOver = true
+      this.producer?.close()
       for (const stable of this.stables.values()) await stable[Symbol.asyncDispose]()
     }
     return this.summary(witness)
   }
 
+  /** What does not come to its end is a problem among others. */
+  private async attempt(act: () => Promise<void>): Promise<void> {
+    try {
+      await act()
+    } catch (problem) {
+      this.stuck.push(String(problem))
+    }
+  }
+
   private summary(witness: Witness): Summary {
     return {
-      problems: this.judge.verdict(witness, (who) => this.ownerOf(who)),
+      problems: [...this.stuck, ...this.judge.verdict(witness, (who) => this.ownerOf(who))],
       produced: this.judge.progress.acknowledged,
       read: this.judge.reads,
       repeated: this.judge.repeated,
@@ -130,7 +146,7 @@ export class Torture {
     if (this.outcasts.has(who)) return
     if (said.what === 'owns') this.judge.owns(said)
     else if (said.what === 'read') this.judge.read(said, this.options.witness.toldTo)
-    else if (said.what === 'left') this.leaving.delete(who)
+    else if (said.what === 'left') this.gone(who)
     else if (said.what === 'failed') this.fell(who, said.why)
   }
 
@@ -176,6 +192,12 @@ export class Torture {
     this.departures++
     this.leaving.add(member)
     this.stables.get(seat.library)!.leave(member)
+    void pause(LEAVE_MS).then(() => this.gone(member))
+  }
+
+  /** It has said goodbye, or had its time to: its process ends, even where the library forgets to stop. */
+  private gone(member: string): void {
+    if (this.leaving.delete(member)) this.options.witness.cutOff(member)
   }
 
   private cutOff(seat: Seat, member: string): void {
@@ -185,41 +207,44 @@ export class Torture {
     this.stables.get(seat.library)!.abandon(member)
   }
 
-  /** Writes `partition:number` to random partitions until the end. */
+  /** Writes to random partitions until the end. */
   private async produce(end: number): Promise<void> {
-    const { place, address } = this.options
-    const next = Array.from({ length: PARTITIONS }, () => 0)
     const random = new Random(this.options.seed + 1)
-    let client: RawClient | null = null
     while (performance.now() < end) {
-      const partition = random.nextInt(PARTITIONS)
-      const first = next[partition]!
-      next[partition]! += BATCH_RECORDS
-      const values = Array.from({ length: BATCH_RECORDS }, (_, i) => `${partition}:${first + i}`)
-      this.judge.sending(partition, values)
-      try {
-        client ??= await RawClient.open(address)
-        const body = produceBody(place.topic, partition, batchOf(values))
-        const { responses } = await client.ask(Produce, 9, body)
-        const { errorCode, baseOffset } = responses[0]!.partitionResponses[0]!
-        if (errorCode === ErrorCode.NONE) {
-          this.judge.acknowledged(partition, Number(baseOffset), values)
-        }
-      } catch {
-        // The broker was killed: nobody knows what became of these.
-        client?.close()
-        client = null
-      }
+      await this.write(random.nextInt(PARTITIONS))
       await pause(PRODUCE_EVERY_MS)
     }
-    client?.close()
+  }
+
+  /** Writes `partition:number`, some of them. */
+  private async write(partition: number): Promise<void> {
+    const { place, address } = this.options
+    const first = this.next[partition]!
+    this.next[partition]! += BATCH_RECORDS
+    const values = Array.from({ length: BATCH_RECORDS }, (_, i) => `${partition}:${first + i}`)
+    this.judge.sending(partition, values)
+    try {
+      this.producer ??= await RawClient.open(address)
+      const body = produceBody(place.topic, partition, batchOf(values))
+      const { responses } = await this.producer.ask(Produce, 9, body)
+      const { errorCode, baseOffset } = responses[0]!.partitionResponses[0]!
+      if (errorCode === ErrorCode.NONE) {
+        this.judge.acknowledged(partition, Number(baseOffset), values)
+      }
+    } catch {
+      // The broker was killed: nobody knows what became of these.
+      this.producer?.close()
+      this.producer = null
+    }
   }
 
   /** Everything acknowledged is read, and committed to the end. */
   private async settle(): Promise<void> {
     const { groupId, topic } = this.options.place
+    const { witness } = this.options
     // A group whose last members went may need new ones.
     for (const seat of this.seats) if (seat.member === null) this.join(seat)
+    let nudgedMs = performance.now()
     await eventually(async () => {
       const { acknowledged, read } = this.judge.progress
       if (read < acknowledged) throw new Error(`${read} of ${acknowledged} were read`)
@@ -232,7 +257,17 @@ export class Torture {
       for (const { partitionIndex, committedOffset } of groups[0]!.topics[0]!.partitions) {
         const end = this.judge.endOf(partitionIndex)
         if (Number(committedOffset) < end - 5) {
-          throw new Error(`${committedOffset} of ${end} committed in ${partitionIndex}`)
+          // Some clients forget a commit that was refused, until there is something new to commit.
+          if (performance.now() > nudgedMs + NUDGE_MS) {
+            nudgedMs = performance.now()
+            await this.write(partitionIndex)
+          }
+          const owner = witness.given.findLast((one) => one.partitions.includes(partitionIndex))
+          const last = witness.commits.findLast((one) => one.partition === partitionIndex)
+          throw new Error(
+            `${committedOffset} of ${end} committed in ${partitionIndex} of ${owner?.who} in ` +
+              `${owner?.generation}; last sent: ${JSON.stringify(last)}`,
+          )
         }
       }
       return true
