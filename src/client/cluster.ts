@@ -14,7 +14,7 @@ import { Metadata } from '../protocol/messages/metadata.ts'
 import { type Endpoint, endpointText, parseBootstrap } from './bootstrap.ts'
 import { answered, ClientError, isClientError } from './client_error.ts'
 import { type Body, Connection, type ConnectionOptions, type RequestOptions } from './connection.ts'
-import { backoffMs, chance, monotonicMs, pause } from './timing.ts'
+import { abortController, backoffMs, chance, monotonicMs, pause } from './timing.ts'
 
 /** How to reach a cluster. */
 export interface ClusterOptions extends ConnectionOptions {
@@ -92,7 +92,7 @@ export class Cluster implements AsyncDisposable {
   readonly #topics = new Map<string, TopicMetadata>()
   readonly #lookups = new Map<string, Promise<TopicMetadata>>()
   readonly #coordinators = new Map<string, number>()
-  readonly #closing = new AbortController()
+  readonly #closing = abortController()
   #hasContact = false
   #lanes = 0
 

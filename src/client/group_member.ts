@@ -52,6 +52,8 @@ export class GroupMember {
   readonly #events: GroupEvents
   readonly #where: { readonly group: string; readonly lane: string }
   readonly #leaving = new AbortController()
+  /** Leaving, or the cluster is closed. */
+  readonly #over: AbortSignal
   #memberId = ''
   #generationId = -1
 
@@ -59,6 +61,7 @@ export class GroupMember {
     this.#cluster = cluster
     this.#options = options
     this.#events = events
+    this.#over = AbortSignal.any([this.#leaving.signal, cluster.closing])
     this.#where = { group: options.groupId, lane: cluster.newLane() }
   }
 
@@ -101,18 +104,14 @@ export class GroupMember {
   }
 
   async #run(): Promise<void> {
-    while (!this.#isOver()) {
+    while (!this.#over.aborted) {
       const assignment = await this.#join()
       if (assignment === null) continue
       await this.#events.assigned(assignment)
       const isLost = await this.#beat()
-      if (this.#isOver()) return
+      if (this.#over.aborted) return
       await this.#events.revoked(isLost)
     }
-  }
-
-  #isOver(): boolean {
-    return this.#leaving.signal.aborted || this.#cluster.isClosed
   }
 
   /** One round of JoinGroup and SyncGroup; null when it must begin anew. */
@@ -195,8 +194,8 @@ export class GroupMember {
   async #beat(): Promise<boolean> {
     const { groupId, heartbeatMs = 3000 } = this.#options
     for (;;) {
-      await pause(heartbeatMs, AbortSignal.any([this.#leaving.signal, this.#cluster.closing]))
-      if (this.#isOver()) return false
+      await pause(heartbeatMs, this.#over)
+      if (this.#over.aborted) return false
       const { errorCode } = await this.#cluster.request(
         Heartbeat,
         { groupId, ...this.committer },

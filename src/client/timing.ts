@@ -1,6 +1,8 @@
 // Time and chance for the client: the one file of this folder that asks the machine for either. Timers that only bound
 // a wait do not keep a process alive; the sockets they guard do.
 
+import { setMaxListeners } from 'node:events'
+
 /** Wall clock, in milliseconds since 1970. */
 export const nowMs = (): number => Date.now()
 
@@ -38,3 +40,10 @@ export function backoffMs(attempt: number): number {
 
 /** Runs something in another turn of the loop, after what is being done now. */
 export const soon = (run: () => void): void => void setImmediate(run)
+
+/** An AbortController on whose signal any number may wait: Node takes more than ten for a leak. */
+export function abortController(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
+}

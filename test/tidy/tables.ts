@@ -39,6 +39,7 @@ export const MAY_IMPORT_MODULES: Record<string, readonly string[]> = {
   'src/plane/model_codecs.ts': ['node:zlib'],
   'src/plane/native.ts': ['node:fs', 'node:module', 'node:path', 'node:url', 'node:util'],
   'src/client/connection.ts': ['node:net'],
+  'src/client/timing.ts': ['node:events'],
   'src/host/system.ts': ['*'],
   'src/cli': ['*'],
   'src/main.ts': ['*'],
