@@ -1,7 +1,11 @@
 // What an embedded broker does for the program around it: topics, records, reset, and going away under readers.
 
+import { existsSync } from 'node:fs'
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, test } from 'vitest'
+import { alterCommittedOffsets, fetchCommittedOffsets } from '../../src/client/admin_groups.ts'
+import { Cluster } from '../../src/client/cluster.ts'
+import { KafkaContainer } from '../../src/fixtures/testcontainers.ts'
 import { type Broker, ClientError, startBroker } from '../../src/index.ts'
 
 const kafkaOf = (broker: Broker) =>
@@ -93,6 +97,7 @@ test('embedding: reset leaves an empty broker to those who are connected', async
   const producer = kafkaOf(broker).producer()
   const admin = kafkaOf(broker).admin()
   await Promise.all([admin.connect(), producer.connect()])
+  await using cluster = await Cluster.connect({ bootstrap: address })
   const brokerConfigs = {
     includeSynonyms: false,
     resources: [{ type: 4, name: '1', configNames: ['log.retention.ms'] }],
@@ -100,14 +105,9 @@ test('embedding: reset leaves an empty broker to those who are connected', async
   for (let round = 0; round < 3; round++) {
     await broker.createTopic('mine')
     await producer.send({ topic: 'mine', messages: [{ value: 'x' }] })
-    const other = kafkaOf(broker).admin()
-    await other.connect()
-    await other.setOffsets({
-      groupId: 'g',
-      topic: 'mine',
-      partitions: [{ partition: 0, offset: '1' }],
-    })
-    await other.disconnect()
+    const at = { topic: 'mine', partition: 0, offset: 1 }
+    const [committed] = await alterCommittedOffsets(cluster, 'g', [at])
+    expect(committed!.error).toBe(null)
     await admin.alterConfigs({
       validateOnly: false,
       resources: [
@@ -121,6 +121,7 @@ test('embedding: reset leaves an empty broker to those who are connected', async
     const { resources } = await admin.describeConfigs(brokerConfigs)
     expect(resources[0]!.configEntries[0]!.configValue).not.toBe('77000')
   }
+  expect(await fetchCommittedOffsets(cluster, 'g')).toEqual([])
   expect({ address: broker.address, clusterId: broker.clusterId }).toEqual({ address, clusterId })
   await Promise.all([admin.disconnect(), producer.disconnect()])
 })
@@ -132,4 +133,33 @@ test('embedding: twenty brokers at once serve each its own, and close together',
   const values = await Promise.all(brokers.map((broker) => broker.consume('t')))
   expect(values.map(([record]) => record?.value)).toEqual(brokers.map((_, index) => `of ${index}`))
   await Promise.all(brokers.map((broker) => broker.close()))
+})
+
+test('embedding: the shape of a test container takes settings, and leaves alone what only a container has', async () => {
+  await using container = await new KafkaContainer('apache/kafka:4.3.1')
+    .withKraft()
+    .withReuse()
+    .withStartupTimeout(120_000)
+    .withEnvironment({
+      KAFKA_NUM_PARTITIONS: '4',
+      KAFKA_LISTENERS: 'PLAINTEXT://0.0.0.0:9092,BROKER://0.0.0.0:9093',
+      KAFKA_PROCESS_ROLES: 'broker',
+      KAFKA_LOG_DIRS: '/var/lib/kafka/data',
+      KAFKA_HEAP_OPTS: '-Xmx256M',
+      CLUSTER_ID: 'ignored',
+    })
+    .withExposedPorts(9092, 9093)
+    .start()
+  const { broker } = container
+  expect(container.getBootstrapServers()).toBe(broker.address)
+  expect(`${container.getHost()}:${container.getMappedPort(9093)}`).toBe(broker.address)
+  expect(container.getFirstMappedPort()).toBe(broker.port)
+  await broker.createTopic('words')
+  const written = await broker.produce(
+    'words',
+    [0, 1, 2, 3].map((partition) => ({ partition, value: 'x' })),
+  )
+  expect(written.map(({ partition }) => partition)).toEqual([0, 1, 2, 3])
+  await container.stop()
+  expect(existsSync(broker.directory)).toBe(false)
 })

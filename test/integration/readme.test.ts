@@ -1,21 +1,32 @@
-// README.md's three ways to a first record, typed as they stand there. The package is compiled into the folder instead
-// of fetched, the port is a free one, and `npx` is spared its look at the registry; nothing else differs.
+// README.md's three ways to a first record, typed as they stand there. The package is compiled into one folder for
+// all instead of fetched, the port is a free one, and `npx` is spared its look at the registry; nothing else differs.
 
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { freePorts, runCommand, Server } from './support/commands.ts'
-import { userFolder } from './support/installed.ts'
+import { type UserFolder, userFolder } from './support/installed.ts'
 import { readmeWalks, type Walk } from './support/readme.ts'
 
 const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)
 
-async function take({ packages, files, serve, run }: Walk): Promise<string> {
-  await using folder = await userFolder(packages.filter((name) => name !== 'ottla'))
+const walks = readmeWalks()
+let folder: UserFolder
+
+beforeAll(async () => {
+  const packages = new Set(walks.flatMap((walk) => walk.packages))
+  packages.delete('ottla')
+  folder = await userFolder([...packages])
   const bin = join(folder.path, 'node_modules/.bin')
   mkdirSync(bin)
   symlinkSync('../ottla/dist/main.js', join(bin, 'ottla'))
-  if (packages.includes('vitest')) symlinkSync('../vitest/vitest.mjs', join(bin, 'vitest'))
+  symlinkSync('../vitest/vitest.mjs', join(bin, 'vitest'))
+})
+afterAll(async () => {
+  await folder[Symbol.asyncDispose]()
+})
+
+async function take({ files, serve, run }: Walk): Promise<string> {
   for (const { name, text } of files) writeFileSync(join(folder.path, name), text)
   const port = await freePorts()
   // What vitest tells its workers is not for a vitest inside.
@@ -34,8 +45,6 @@ async function take({ packages, files, serve, run }: Walk): Promise<string> {
     await server?.end('SIGTERM')
   }
 }
-
-const walks = readmeWalks()
 
 test('integration: README: its walks are there', () => {
   expect(walks.map(({ title }) => title)).toEqual(['In the shell', 'In a program', 'In a test'])
