@@ -120,7 +120,8 @@ async function committed(bench: Bench, groupId: string, name: string): Promise<b
 
 describe('groups: finding the coordinator', () => {
   it('makes the topic with its own partitions, replicas and settings', async () => {
-    const bench = await start({ 'offsets.topic.segment.bytes': 2_000_000 })
+    // A directory of its own: a temporary broker makes do with one partition.
+    const bench = await start({ 'offsets.topic.segment.bytes': 2_000_000 }, await temporary())
     const { coordinators } = await bench.client.ask(FindCoordinator, 4, {
       keyType: 0,
       coordinatorKeys: ['a', 'b'],
