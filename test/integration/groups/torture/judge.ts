@@ -62,6 +62,13 @@ export class Judge {
     return { acknowledged, read }
   }
 
+  /** Partitions with records that nobody has read. */
+  unread(): number[] {
+    return this.sent.flatMap(({ acknowledged, read }, partition) =>
+      [...acknowledged.keys()].some((offset) => !read.has(offset)) ? [partition] : [],
+    )
+  }
+
   /** The offset after the last record that is known to be in a partition. */
   endOf(partition: number): number {
     return Math.max(-1, ...this.sent[partition]!.acknowledged.keys()) + 1

@@ -103,6 +103,8 @@ async function platformaticMember(name, instance) {
     rebalanceTimeout: 20_000,
     retries: 200,
     retryDelay: 200,
+    // By itself it says version 1 and leaves a field out: leaders of librdkafka give it nothing, those of Java fall.
+    protocols: [{ name: 'roundrobin', version: 0 }],
     ...(instance === undefined ? {} : { groupInstanceId: instance }),
   })
   consumer.on('consumer:group:join', ({ assignments }) => {

@@ -19,7 +19,7 @@ const BATCH_RECORDS = 5
 const PRODUCE_EVERY_MS = 40
 const CHANGE_EVERY_MS_MAX = 3000
 /** Until everything is read and committed, once the trouble has ended. */
-const SETTLE_MS = 180_000
+const SETTLE_MS = 120_000
 
 /** Until the last members have left, sessions of the dead among them. */
 const EMPTY_MS = 60_000
@@ -63,6 +63,8 @@ export interface Summary {
   readonly cutOff: number
   readonly failed: readonly string[]
   readonly answers: Readonly<Record<string, number>>
+  /** By generation: its leader, and who was given nothing by it. */
+  readonly unassigned: Readonly<Record<string, readonly string[]>>
 }
 
 /** Twenty members and their trouble. */
@@ -137,6 +139,7 @@ export class Torture {
       cutOff: this.outcasts.size,
       failed: this.failed,
       answers: Object.fromEntries([...witness.answers].sort()),
+      unassigned: Object.fromEntries(witness.unassigned),
     }
   }
 
@@ -247,7 +250,12 @@ export class Torture {
     let nudgedMs = performance.now()
     await eventually(async () => {
       const { acknowledged, read } = this.judge.progress
-      if (read < acknowledged) throw new Error(`${read} of ${acknowledged} were read`)
+      if (read < acknowledged) {
+        const left = this.judge
+          .unread()
+          .map((partition) => `${partition} of ${this.owner(partition)}`)
+        throw new Error(`${read} of ${acknowledged} were read; not of ${left.join(', ')}`)
+      }
       const client = await RawClient.open(this.options.address)
       const partitionIndexes = Array.from({ length: PARTITIONS }, (_, at) => at)
       const { groups } = await client.ask(OffsetFetch, 8, {
@@ -262,16 +270,24 @@ export class Torture {
             nudgedMs = performance.now()
             await this.write(partitionIndex)
           }
-          const owner = witness.given.findLast((one) => one.partitions.includes(partitionIndex))
           const last = witness.commits.findLast((one) => one.partition === partitionIndex)
           throw new Error(
-            `${committedOffset} of ${end} committed in ${partitionIndex} of ${owner?.who} in ` +
-              `${owner?.generation}; last sent: ${JSON.stringify(last)}`,
+            `${committedOffset} of ${end} committed in ${partitionIndex} of ` +
+              `${this.owner(partitionIndex)}; last sent: ${JSON.stringify(last)}`,
           )
         }
       }
       return true
     }, SETTLE_MS)
+  }
+
+  /** Who was given a partition last, in which generation, and how far it was told to be committed. */
+  private owner(partition: number): string {
+    const { given, toldTo } = this.options.witness
+    const last = given.findLast(({ partitions }) => partitions.includes(partition))
+    if (last === undefined) return 'nobody'
+    const told = [...(toldTo.get(`${last.who} ${partition}`) ?? [])].at(-1)
+    return `${last.who} in ${last.generation}, told ${told}`
   }
 
   private async emptied(): Promise<void> {

@@ -67,6 +67,9 @@ export class Witness implements AsyncDisposable {
   readonly toldTo = new Map<string, Set<number>>()
   /** Answers by api and error code. */
   readonly answers = new Map<string, number>()
+  /** Generations in which a member was given no bytes at all, and what their leaders had been asked and had said. */
+  readonly unassigned = new Map<number, string[]>()
+  private readonly leaders = new Map<number, string>()
   generation = 0
   private clock = 1
   private readonly groupId: string
@@ -121,6 +124,7 @@ export class Witness implements AsyncDisposable {
     const body = decodeFrom(api.request, version, reader) as object
     const asked: Asked = { api, version, body, from: this.clock++, commits: [] }
     if (api.key === OffsetCommit.key) this.committing(who, asked)
+    if (api.key === SyncGroup.key) this.syncing(who, body as never)
     return asked
   }
 
@@ -132,6 +136,7 @@ export class Witness implements AsyncDisposable {
     if (api.key === OffsetCommit.key) this.committed(asked, response as never)
     else if (api.key === OffsetFetch.key) this.fetched(who, asked, response as never)
     else this.count(api.name, (response as { errorCode: number }).errorCode)
+    if (api.key === JoinGroup.key) this.joined(who, response as never)
     if (api.key === SyncGroup.key) this.synced(who, body as never, response as never)
   }
 
@@ -140,12 +145,30 @@ export class Witness implements AsyncDisposable {
     this.answers.set(what, (this.answers.get(what) ?? 0) + 1)
   }
 
+  private joined(who: string, response: ResponseOf<typeof JoinGroup>): void {
+    const { errorCode, generationId, leader, memberId, members } = response
+    if (errorCode !== ErrorCode.NONE || leader !== memberId) return
+    this.leaders.set(generationId, `${who} leads ${members.length}`)
+  }
+
+  private syncing(who: string, request: RequestOf<typeof SyncGroup>): void {
+    const { generationId, assignments } = request
+    const before = this.leaders.get(generationId) ?? ''
+    if (assignments.length === 0 && !before.startsWith(`${who} `)) return
+    const whole = assignments.filter(({ assignment }) => assignment.length > 0).length
+    this.leaders.set(generationId, `${before}; ${who} assigns to ${whole}`)
+  }
+
   private synced(
     who: string,
     { groupId, generationId }: RequestOf<typeof SyncGroup>,
     { errorCode, assignment }: ResponseOf<typeof SyncGroup>,
   ): void {
     if (groupId !== this.groupId || errorCode !== ErrorCode.NONE) return
+    if (assignment.length === 0) {
+      const known = this.unassigned.get(generationId) ?? [this.leaders.get(generationId) ?? '']
+      this.unassigned.set(generationId, [...known, who])
+    }
     const topics = assignment.length === 0 ? [] : decodeAssignment(assignment).assignedPartitions
     const partitions = topics.flatMap((topic) => topic.partitions).sort((a, b) => a - b)
     this.generation = Math.max(this.generation, generationId)
