@@ -518,6 +518,7 @@ PartitionConfig read_config(Arguments& arguments, const Napi::Object& from) {
   };
   config.log.segment_bytes_max = number("segmentBytesMax", 1);
   config.log.segment_ms = number("segmentMs", 1);
+  if (from.Has("segmentJitterMs")) config.log.segment_jitter_ms = number("segmentJitterMs", 0);
   config.log.segment_index_bytes_max = number("segmentIndexBytesMax", 4);
   config.log.index_interval_bytes = number("indexIntervalBytes", 0);
   config.log.preallocate = arguments.flag(from, "preallocate");
@@ -535,6 +536,12 @@ PartitionConfig read_config(Arguments& arguments, const Napi::Object& from) {
   config.flush_ms = endless("flushMs");
   if (from.Has("producerIdExpirationMs")) {
     config.producer_expiration_ms = endless("producerIdExpirationMs");
+  }
+  if (from.Has("fileDeleteDelayMs")) {
+    config.file_delete_delay_ms = number("fileDeleteDelayMs", 0);
+  }
+  if (from.Has("directoryDeleteDelayMs")) {
+    config.directory_delete_delay_ms = number("directoryDeleteDelayMs", 0);
   }
   return config;
 }
@@ -626,6 +633,16 @@ void trim(const Napi::CallbackInfo& info) {
   const int64_t log_start_offset = arguments.int64(2, "logStartOffset");
   const double ticket = arguments.number(3, "ticket");
   if (arguments.ok()) door->plane().trim(slot, log_start_offset, ticket);
+}
+
+void retain(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "retain");
+  Door* door = arguments.door();
+  const int32_t slot = arguments.slot(1);
+  const int64_t retention_ms = arguments.int64(2, "retentionMs");
+  const int64_t retention_bytes = arguments.int64(3, "retentionBytes");
+  const double ticket = arguments.number(4, "ticket");
+  if (arguments.ok()) door->plane().retain(slot, retention_ms, retention_bytes, ticket);
 }
 
 void truncate(const Napi::CallbackInfo& info) {
@@ -977,6 +994,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("isr", isr);
   add("configure", configure);
   add("trim", trim);
+  add("retain", retain);
   add("truncate", truncate);
   add("retire", retire);
   add("append", append);

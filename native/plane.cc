@@ -279,6 +279,21 @@ void Plane::trim(int32_t slot, int64_t log_start_offset, double ticket) {
                 }));
 }
 
+void Plane::retain(int32_t slot, int64_t retention_ms, int64_t retention_bytes, double ticket) {
+  Reactor& at = *reactors_[static_cast<size_t>(owner(slot))];
+  with(slot, answered(at, ticket,
+                      [&at, retention_ms, retention_bytes](Partition& partition, int64_t* a,
+                                                           int64_t* b, int64_t* c) {
+                        Retained retained;
+                        const auto error =
+                            partition.retain(at, retention_ms, retention_bytes, &retained);
+                        *a = partition.log_start_offset();
+                        *b = retained.segments;
+                        *c = retained.is_more ? 1 : 0;
+                        return error;
+                      }));
+}
+
 void Plane::truncate(int32_t slot, int32_t leader_epoch, int64_t offset, double ticket) {
   Reactor& at = *reactors_[static_cast<size_t>(owner(slot))];
   with(slot,

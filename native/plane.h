@@ -63,6 +63,7 @@ class Plane {
   void isr(int32_t slot, int32_t leader_epoch, int32_t partition_epoch, std::vector<int32_t> isr);
   void configure(int32_t slot, const PartitionConfig& config);
   void trim(int32_t slot, int64_t log_start_offset, double ticket);
+  void retain(int32_t slot, int64_t retention_ms, int64_t retention_bytes, double ticket);
   void truncate(int32_t slot, int32_t leader_epoch, int64_t offset, double ticket);
   void retire(int32_t slot, bool is_deleted, double ticket);
 

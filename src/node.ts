@@ -12,6 +12,7 @@ import { GroupCoordinator } from './broker/group_coordinator.ts'
 import { SUPPORTED_FEATURES } from './broker/handlers/api_versions.ts'
 import { AutoTopics } from './broker/internal_topics.ts'
 import { Lifecycle } from './broker/lifecycle.ts'
+import { LogUpkeep } from './broker/log_upkeep.ts'
 import type { BrokerNode } from './broker/node.ts'
 import { partitionConfig } from './broker/partition_config.ts'
 import { ProducerIdSource } from './broker/producer_ids.ts'
@@ -20,6 +21,7 @@ import { brokerApis, controllerApis } from './broker/served.ts'
 import type { Listener } from './broker/session.ts'
 import type { BrokerConfig } from './config/config.ts'
 import type { ParsedConfig } from './config/parse.ts'
+import { retentionOf } from './config/topic_config.ts'
 import { ControllerHost } from './host/controller_host.ts'
 import { bootstrapRecords, openDirectories } from './host/formatting.ts'
 import { LogDirectories } from './host/log_directories.ts'
@@ -73,6 +75,7 @@ export class OttlaNode {
   private directories!: LogDirectories
   private publisher!: Publisher
   private checkpoints!: Checkpoints
+  private upkeep!: LogUpkeep
   private groups!: GroupCoordinator
   private autoTopics!: AutoTopics
   private lifecycle!: Lifecycle
@@ -142,7 +145,7 @@ export class OttlaNode {
     for (const listener of derived.brokerListeners) {
       if (listener.port !== 0) this.listen(listener, false)
     }
-    this.checkpoints.start()
+    this.upkeep.start()
     this.isRunning = true
   }
 
@@ -220,6 +223,16 @@ export class OttlaNode {
     })
     const { directories, publisher } = this
     this.checkpoints = new Checkpoints({ world, plane, directories, publisher })
+    this.upkeep = new LogUpkeep({
+      world,
+      plane,
+      tickets,
+      publisher,
+      checkpoints: this.checkpoints,
+      config,
+      retention: (topic) =>
+        retentionOf(this.raft.image.configs.of(CONFIG_RESOURCE.topic, topic), this.layered),
+    })
     this.raft = new RaftHost({
       world,
       plane,
@@ -435,7 +448,7 @@ export class OttlaNode {
     for (const { number } of this.listeners) this.plane.unlisten(number)
     if (this.parsed.config.get('controlled.shutdown.enable')) await this.lifecycle.leave(LEAVE_MS)
     this.lifecycle.stop()
-    this.checkpoints.stop()
+    this.upkeep.stop()
     const { brokerEpoch } = this.lifecycle
     this.groups.stop()
     await this.flushAll()
@@ -469,7 +482,7 @@ export class OttlaNode {
   /** A start that failed half-way: whatever was built is taken down, nothing is marked clean. */
   private async abandon(): Promise<void> {
     this.lifecycle?.stop()
-    this.checkpoints?.stop()
+    this.upkeep?.stop()
     if (this.isPlaneOpen) await this.closeParts(false)
     this.release()
   }

@@ -142,16 +142,22 @@ Status Log::set_log_start_offset(Io& io, int64_t offset) {
   if (offset <= log_start_offset()) return Status::good();
   if (offset > log_end_offset()) return Status::fail(Code::kOutOfRange, "log start beyond log end");
   state.log_start_offset.store(offset, std::memory_order_release);
-  const std::vector<Segment*> all = state.segments();
+  const std::vector<Segment*>& all = state.segments();
   size_t doomed = 0;
   while (doomed + 1 < all.size() && all[doomed + 1]->base_offset() <= offset) doomed += 1;
+  return state.delete_front(io, doomed);
+}
+
+// Oldest first, so that what a crash leaves is one run of offsets.
+Status Log::State::delete_front(Io& io, size_t doomed) {
   if (doomed == 0) return Status::good();
+  const std::vector<Segment*> all = segments();
   for (size_t i = 0; i < doomed; i += 1) all[i]->ref();
-  state.publish_segments({all.begin() + static_cast<ptrdiff_t>(doomed), all.end()});
-  state.directory_dirty = true;
+  publish_segments({all.begin() + static_cast<ptrdiff_t>(doomed), all.end()});
+  directory_dirty = true;
   Status status;
   for (size_t i = 0; i < doomed; i += 1) {
-    if (status.ok()) status = all[i]->remove(io, state.later());
+    if (status.ok()) status = all[i]->remove(io, later());
     all[i]->unref();
   }
   return status;

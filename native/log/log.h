@@ -79,6 +79,21 @@ struct SegmentFacts {
   int64_t modified_ms = 0;     // stands in for a missing timestamp, as in Kafka
 };
 
+// How much of a log is to stay. Kafka: UnifiedLog.deleteOldSegments.
+struct Retention {
+  int64_t retention_ms = -1;     // by a segment's largest timestamp; -1: any age
+  int64_t retention_bytes = -1;  // of all segments; -1: any size
+  int64_t now_ms = 0;
+  int64_t high_watermark = 0;  // nothing at or above it goes
+  int64_t end_offset = 0;      // one past all that is appended or on its way
+  int64_t segments_max = INT64_MAX;
+};
+// What was deleted.
+struct Retained {
+  int64_t segments = 0;
+  bool is_more = false;  // segments_max kept some that are due
+};
+
 // What a flush has to sync: collected by the writer, run on any thread, settled by the writer.
 struct FlushJob {
   int64_t up_to = 0;
@@ -163,6 +178,8 @@ class Log {
   Status truncate_fully_and_start_at(Io& io, int64_t offset);
   Status set_log_start_offset(Io& io,
                               int64_t offset);  // deletes whole segments below, .deleted first
+  // Deletes whole segments from the front; rolls the active one when it goes too.
+  Status retain(Io& io, const Retention& retention, Retained* retained);
   Status flush(Io& io, int64_t up_to_offset);   // fsync; moves recovery_point
   void configure(const LogConfig& config);
   Status close(Io& io, bool clean);  // trims preallocation, syncs when clean

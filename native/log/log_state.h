@@ -103,6 +103,7 @@ struct Log::State {
   // log.cc
   Status truncate_to(Io& io, int64_t offset);
   Status start_at(Io& io, int64_t offset);
+  Status delete_front(Io& io, size_t doomed);
   Status fail_forever(Status status);
   // recovery.cc
   Status recover(Io& io, Recovery* recovery);

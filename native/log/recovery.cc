@@ -71,7 +71,9 @@ Status clear_leftovers(Io& io, const std::string& directory) {
     // A swap at or above a half-made .cleaned belongs to a split that never finished.
     const bool unfinished = file.state == FileState::kSwap && file.offset >= cleaned_min;
     if (file.state == FileState::kDeleted || file.state == FileState::kCleaned || unfinished) {
-      OTTLA_TRY(io.remove(path));
+      // A helper of this process may be at the same file.
+      const Status removed = io.remove(path);
+      if (removed.code != Code::kNotFound) OTTLA_TRY(removed);
     } else if (file.state == FileState::kSwap) {
       swaps = true;
       if (file.kind != FileKind::kLog) continue;

@@ -66,6 +66,13 @@ bool Segment::boundary_at(int64_t offset, int64_t* position) const {
   }
 }
 
+int64_t Segment::largest_timestamp(Io& io) const {
+  const int64_t timestamp = end().max_timestamp;
+  if (timestamp >= 0) return timestamp;
+  FileInfo info;
+  return io.stat(path(), &info).ok() ? info.modified_ms : INT64_MAX;  // unknown: it stays
+}
+
 Status Segment::pin(Io& io, Handle* file) {
   if (is_gone()) return Status::fail(Code::kNotFound, "segment was deleted");
   OTTLA_TRY(file_.pin(io, file));
@@ -338,7 +345,7 @@ Status Segment::truncate_to(Io& io, Limbo* limbo, int64_t offset, int64_t* log_e
     bytes_since_index_ = 0;
     if (end_.bytes == 0) rolling_timestamp_ = kNoTimestamp;
     if (end_.bytes == 0) created_ms_ = io.wall_ms();
-    status = largest_timestamp(io, file);
+    status = find_largest_timestamp(io, file);
   }
   unpin();
   publish();
@@ -346,7 +353,7 @@ Status Segment::truncate_to(Io& io, Limbo* limbo, int64_t offset, int64_t* log_e
 }
 
 // From the last time entry on, what the batches behind it say (Kafka: readLargestTimestamp).
-Status Segment::largest_timestamp(Io& io, Handle file) {
+Status Segment::find_largest_timestamp(Io& io, Handle file) {
   const bool indexed = times_.count() > 0;
   end_.max_timestamp = indexed ? times_.last().key : kNoTimestamp;
   end_.max_timestamp_offset = indexed ? base_offset_ + times_.last().value : -1;

@@ -91,6 +91,8 @@ class Segment {
   SparseIndex& times() { return times_; }
   TransactionIndex& aborted() { return aborted_; }
   const std::string& path() const { return file_.path(); }
+  // Of its records; where none has one, when the file was last written. Kafka: largestTimestamp.
+  int64_t largest_timestamp(Io& io) const;
 
   // --- the writer
   Status create(Io& io, const LogConfig& config);
@@ -121,7 +123,7 @@ class Segment {
  private:
   ~Segment() = default;  // by unref
   Status trim(Io& io);
-  Status largest_timestamp(Io& io, Handle file);
+  Status find_largest_timestamp(Io& io, Handle file);
   void release_budget();
 
   const int64_t base_offset_;

@@ -36,11 +36,6 @@ Partition::Partition(PartitionOptions options)
   flush_.slot = options_.slot;
   flush_.home = options_.owner;
   flush_.partition = this;
-  unlink_.run = &Partition::unlink_done;
-  unlink_.help = &Partition::help_unlink;
-  unlink_.slot = options_.slot;
-  unlink_.home = options_.owner;
-  unlink_.partition = this;
   if (options_.row != nullptr) row_ = SequencedRow(options_.row, kPartitionColumns);
 }
 
@@ -291,30 +286,17 @@ Status Partition::put_away(PartitionHost& host) {
   fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
   if (is_deleted_) {
     status = log_->remove(host.io());
-    unlink_doomed(host);
+    host.unlink_later(log_->take_doomed(), options_.config.directory_delete_delay_ms);
     return status;
   }
   OTTLA_TRY(status);
   return log_->close(host.io(), is_clean);
 }
 
-// One at a time; what comes meanwhile goes next. is_quiet() waits for it.
+// Segments that are gone.
 void Partition::unlink_doomed(PartitionHost& host) {
-  if (is_unlinking_) return;
-  unlink_.doomed = log_->take_doomed();
-  if (unlink_.doomed.empty()) return;
-  is_unlinking_ = true;
-  host.lend(&unlink_);
-}
-
-void Partition::help_unlink(DiskWork* work, Io& io) {
-  Log::unlink(io, static_cast<Unlink*>(work)->doomed);
-}
-
-void Partition::unlink_done(PartitionWork* work, PartitionHost& host) {
-  Partition* self = static_cast<Unlink*>(work)->partition;
-  self->is_unlinking_ = false;
-  self->unlink_doomed(host);
+  std::vector<std::string> doomed = log_->take_doomed();
+  if (!doomed.empty()) host.unlink_later(std::move(doomed), options_.config.file_delete_delay_ms);
 }
 
 }  // namespace ottla

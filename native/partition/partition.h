@@ -50,6 +50,8 @@ struct PartitionConfig {
   int64_t flush_messages = INT64_MAX;
   int64_t flush_ms = INT64_MAX;
   int64_t producer_expiration_ms = -1;  // -1: as the partition's options say
+  int64_t file_delete_delay_ms = 0;     // of segments that are gone
+  int64_t directory_delete_delay_ms = 0;  // of a deleted partition
 };
 
 struct PartitionOptions {
@@ -162,6 +164,8 @@ class Partition {
   void configure(PartitionHost& host, const PartitionConfig& config);
   // --- verbs with an answer: a Kafka error code
   ErrorCode trim(PartitionHost& host, int64_t log_start_offset);
+  ErrorCode retain(PartitionHost& host, int64_t retention_ms, int64_t retention_bytes,
+                   Retained* retained);
   ErrorCode truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset);
   // Syncs what was admitted before it; `done` comes exactly once, later or, when offline, inline.
   void flush(FlushOp* op, PartitionHost& host);
@@ -250,8 +254,6 @@ class Partition {
   Status put_away(PartitionHost& host);
   bool is_busy() const { return is_writing_ || is_flushing_; }  // files are in use
   void unlink_doomed(PartitionHost& host);
-  static void help_unlink(DiskWork* work, Io& io);
-  static void unlink_done(PartitionWork* work, PartitionHost& host);
   Status write_metadata(Io& io);
   void count_segments(Io& io);
   static void replay_epoch(void* self, const RecordBatch& batch);
@@ -346,13 +348,6 @@ class Partition {
   };
   Flush flush_;
   bool is_flushing_ = false;
-  // Files of segments that are gone, given back by a helper.
-  struct Unlink : DiskWork {
-    Partition* partition = nullptr;
-    std::vector<std::string> doomed;
-  };
-  Unlink unlink_;
-  bool is_unlinking_ = false;
   ProduceOps syncing_;        // written, to be acknowledged once synced (flush.messages)
   FlushOps flushes_;          // verbs, in the order they came
   int64_t sync_owed_to_ = 0;  // flush.messages: what is acknowledged next waits for it

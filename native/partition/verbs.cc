@@ -26,6 +26,33 @@ ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
   return ErrorCode::kNone;
 }
 
+// By age and size. At most so many segments a call: a reactor has no time for a thousand renames.
+ErrorCode Partition::retain(PartitionHost& host, int64_t retention_ms, int64_t retention_bytes,
+                            Retained* retained) {
+  constexpr int64_t kSegmentsMax = 32;
+  if (is_offline()) return ErrorCode::kKafkaStorageError;
+  Retention by;
+  by.retention_ms = retention_ms;
+  by.retention_bytes = retention_bytes;
+  by.now_ms = host.wall_ms();
+  by.high_watermark = high_watermark();
+  by.end_offset = next_offset_;
+  by.segments_max = kSegmentsMax;
+  host_ = &host;  // a roll saves producers
+  const Status status = log_->retain(host.io(), by, retained);
+  if (!status.ok()) {
+    go_offline(status, host);
+    return ErrorCode::kKafkaStorageError;
+  }
+  if (retained->segments == 0) return ErrorCode::kNone;
+  host.touch(this);  // what was rolled is synced, as ever
+  unlink_doomed(host);
+  (void)epochs_.truncate_from_start(host.io(), log_start_offset());
+  count_segments(host.io());
+  changed(host, true);
+  return ErrorCode::kNone;
+}
+
 ErrorCode Partition::truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset) {
   // Raft's own machine judges the epochs of its log.
   if (!options_.is_raft && leader_epoch != this->leader_epoch()) {

@@ -13,6 +13,7 @@ namespace ottla {
 namespace {
 
 constexpr int64_t kMaintainUs = 1000 * 1000;
+constexpr size_t kMaintainedPerTurn = 200;
 
 constexpr int32_t code(gen::ErrorCode error) { return static_cast<int32_t>(error); }
 
@@ -213,10 +214,23 @@ void OwnedPartitions::reclaim() {
   }
 }
 
+// Each partition about once a second, a share of them a turn: thousands at once would be a stall.
 void OwnedPartitions::maintain(void* object, PartitionHost& host) {
   auto* owned = static_cast<OwnedPartitions*>(object);
-  for (auto& [slot, partition] : owned->open_) partition->maintain(host);
-  host.start_timer(host.now_us() + kMaintainUs, maintain, owned);
+  auto& open = owned->open_;
+  const size_t turns = open.size() / kMaintainedPerTurn + 1;
+  auto next = open.upper_bound(owned->maintained_);
+  for (size_t i = 0; i < open.size() / turns + 1; i += 1) {
+    if (next == open.end()) {
+      owned->maintained_ = -1;
+      break;
+    }
+    next->second->maintain(host);
+    owned->maintained_ = next->first;
+    ++next;
+  }
+  owned->reactor_->unlink_due();
+  host.start_timer(host.now_us() + kMaintainUs / static_cast<int64_t>(turns), maintain, owned);
 }
 
 }  // namespace ottla

@@ -65,6 +65,7 @@ class OwnedPartitions {
   bool is_closing_ = false;
   bool is_clean_ = false;  // of the close
   bool is_maintaining_ = false;
+  int32_t maintained_ = -1;  // the last slot that upkeep came by
 };
 
 }  // namespace ottla

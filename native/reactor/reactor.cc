@@ -298,6 +298,12 @@ bool Reactor::post(int reactor, PartitionWork* work) {
   return false;
 }
 
+void Reactor::unlink_later(std::vector<std::string> paths, int64_t delay_ms) {
+  if (paths.empty()) return;
+  unlinker_.add(std::move(paths), now_us_ + delay_ms * 1000);
+  if (delay_ms == 0) unlink_due();
+}
+
 void Reactor::touch(Partition* partition) {
   if (touched_.empty() || touched_.back() != partition) touched_.push_back(partition);
 }

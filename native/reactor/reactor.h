@@ -23,6 +23,7 @@
 #include "shared.h"
 #include "timers.h"
 #include "transport.h"
+#include "unlinker.h"
 
 namespace ottla {
 
@@ -66,6 +67,7 @@ class Reactor final : public Context {
   void release_frame(RequestRef request) override;
   bool post(int reactor, PartitionWork* work) override;
   void lend(DiskWork* work) override { shared_->lend(index_, *io_, work); }
+  void unlink_later(std::vector<std::string> paths, int64_t delay_ms) override;
   void touch(Partition* partition) override;
   uint64_t start_timer(int64_t deadline_us, Timers::Run run, void* object) override {
     return timers_.start(deadline_us, run, object);
@@ -103,6 +105,7 @@ class Reactor final : public Context {
   bool has_backlog() const { return has_backlog_.load(std::memory_order_relaxed); }
   Limbo& limbo() { return limbo_; }
   OwnedPartitions& partitions() { return *partitions_; }
+  void unlink_due() { unlinker_.run(*shared_, *io_, now_us_); }
 
  private:
   struct Listener : Pollable {
@@ -175,6 +178,7 @@ class Reactor final : public Context {
   std::vector<uint64_t> resumable_;
   std::vector<uint64_t> starved_;
   std::vector<uint64_t> resuming_;
+  Unlinker unlinker_;
   std::vector<Partition*> touched_;
   std::vector<Partition*> ending_;
   std::vector<Response> responses_;  // recycled

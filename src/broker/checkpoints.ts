@@ -1,13 +1,11 @@
-// The checkpoints of a running broker: every few seconds, at the end, and where logs start as soon as somebody waits
-// for it. Those who wait in one turn share one write.
+// The checkpoints of a running broker: at the log manager's pace, at the end, and where logs start as soon as somebody
+// waits for it. Those who wait in one turn share one write.
 // Kafka: LogManager's checkpointLogRecoveryOffsets and checkpointLogStartOffsets, ReplicaManager.checkpointHighWatermarks.
 
-import type { LogDirectories } from '../host/log_directories.ts'
-import type { Cancel, World } from '../host/world.ts'
+import type { CheckpointKind, LogDirectories } from '../host/log_directories.ts'
+import type { World } from '../host/world.ts'
 import type { DataPlane } from '../plane/plane.ts'
 import type { Publisher } from './publisher.ts'
-
-const INTERVAL_MS = 5_000
 
 export interface CheckpointsOptions {
   world: World
@@ -20,27 +18,15 @@ export interface CheckpointsOptions {
 export class Checkpoints {
   private readonly options: CheckpointsOptions
   private waiting: ((isWritten: boolean) => void)[] = []
-  private cancel: Cancel = () => {}
 
   constructor(options: CheckpointsOptions) {
     this.options = options
   }
 
-  start(): void {
-    this.cancel = this.options.world.schedule(INTERVAL_MS, () => {
-      this.write()
-      this.start()
-    })
-  }
-
-  stop(): void {
-    this.cancel()
-  }
-
-  /** All of them, now. One that cannot be written costs a longer recovery, not the node. */
-  write(): void {
+  /** These, or all, now. One that cannot be written costs a longer recovery, not the node. */
+  write(kinds?: readonly CheckpointKind[]): void {
     const { plane, directories, publisher } = this.options
-    this.attempt(() => directories.checkpoint(plane, publisher.openPartitions()))
+    this.attempt(() => directories.checkpoint(plane, publisher.openPartitions(), kinds))
   }
 
   /** Every log start that is published now is on the disk; false when the disk failed. */
@@ -49,7 +35,7 @@ export class Checkpoints {
     if (this.waiting.length === 0) {
       world.defer(() => {
         const isWritten = this.attempt(() =>
-          directories.checkpointLogStarts(plane, publisher.openPartitions()),
+          directories.checkpoint(plane, publisher.openPartitions(), ['logStarts']),
         )
         for (const resolve of this.waiting.splice(0)) resolve(isWritten)
       })

@@ -13,6 +13,7 @@ export function partitionConfig(
   return {
     segmentBytesMax: segmentBytes(topic),
     segmentMs: topic['segment.ms'],
+    segmentJitterMs: topic['segment.jitter.ms'],
     segmentIndexBytesMax: topic['segment.index.bytes'],
     indexIntervalBytes: topic['index.interval.bytes'],
     messageBytesMax: topic['max.message.bytes'],
@@ -26,5 +27,7 @@ export function partitionConfig(
     flushMessages: topic['flush.messages'],
     flushMs: topic['flush.ms'],
     producerIdExpirationMs: broker.get('producer.id.expiration.ms'),
+    fileDeleteDelayMs: topic['file.delete.delay.ms'],
+    directoryDeleteDelayMs: broker.get('log.segment.delete.delay.ms'),
   }
 }

@@ -47,6 +47,19 @@ export function segmentBytes(topic: TopicConfig): number {
   return topic['internal.segment.bytes'] ?? topic['segment.bytes']
 }
 
+/** What decides how much of a topic's partitions stays. */
+export function retentionOf(
+  overrides: ReadonlyMap<string, string>,
+  broker: BrokerConfig,
+): { policy: readonly string[]; retentionMs: number; retentionBytes: number } {
+  const value = (key: TopicKey) => effectiveTopicValue(key, overrides, broker).value
+  return {
+    policy: value('cleanup.policy') as readonly string[],
+    retentionMs: value('retention.ms') as number,
+    retentionBytes: value('retention.bytes') as number,
+  }
+}
+
 /** Resolves one key of a topic. */
 export function effectiveTopicValue(
   key: TopicKey,

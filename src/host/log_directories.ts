@@ -31,7 +31,15 @@ export interface Checkpointed {
 const RECOVERY_POINT = 'recovery-point-offset-checkpoint'
 const LOG_START = 'log-start-offset-checkpoint'
 const HIGH_WATERMARK = 'replication-offset-checkpoint'
-const CHECKPOINTS = [RECOVERY_POINT, LOG_START, HIGH_WATERMARK] as const
+const CHECKPOINTS = {
+  recoveryPoints: { file: RECOVERY_POINT, of: (row: PartitionRow) => row.recoveryPoint },
+  logStarts: { file: LOG_START, of: (row: PartitionRow) => row.logStartOffset },
+  highWatermarks: { file: HIGH_WATERMARK, of: (row: PartitionRow) => row.highWatermark },
+} as const
+
+/** What a checkpoint file is about. */
+export type CheckpointKind = keyof typeof CHECKPOINTS
+const KINDS = Object.keys(CHECKPOINTS) as CheckpointKind[]
 const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
 
 const NAME_LENGTH_MAX = 255
@@ -109,7 +117,7 @@ export class LogDirectories {
       for (const name of names)
         if (/-\d+\.[^/]+-delete$/.test(name)) files.remove(`${path}/${name}`)
       const onDisk = new Map<string, Offsets>()
-      for (const file of CHECKPOINTS) {
+      for (const { file } of Object.values(CHECKPOINTS)) {
         const offsets = this.load(path, file)
         if (offsets !== null) onDisk.set(file, offsets)
       }
@@ -218,34 +226,16 @@ export class LogDirectories {
   }
 
   /** Writes what the plane has published; a file that would not change is left alone. */
-  checkpoint(plane: DataPlane, partitions: Iterable<Checkpointed>): void {
+  checkpoint(
+    plane: DataPlane,
+    partitions: Iterable<Checkpointed>,
+    kinds: readonly CheckpointKind[] = KINDS,
+  ): void {
     for (const { directory, offsets } of this.published(plane, partitions)) {
-      this.write(
-        directory,
-        RECOVERY_POINT,
-        offsets((row) => row.recoveryPoint),
-      )
-      this.write(
-        directory,
-        LOG_START,
-        offsets((row) => row.logStartOffset),
-      )
-      this.write(
-        directory,
-        HIGH_WATERMARK,
-        offsets((row) => row.highWatermark),
-      )
-    }
-  }
-
-  /** As checkpoint, where logs start alone. */
-  checkpointLogStarts(plane: DataPlane, partitions: Iterable<Checkpointed>): void {
-    for (const { directory, offsets } of this.published(plane, partitions)) {
-      this.write(
-        directory,
-        LOG_START,
-        offsets((row) => row.logStartOffset),
-      )
+      for (const kind of kinds) {
+        const { file, of } = CHECKPOINTS[kind]
+        this.write(directory, file, offsets(of))
+      }
     }
   }
 

@@ -42,6 +42,7 @@ import {
   type PartitionRow,
   PlaneError,
   type PlaneOptions,
+  type Retention,
   type Slot,
   type Ticket,
   type TopicRoute,
@@ -103,6 +104,7 @@ export class ModelPlane implements DataPlane {
       nodeId: options.nodeId,
       isFullValidation: options.produceValidation === 'full',
       clock: options.clock,
+      random: options.random,
       disk: this.disk,
       facts: this.#facts,
       count: (column, by) => this.#count(column, by),
@@ -408,6 +410,11 @@ export class ModelPlane implements DataPlane {
 
   trim(slot: Slot, logStartOffset: number, ticket: Ticket): void {
     this.#partitions.trim(slot, logStartOffset, ticket)
+    this.#settle()
+  }
+
+  retain(slot: Slot, retention: Retention, ticket: Ticket): void {
+    this.#partitions.retain(slot, retention, ticket)
     this.#settle()
   }
 

@@ -20,7 +20,16 @@ export interface StoredBatch {
 export interface StoredSegment {
   readonly baseOffset: number
   readonly createdMs: number
+  /** When the last batch came. */
+  modifiedMs: number
+  /** How much sooner than segment.ms it ends. */
+  readonly jitterMs: number
   batches: StoredBatch[]
+}
+
+/** An empty one, made now. */
+export function newSegment(baseOffset: number, nowMs: number, jitterMs = 0): StoredSegment {
+  return { baseOffset, createdMs: nowMs, modifiedMs: nowMs, jitterMs, batches: [] }
 }
 
 /** A leader epoch and the offset where it began. */
@@ -60,7 +69,7 @@ export class ModelDisk {
       topic: name.topic,
       partition: name.partition,
       topicId: name.topicId,
-      segments: [{ baseOffset: startOffset, createdMs: nowMs, batches: [] }],
+      segments: [newSegment(startOffset, nowMs)],
       epochs: [],
       syncedOffset: startOffset,
       tornBytes: 0,

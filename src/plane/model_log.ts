@@ -5,17 +5,19 @@
 
 import { assert } from '../lib/assert.ts'
 import { MalformedFrame } from '../lib/bytes.ts'
+import type { Random } from '../lib/random.ts'
 import { type BatchHeader, readBatchHeader, recordsOf } from '../protocol/record_batch.ts'
 import { decompress } from './model_codecs.ts'
 import {
   dropFrom,
   type EpochEntry,
+  newSegment,
   type StoredBatch,
   type StoredLog,
   type StoredSegment,
 } from './model_disk.ts'
 import { ModelProducers } from './model_producers.ts'
-import type { PartitionConfig } from './plane.ts'
+import type { PartitionConfig, Retention } from './plane.ts'
 
 const NONE = { offset: -1, timestamp: -1n, leaderEpoch: -1 }
 
@@ -32,7 +34,11 @@ export interface OpenOptions {
   readonly recoveryPoint: number
   readonly logStartOffset: number
   readonly nowMs: number
+  readonly random: Random
 }
+
+/** What one call of `retain` deletes at most. */
+const RETAINED_SEGMENTS_MAX = 32
 
 /** A partition's batches, epochs and producers over its stored files. */
 export class ModelLog {
@@ -46,10 +52,12 @@ export class ModelLog {
   readonly bytesCut: number
   /** Since when something has waited for flush.ms; null: nothing does. */
   #unflushedSinceMs: number | null = null
+  readonly #random: Random
 
   constructor(store: StoredLog, config: PartitionConfig, options: OpenOptions) {
     this.store = store
     this.config = config
+    this.#random = options.random
     this.bytesCut = store.tornBytes
     store.tornBytes = 0
     this.logEndOffset = endOf(store)
@@ -82,9 +90,11 @@ export class ModelLog {
     assert(header.baseOffset >= this.logEndOffset, 'append: offsets ascend')
     if (this.#shouldRoll(header, nowMs)) {
       this.#syncTo(this.logEndOffset)
-      this.store.segments.push({ baseOffset: header.baseOffset, createdMs: nowMs, batches: [] })
+      this.store.segments.push(this.#newSegment(header.baseOffset, nowMs))
     }
-    this.store.segments.at(-1)!.batches.push({
+    const active = this.store.segments.at(-1)!
+    active.modifiedMs = nowMs
+    active.batches.push({
       bytes,
       baseOffset: header.baseOffset,
       lastOffset: header.lastOffset,
@@ -101,6 +111,12 @@ export class ModelLog {
     return header
   }
 
+  #newSegment(baseOffset: number, nowMs: number): StoredSegment {
+    const { segmentMs, segmentJitterMs = 0 } = this.config
+    const most = Math.min(segmentJitterMs, segmentMs)
+    return newSegment(baseOffset, nowMs, most > 0 ? this.#random.nextInt(most) : 0)
+  }
+
   #shouldRoll(header: BatchHeader, nowMs: number): boolean {
     const active = this.store.segments.at(-1)!
     const size = segmentBytes(active)
@@ -111,7 +127,7 @@ export class ModelLog {
       first.maxTimestamp >= 0n
         ? header.maxTimestamp - first.maxTimestamp
         : BigInt(nowMs - active.createdMs)
-    if (waited > BigInt(this.config.segmentMs)) return true
+    if (waited > BigInt(this.config.segmentMs - active.jitterMs)) return true
     return header.lastOffset - active.baseOffset > 0x7fffffff
   }
 
@@ -156,7 +172,7 @@ export class ModelLog {
 
   /** An empty log that begins at `offset`. */
   startAfresh(offset: number, nowMs: number): void {
-    this.store.segments = [{ baseOffset: offset, createdMs: nowMs, batches: [] }]
+    this.store.segments = [this.#newSegment(offset, nowMs)]
     this.store.epochs = []
     this.store.syncedOffset = offset
     this.logStartOffset = offset
@@ -173,6 +189,41 @@ export class ModelLog {
     const { segments } = this.store
     while (segments.length > 1 && segments[1]!.baseOffset <= offset) segments.shift()
     this.#forgetEpochsBelow(offset)
+  }
+
+  /** Deletes from the front what is below the log start, too much, or too old; never the watermark's segment. */
+  retain(
+    { retentionMs, retentionBytes }: Retention,
+    highWatermark: number,
+    nowMs: number,
+  ): { segments: number; isMore: boolean } {
+    const { segments } = this.store
+    let due = 0
+    const mayGo = (): boolean => {
+      if (due === segments.length) return false
+      const next = segments[due + 1]?.baseOffset
+      if (next === undefined && segments[due]!.batches.length === 0) return false
+      return (next ?? this.logEndOffset) <= highWatermark
+    }
+    const isBelowStart = () => (segments[due + 1]?.baseOffset ?? Infinity) <= this.logStartOffset
+    while (mayGo() && isBelowStart()) due++
+    let excess = -retentionBytes
+    for (const segment of segments.slice(due)) excess += segmentBytes(segment)
+    while (retentionBytes >= 0 && mayGo() && segmentBytes(segments[due]!) <= excess) {
+      excess -= segmentBytes(segments[due++]!)
+    }
+    while (retentionMs >= 0 && mayGo() && nowMs - newestMs(segments[due]!) > retentionMs) due++
+    const gone = Math.min(due, RETAINED_SEGMENTS_MAX)
+    if (gone === segments.length) {
+      this.#syncTo(this.logEndOffset)
+      segments.push(this.#newSegment(this.logEndOffset, nowMs))
+    }
+    segments.splice(0, gone)
+    if (gone > 0) {
+      this.logStartOffset = Math.max(this.logStartOffset, segments[0]!.baseOffset)
+      this.#forgetEpochsBelow(this.logStartOffset)
+    }
+    return { segments: gone, isMore: gone < due }
   }
 
   /** Whole batches of one segment from the one that holds `offset`, below `upper`. */
@@ -302,6 +353,13 @@ function segmentBytes(segment: StoredSegment): number {
   let sum = 0
   for (const batch of segment.batches) sum += batch.bytes.length
   return sum
+}
+
+/** Of its records; when its file was last written where none has one. */
+function newestMs({ batches, modifiedMs }: StoredSegment): number {
+  let newest = -1n
+  for (const { maxTimestamp } of batches) if (maxTimestamp > newest) newest = maxTimestamp
+  return newest >= 0n ? Number(newest) : modifiedMs
 }
 
 function concat(parts: readonly Uint8Array[], size: number): Uint8Array {

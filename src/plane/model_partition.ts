@@ -13,7 +13,13 @@ import {
   validateBatch,
 } from './model_batch.ts'
 import type { ModelLog } from './model_log.ts'
-import type { CreatePartition, LeadPartition, PartitionConfig, PartitionRow } from './plane.ts'
+import type {
+  CreatePartition,
+  LeadPartition,
+  PartitionConfig,
+  PartitionRow,
+  Retention,
+} from './plane.ts'
 
 /** What a follower has said of itself. */
 interface Replica {
@@ -350,6 +356,16 @@ export class ModelPartition {
     }
     this.#context.events.changed(this)
     return ErrorCode.NONE
+  }
+
+  /** Whole segments by age, size and log start; how many went, and whether more are due. */
+  retain(retention: Retention): { errorCode: number; segments: number; isMore: boolean } {
+    if (this.isOffline) {
+      return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, segments: 0, isMore: false }
+    }
+    const gone = this.log.retain(retention, this.highWatermark, this.#context.nowMs())
+    if (gone.segments > 0) this.#context.events.changed(this)
+    return { errorCode: ErrorCode.NONE, ...gone }
   }
 
   row(): PartitionRow {

@@ -2,13 +2,14 @@
 // one answer, stale commands are counted and not obeyed. docs/SEAM.md says which error is whose.
 
 import type { Clock } from '../lib/clock.ts'
+import type { Random } from '../lib/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { counterColumn, LookupKind, RetireMode } from './layout.ts'
 import type { ModelDisk } from './model_disk.ts'
 import type { ModelFacts } from './model_facts.ts'
 import { ModelLog } from './model_log.ts'
 import { ModelPartition, type PartitionContext } from './model_partition.ts'
-import type { Slot, Ticket } from './plane.ts'
+import type { Retention, Slot, Ticket } from './plane.ts'
 import { type CreatePartition, type PartitionConfig, PlaneError } from './plane.ts'
 
 const PRODUCER_ROW_BYTES = 48
@@ -22,6 +23,7 @@ export interface PartitionsContext {
   readonly nodeId: number
   readonly isFullValidation: boolean
   readonly clock: Clock
+  readonly random: Random
   readonly disk: ModelDisk
   readonly facts: ModelFacts
   readonly count: (column: number, by: number) => void
@@ -74,7 +76,8 @@ export class ModelPartitions {
     }
     const nowMs = clock.nowMs()
     const store = disk.open(options, options.logStartOffset, nowMs)
-    const log = new ModelLog(store, options.config, { ...options, nowMs })
+    const { random } = this.#context
+    const log = new ModelLog(store, options.config, { ...options, nowMs, random })
     this.#partitions.set(slot, new ModelPartition(options, log, this.#partitionContext))
     this.#done(ticket, ErrorCode.NONE, log.logStartOffset, log.logEndOffset, log.bytesCut)
   }
@@ -108,6 +111,13 @@ export class ModelPartitions {
     this.#asked(slot, ticket, (partition) => {
       const errorCode = partition.trim(logStartOffset)
       this.#done(ticket, errorCode, partition.log.logStartOffset, -1, -1)
+    })
+  }
+
+  retain(slot: Slot, retention: Retention, ticket: Ticket): void {
+    this.#asked(slot, ticket, (partition) => {
+      const { errorCode, segments, isMore } = partition.retain(retention)
+      this.#done(ticket, errorCode, partition.log.logStartOffset, segments, isMore ? 1 : 0)
     })
   }
 

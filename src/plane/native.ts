@@ -30,6 +30,7 @@ import {
   type PartitionRow,
   PlaneError,
   type PlaneOptions,
+  type Retention,
   type Slot,
   type Ticket,
   type TopicRoute,
@@ -234,6 +235,10 @@ export class NativePlane implements DataPlane {
 
   trim(slot: Slot, logStartOffset: number, ticket: Ticket): void {
     if (this.#isOpen) this.#addon.trim(this.#plane, slot, logStartOffset, ticket)
+  }
+
+  retain(slot: Slot, { retentionMs, retentionBytes }: Retention, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.retain(this.#plane, slot, retentionMs, retentionBytes, ticket)
   }
 
   truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void {

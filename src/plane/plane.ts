@@ -63,6 +63,8 @@ export interface ConnectionLimits {
 export interface PartitionConfig {
   segmentBytesMax: number
   segmentMs: number
+  /** The most that a segment's age at its end is drawn below segmentMs; 0 when left out. */
+  segmentJitterMs?: number
   segmentIndexBytesMax: number
   indexIntervalBytes: number
   messageBytesMax: number
@@ -80,6 +82,16 @@ export interface PartitionConfig {
   flushMs: number
   /** The plane's `producerIdExpirationMs` when left out. */
   producerIdExpirationMs?: number
+  /** How long files of segments that are gone keep their blocks, under another name; 0 when left out. */
+  fileDeleteDelayMs?: number
+  /** As fileDeleteDelayMs, the whole directory of a deleted partition. */
+  directoryDeleteDelayMs?: number
+}
+
+/** How much of a log is to stay; -1 is no limit. */
+export interface Retention {
+  retentionMs: number
+  retentionBytes: number
 }
 
 export interface CreatePartition {
@@ -211,7 +223,12 @@ export interface DataPlane {
   follow(slot: Slot, leaderEpoch: number, leaderId: number): void
   isr(slot: Slot, leaderEpoch: number, partitionEpoch: number, isr: readonly number[]): void
   configure(slot: Slot, config: PartitionConfig): void
-  /** DeleteRecords and retention: moves the log start. done: a=log start offset. */
+  /**
+   * Deletes whole segments by age, by size and below the log start, some at a time.
+   * done: a=log start offset, b=segments deleted, c=1 when more are due: ask again.
+   */
+  retain(slot: Slot, retention: Retention, ticket: Ticket): void
+  /** DeleteRecords: moves the log start. done: a=log start offset. */
   trim(slot: Slot, logStartOffset: number, ticket: Ticket): void
   /** A follower (or raft) drops what its leader does not have. done: a=log end offset. */
   truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void

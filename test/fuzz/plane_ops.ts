@@ -276,6 +276,13 @@ export class Generator {
     return asked('trim', [slot, this.#random.nextInt(rows[slot]!.highWatermark + 2)])
   }
 
+  retain(): Op {
+    // Batches are years old, of the future, or have no time; no run takes a month.
+    const retentionMs = this.#random.pick([-1, -1, 2_592_000_000])
+    const retentionBytes = this.#random.pick([-1, 0, 300, 900, 4000])
+    return asked('retain', [this.#slot(), { retentionMs, retentionBytes }])
+  }
+
   truncate(rows: readonly PartitionRow[]): Op {
     const slot = this.#slot()
     // Where an epoch could end: the watermark is always between batches. Leaders do not truncate.
@@ -351,6 +358,7 @@ const KINDS = [
   'follow',
   'isr',
   'trim',
+  'retain',
   'truncate',
   'configure',
   'lookup',

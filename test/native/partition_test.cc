@@ -184,17 +184,18 @@ TEST("partition: truncation looks at the end of the log, and remembers whoever w
   CHECK(node.partition(0).producers().find(6)->batch_count == 5);
 }
 
-TEST("partition: files of segments that are gone, and of deleted partitions, a helper unlinks") {
+TEST("partition: files of segments that are gone, and of deleted partitions, go after their delays") {
   Node node;
-  node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.log.segment_bytes_max = 300; });
+  node.simple_topic(0, "t", [](PartitionOptions* o) {
+    o->config.log.segment_bytes_max = 300;
+    o->config.file_delete_delay_ms = 60000;
+    o->config.directory_delete_delay_ms = 5000;
+  });
   for (int32_t i = 0; i < 20; i += 1) CHECK_EQ(produce_sequence(node, 5, i), 0);
   FakeReactor& reactor = node.at(0);
   Partition& partition = node.partition(0);
-  reactor.holds_lent = true;
-  node.run();
-  while (reactor.lent() > 0) reactor.help_one();  // syncs of what was rolled
-  node.run();
-  const auto doomed = [&](const std::string& directory) {
+  reactor.holds_doomed = true;
+  const auto marked = [&](const std::string& directory) {
     std::vector<std::string> names;
     if (!reactor.io().list(directory, &names).ok()) return -1;
     return static_cast<int>(std::count_if(names.begin(), names.end(), [](const auto& name) {
@@ -202,14 +203,18 @@ TEST("partition: files of segments that are gone, and of deleted partitions, a h
     }));
   };
   CHECK_EQ(partition.trim(reactor, 18), ErrorCode::kNone);
-  CHECK(doomed("/data/t-0") >= 3);
-  CHECK_EQ(reactor.lent(), size_t{1});
+  CHECK(marked("/data/t-0") >= 3);
+  CHECK_EQ(marked("/data/t-0"), static_cast<int>(reactor.doomed.size()));
+  CHECK_EQ(reactor.doomed[0].second, 60000);
+  reactor.unlink_doomed();
+  CHECK_EQ(marked("/data/t-0"), 0);
   CHECK_OK(partition.retire(reactor, true, true));
-  CHECK_EQ(doomed("/data"), 1);
-  CHECK(!partition.is_quiet());
-  while (reactor.lent() > 0) reactor.help_one();
-  CHECK(partition.is_quiet());
-  CHECK_EQ(doomed("/data"), 0);
+  CHECK(partition.is_quiet());  // its name is free at once
+  CHECK_EQ(marked("/data"), 1);
+  REQUIRE(reactor.doomed.size() == 1);
+  CHECK_EQ(reactor.doomed[0].second, 5000);
+  reactor.unlink_doomed();
+  CHECK_EQ(marked("/data"), 0);
 }
 
 TEST("partition: truncation forgets what producers had written there") {

@@ -42,6 +42,13 @@ class FakeReactor final : public Context {
   FetchPurgatory& purgatory() override { return purgatory_; }
   bool post(int reactor, PartitionWork* work) override;
   void lend(DiskWork* work) override { lent_.push_back(work); }
+  void unlink_later(std::vector<std::string> paths, int64_t delay_ms) override {
+    for (std::string& path : paths) doomed.emplace_back(std::move(path), delay_ms);
+    if (!holds_doomed) unlink_doomed();
+  }
+  void unlink_doomed() {
+    for (const auto& [path, delay_ms] : std::exchange(doomed, {})) Log::unlink(*io_, {path});
+  }
   void touch(Partition* partition) override {
     if (std::find(touched_.begin(), touched_.end(), partition) == touched_.end()) {
       touched_.push_back(partition);
@@ -79,7 +86,9 @@ class FakeReactor final : public Context {
   std::map<uint32_t, DisconnectReason> closed;
   std::vector<Fact> facts;
   int mailbox_room = INT32_MAX;
-  bool holds_lent = false;  // the helper is busy elsewhere
+  bool holds_lent = false;    // the helper is busy elsewhere
+  bool holds_doomed = false;  // files stay until unlink_doomed()
+  std::vector<std::pair<std::string, int64_t>> doomed;  // with their delays
   size_t lent() const { return lent_.size(); }
   void help_one() {
     DiskWork* work = lent_.front();

@@ -7,9 +7,11 @@ import { modelHarness } from './harness_model.ts'
 import { logSuite } from './log_suite.ts'
 import { produceSuite } from './produce_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
+import { retentionSuite } from './retention_suite.ts'
 
 describe('plane: model: connection', () => connectionSuite(modelHarness))
 describe('plane: model: produce', () => produceSuite(modelHarness))
 describe('plane: model: fetch', () => fetchSuite(modelHarness))
 describe('plane: model: replication', () => replicationSuite(modelHarness))
 describe('plane: model: log', () => logSuite(modelHarness))
+describe('plane: model: retention', () => retentionSuite(modelHarness))

@@ -8,13 +8,15 @@ import type { PlaneOptions } from '../../src/plane/plane.ts'
 import { Facts, type PlaneHarness, type PlaneUnderTest, type TestConnection } from './harness.ts'
 
 const STEPS_MAX = 1000
+/** As in the native core's simulated world. */
+const START_MS = 1_700_000_000_000
 
 /** ModelPlane behind the suite's interface. */
 export const modelHarness: PlaneHarness = {
   name: 'model',
   hasVirtualTime: true,
   open: (options = {}) =>
-    Promise.resolve(new ModelUnderTest(new ManualClock(), new ModelDisk(), options)),
+    Promise.resolve(new ModelUnderTest(new ManualClock(START_MS), new ModelDisk(), options)),
 }
 
 class ModelUnderTest implements PlaneUnderTest {

@@ -96,6 +96,7 @@ export function logSuite(harness: PlaneHarness): void {
     const f = await open()
     for (const verb of [
       (ticket: number) => f.plane.trim(7, 0, ticket),
+      (ticket: number) => f.plane.retain(7, { retentionMs: 0, retentionBytes: 0 }, ticket),
       (ticket: number) => f.plane.truncate(7, 0, 0, ticket),
       (ticket: number) => f.plane.retire(7, 0, ticket),
       (ticket: number) => f.plane.append(7, 0, batchOf(['a']), ticket),

@@ -8,6 +8,7 @@ import { simHarness } from './harness_sim.ts'
 import { logSuite } from './log_suite.ts'
 import { produceSuite } from './produce_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
+import { retentionSuite } from './retention_suite.ts'
 
 const all = [nativeHarness(1), nativeHarness(3), nativeHarness(1, { transport: 'copy' })]
 for (const harness of [...all, simHarness(1), simHarness(2)]) {
@@ -16,4 +17,5 @@ for (const harness of [...all, simHarness(1), simHarness(2)]) {
   describe(`plane: ${harness.name}: fetch`, () => fetchSuite(harness))
   describe(`plane: ${harness.name}: replication`, () => replicationSuite(harness))
   describe(`plane: ${harness.name}: log`, () => logSuite(harness))
+  describe(`plane: ${harness.name}: retention`, () => retentionSuite(harness))
 }

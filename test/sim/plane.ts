@@ -12,6 +12,7 @@ import type {
   PartitionConfig,
   PartitionRow,
   PlaneOptions,
+  Retention,
   Slot,
   Ticket,
 } from '../../src/plane/plane.ts'
@@ -203,6 +204,10 @@ export class SimPlane implements DataPlane {
     this.run(`trim to ${logStartOffset}`, slot, ticket, () =>
       this.inner.trim(slot, logStartOffset, ticket),
     )
+  }
+
+  retain(slot: Slot, retention: Retention, ticket: Ticket): void {
+    this.run('retain', slot, ticket, () => this.inner.retain(slot, retention, ticket))
   }
 
   truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void {

@@ -3,7 +3,7 @@
 // Origin: DESIGN §4 and §5, docs/STYLE.md. test/tidy.test.ts enforces it.
 
 const TABLES = ['lib', 'protocol', 'config', 'metadata']
-const MACHINES = ['coordinator', 'raft', 'controller', 'group', 'transaction', 'share']
+const MACHINES = ['coordinator', 'raft', 'controller', 'group', 'transaction', 'share', 'storage']
 const BELOW = [...TABLES, ...MACHINES, 'replication', 'security', 'plane']
 
 /** What a folder of src/ may import, besides itself. Machines never import each other: they speak in messages. */
@@ -18,6 +18,7 @@ export const MAY_IMPORT: Record<string, readonly string[]> = {
   group: [...TABLES, 'coordinator'],
   transaction: [...TABLES, 'coordinator'],
   share: [...TABLES, 'coordinator'],
+  storage: ['lib'],
   replication: TABLES,
   security: TABLES,
   plane: ['lib', 'protocol', 'config'],

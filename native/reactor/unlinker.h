@@ -1,0 +1,37 @@
+// Unlinker: files and directories of which only a name for the way out is left (.deleted, -delete),
+// given back to the disk by a helper once their delay is over: a large file's blocks take the
+// disk's time. One per reactor. Nothing here must outlive the process: what is still waiting, the
+// next start removes. Kafka: LocalLog.deleteSegmentFiles, LogManager.deleteLogs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../log/log.h"
+#include "shared.h"
+#include "worker_pool.h"
+
+namespace ottla {
+
+class Unlinker {
+ public:
+  void add(std::vector<std::string> paths, int64_t due_us) {
+    std::vector<std::string>& waiting = waiting_[due_us];
+    waiting.insert(waiting.end(), paths.begin(), paths.end());
+  }
+  // Lends what is due; `io` is used where there are no helpers.
+  void run(Shared& shared, Io& io, int64_t now_us) {
+    while (!waiting_.empty() && waiting_.begin()->first <= now_us) {
+      auto due = waiting_.extract(waiting_.begin());
+      shared.idle_syncs->submit(
+          io, [paths = std::move(due.mapped())](Io& helping) { Log::unlink(helping, paths); });
+    }
+  }
+
+ private:
+  std::map<int64_t, std::vector<std::string>> waiting_;  // by when
+};
+
+}  // namespace ottla
