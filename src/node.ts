@@ -241,6 +241,7 @@ export class OttlaNode {
       segmentBytesMax:
         config.get('internal.metadata.log.segment.bytes') ??
         config.get('metadata.log.segment.bytes'),
+      segmentMs: config.get('metadata.log.segment.ms'),
       raft: {
         ...RAFT_DEFAULTS,
         clusterId: this.clusterIdText,

@@ -180,7 +180,7 @@ class Log {
                               int64_t offset);  // deletes whole segments below, .deleted first
   // Deletes whole segments from the front; rolls the active one when it goes too.
   Status retain(Io& io, const Retention& retention, Retained* retained);
-  Status flush(Io& io, int64_t up_to_offset);   // fsync; moves recovery_point
+  Status flush(Io& io, int64_t up_to_offset);  // fsync; moves recovery_point
   void configure(const LogConfig& config);
   Status close(Io& io, bool clean);  // trims preallocation, syncs when clean
   Status remove(Io& io);             // renamed to -delete, then deleted

@@ -62,8 +62,8 @@ class PartitionHost {
   // To another reactor. False: its mailbox is full; the caller keeps the work and tries next turn.
   virtual bool post(int reactor, PartitionWork* work) = 0;
   virtual void lend(DiskWork* work) = 0;
-  // Files and directories that nobody will ask for again: a helper gives them back to the disk after
-  // so long. What is not given back when the process ends, the next start removes.
+  // Files and directories that nobody will ask for again: a helper gives them back to the disk
+  // after so long. What is not given back when the process ends, the next start removes.
   virtual void unlink_later(std::vector<std::string> paths, int64_t delay_ms) = 0;
   // Runs partition->end_turn(host) once, after all requests of this turn were admitted.
   virtual void touch(Partition* partition) = 0;

@@ -49,8 +49,8 @@ struct PartitionConfig {
   int64_t timestamp_after_max_ms = 3600000;
   int64_t flush_messages = INT64_MAX;
   int64_t flush_ms = INT64_MAX;
-  int64_t producer_expiration_ms = -1;  // -1: as the partition's options say
-  int64_t file_delete_delay_ms = 0;     // of segments that are gone
+  int64_t producer_expiration_ms = -1;    // -1: as the partition's options say
+  int64_t file_delete_delay_ms = 0;       // of segments that are gone
   int64_t directory_delete_delay_ms = 0;  // of a deleted partition
 };
 

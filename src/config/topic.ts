@@ -10,8 +10,6 @@ import {
   noQuotaWindow,
   noRecompression,
   noRemote,
-  noRetention,
-  noTimeRoll,
   onlyRemote,
 } from './states.ts'
 
@@ -49,7 +47,7 @@ export const topicTable = {
     doc: 'Time in ms a tombstone stays readable after compaction.',
   }),
   'file.delete.delay.ms': long(60_000, '[0,...]', 'medium resource', {
-    state: notBuilt('deleted files leave the disk without delay'),
+    state: effective('integration: config: files of what is gone wait before they leave the disk'),
     doc: 'Time in ms between marking a file deleted and removing it.',
   }),
   'flush.messages': long(LONG_MAX, '[1,...]', 'medium resource', {
@@ -144,11 +142,13 @@ export const topicTable = {
     doc: 'Deletes remote segments when remote storage is turned off for this topic.',
   }),
   'retention.bytes': long(-1, '', 'medium resource', {
-    state: noRetention,
+    state: effective('integration: config: the oldest segments of a large partition are deleted'),
     doc: 'Size in bytes above which the partition loses its oldest segments; -1 is no limit.',
   }),
   'retention.ms': long(604_800_000, '[-1,...]', 'medium resource', {
-    state: noRetention,
+    state: effective(
+      'integration: config: old segments are deleted, at once when the setting changes',
+    ),
     doc: 'Time in ms before a segment is deleted; -1 keeps it.',
   }),
   'segment.bytes': int(1_073_741_824, '[1048576,...]', 'medium resource', {
@@ -160,11 +160,11 @@ export const topicTable = {
     doc: 'Size in bytes at which an index is full and its segment is closed.',
   }),
   'segment.ms': long(604_800_000, '[1,...]', 'medium resource', {
-    state: noTimeRoll,
+    state: effective('integration: config: segments roll by age'),
     doc: 'Age in ms at which a segment is closed.',
   }),
   'segment.jitter.ms': long(0, '[0,...]', 'medium resource', {
-    state: noTimeRoll,
+    state: effective('integration: config: segments of one age do not roll together'),
     doc: 'Random part of the roll time in ms, so that segments do not roll together.',
   }),
   'unclean.leader.election.enable': boolean(false, 'medium resource', {

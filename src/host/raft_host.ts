@@ -64,6 +64,8 @@ export interface RaftHostOptions {
   directory: string
   /** metadata.log.segment.bytes */
   segmentBytesMax: number
+  /** metadata.log.segment.ms */
+  segmentMs: number
   raft: RaftConfig
   snapshots: SnapshotPolicy
   controller: ControllerHost
@@ -181,7 +183,7 @@ export class RaftHost {
   }
 
   private openLog(snapshot: Snapshot | null): Promise<Done> {
-    const { directory, segmentBytesMax } = this.options
+    const { directory, segmentBytesMax, segmentMs } = this.options
     return this.options.tickets.run((plane, ticket) =>
       plane.create(
         {
@@ -191,7 +193,7 @@ export class RaftHost {
           topic: '__cluster_metadata',
           topicId: METADATA_TOPIC_ID,
           partition: 0,
-          config: metadataLogConfig(segmentBytesMax),
+          config: metadataLogConfig(segmentBytesMax, segmentMs),
           // Read from its first batch at every start, as Apache Kafka does: nothing is taken on trust.
           isCleanShutdown: false,
           recoveryPoint: 0,
@@ -499,11 +501,11 @@ export class RaftHost {
   }
 }
 
-function metadataLogConfig(segmentBytesMax: number): PartitionConfig {
+function metadataLogConfig(segmentBytesMax: number, segmentMs: number): PartitionConfig {
   const never = Number.MAX_SAFE_INTEGER
   return {
     segmentBytesMax,
-    segmentMs: never,
+    segmentMs,
     segmentIndexBytesMax: 10 << 20,
     indexIntervalBytes: 4096,
     messageBytesMax: 0x7fffffff,

@@ -184,7 +184,9 @@ TEST("partition: truncation looks at the end of the log, and remembers whoever w
   CHECK(node.partition(0).producers().find(6)->batch_count == 5);
 }
 
-TEST("partition: files of segments that are gone, and of deleted partitions, go after their delays") {
+TEST(
+    "partition: files of segments that are gone, and of deleted partitions, go after their "
+    "delays") {
   Node node;
   node.simple_topic(0, "t", [](PartitionOptions* o) {
     o->config.log.segment_bytes_max = 300;

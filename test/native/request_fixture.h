@@ -86,8 +86,8 @@ class FakeReactor final : public Context {
   std::map<uint32_t, DisconnectReason> closed;
   std::vector<Fact> facts;
   int mailbox_room = INT32_MAX;
-  bool holds_lent = false;    // the helper is busy elsewhere
-  bool holds_doomed = false;  // files stay until unlink_doomed()
+  bool holds_lent = false;                              // the helper is busy elsewhere
+  bool holds_doomed = false;                            // files stay until unlink_doomed()
   std::vector<std::pair<std::string, int64_t>> doomed;  // with their delays
   size_t lent() const { return lent_.size(); }
   void help_one() {

@@ -14,7 +14,7 @@ import {
   REQUIRED,
   string,
 } from '../rows.ts'
-import { aloneQuorum, jvmTiming, kafkaTests, noPeers, noTimeRoll } from '../states.ts'
+import { aloneQuorum, jvmTiming, kafkaTests, noPeers } from '../states.ts'
 
 /** Broker keys: node, roles, quorum and metadata log. */
 export const controllerRows = {
@@ -124,7 +124,7 @@ export const controllerRows = {
     doc: 'Size in bytes at which a metadata segment is closed.',
   }),
   'metadata.log.segment.ms': long(604_800_000, '', 'high read-only', {
-    state: noTimeRoll,
+    state: effective('integration: config: metadata segments roll by age'),
     doc: 'Age in ms at which a metadata segment is closed.',
   }),
   'metadata.log.max.record.bytes.between.snapshots': long(20_971_520, '[1,...]', 'high read-only', {

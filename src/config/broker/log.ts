@@ -15,17 +15,7 @@ import {
   notBuilt,
   string,
 } from '../rows.ts'
-import {
-  kafkaTests,
-  noCheckpointPace,
-  noCleaner,
-  noCordon,
-  noFlushPace,
-  noRecompression,
-  noRetention,
-  noTimeRoll,
-  onlyRemote,
-} from '../states.ts'
+import { noCleaner, noCordon, noFlushPace, noRecompression, onlyRemote } from '../states.ts'
 
 /** Broker keys: logs on disk. */
 export const logRows = {
@@ -52,19 +42,19 @@ export const logRows = {
     doc: 'Size in bytes at which a segment is closed and the next begins.',
   }),
   'log.roll.ms': long(null, '', 'high cluster-wide', {
-    state: noTimeRoll,
+    state: effective('integration: config: segments roll by age'),
     doc: 'Age in ms at which a segment is closed; stands before `log.roll.hours`.',
   }),
   'log.roll.hours': int(168, '[1,...]', 'high read-only', {
-    state: noTimeRoll,
+    state: effective('integration: config: segments roll by age'),
     doc: 'Age in hours at which a segment is closed.',
   }),
   'log.roll.jitter.ms': long(null, '', 'high cluster-wide', {
-    state: noTimeRoll,
+    state: effective('integration: config: segments of one age do not roll together'),
     doc: 'Random part of the roll time in ms; stands before `log.roll.jitter.hours`.',
   }),
   'log.roll.jitter.hours': int(0, '[0,...]', 'high read-only', {
-    state: noTimeRoll,
+    state: effective('integration: config: segments of one age do not roll together'),
     doc: 'Random part of the roll time in hours, so that segments do not roll together.',
   }),
   'log.index.size.max.bytes': int(10_485_760, '[4,...]', 'medium cluster-wide', {
@@ -80,7 +70,7 @@ export const logRows = {
     doc: 'Allocates the whole segment file when it is created.',
   }),
   'log.initial.task.delay.ms': long(30_000, '[0,...]', 'low read-only', {
-    state: kafkaTests,
+    state: effective('integration: config: retention is looked at after a first delay'),
     doc: 'Delay in ms before the first run of background log tasks.',
     internal: true,
   }),
@@ -97,31 +87,31 @@ export const logRows = {
     doc: 'Pace in ms at which logs are looked over for records to flush.',
   }),
   'log.flush.offset.checkpoint.interval.ms': int(60_000, '[0,...]', 'high read-only', {
-    state: noCheckpointPace,
+    state: effective('integration: config: checkpoints are written at their paces'),
     doc: 'Pace in ms of writing the recovery-point checkpoint.',
   }),
   'log.flush.start.offset.checkpoint.interval.ms': int(60_000, '[0,...]', 'high read-only', {
-    state: noCheckpointPace,
+    state: effective('integration: config: checkpoints are written at their paces'),
     doc: 'Pace in ms of writing the log-start-offset checkpoint.',
   }),
   'log.retention.ms': long(null, '', 'high cluster-wide', {
-    state: noRetention,
+    state: effective('integration: config: %s: topics that say nothing keep records so long'),
     doc: 'Time in ms before a segment is deleted; -1 keeps it; stands before minutes and hours.',
   }),
   'log.retention.minutes': int(null, '', 'high read-only', {
-    state: noRetention,
+    state: effective('integration: config: %s: topics that say nothing keep records so long'),
     doc: 'Time in minutes before a segment is deleted; stands before hours.',
   }),
   'log.retention.hours': int(168, '', 'high read-only', {
-    state: noRetention,
+    state: effective('integration: config: %s: topics that say nothing keep records so long'),
     doc: 'Time in hours before a segment is deleted.',
   }),
   'log.retention.bytes': long(-1, '', 'high cluster-wide', {
-    state: noRetention,
+    state: effective('integration: config: the oldest segments of a large partition are deleted'),
     doc: 'Size in bytes above which a partition loses its oldest segments; -1 is no limit.',
   }),
   'log.retention.check.interval.ms': long(300_000, '[1,...]', 'medium read-only', {
-    state: noRetention,
+    state: effective('integration: config: retention is looked at after a first delay'),
     doc: 'Pace in ms of looking for segments to delete.',
   }),
   'log.local.retention.ms': long(-2, '[-2,...]', 'medium cluster-wide', {
@@ -133,7 +123,7 @@ export const logRows = {
     doc: 'Bytes of a partition that stay on local disk once they are in remote storage.',
   }),
   'log.segment.delete.delay.ms': long(60_000, '[0,...]', 'high cluster-wide', {
-    state: notBuilt('deleted files leave the disk without delay'),
+    state: effective('integration: config: files of what is gone wait before they leave the disk'),
     doc: 'Time in ms between marking a file deleted and removing it.',
   }),
   'log.cleanup.policy': list('delete', '[compact, delete]', 'medium cluster-wide', {

@@ -3,15 +3,7 @@
 // Kafka: ReplicationConfigs, ServerLogConfigs, ReplicationQuota.
 
 import { boolean, effective, int, javaClass, long, notBuilt, string } from '../rows.ts'
-import {
-  noCheckpointPace,
-  noFollowers,
-  noMoves,
-  noPeers,
-  noPolicies,
-  noRebalance,
-  signals,
-} from '../states.ts'
+import { noFollowers, noMoves, noPeers, noPolicies, noRebalance, signals } from '../states.ts'
 
 /** Broker keys: topics, replicas and the traffic between brokers. */
 export const topicsRows = {
@@ -93,7 +85,7 @@ export const topicsRows = {
     doc: "Receive buffer in bytes of a follower's socket.",
   }),
   'replica.high.watermark.checkpoint.interval.ms': long(5000, '', 'high read-only', {
-    state: noCheckpointPace,
+    state: effective('integration: config: checkpoints are written at their paces'),
     doc: 'Pace in ms of writing the high watermarks.',
   }),
   'replica.selector.class': string(null, '', 'medium read-only', {

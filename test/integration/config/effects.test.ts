@@ -283,7 +283,8 @@ describe('produce', () => {
 })
 
 describe('durability', () => {
-  /** What the broker knows to be on the device, as its checkpoint tells after some seconds. */
+  const SOON = { 'log.flush.offset.checkpoint.interval.ms': 100 }
+  /** What the broker knows to be on the device, as its checkpoint tells. */
   const synced = (bench: Bench, expected: readonly string[]) =>
     eventually(async () => {
       const file = join(bench.broker.directory, 'recovery-point-offset-checkpoint')
@@ -292,7 +293,7 @@ describe('durability', () => {
     }, 20_000)
 
   test('integration: config: a topic asks for syncs by records and by time', async () => {
-    await using bench = await Bench.start()
+    await using bench = await own(SOON)
     const topics = { each: { 'flush.messages': '1' }, soon: { 'flush.ms': '100' }, never: {} }
     for (const [topic, configs] of Object.entries(topics)) {
       await bench.createTopic(topic, 1, configs)
@@ -303,7 +304,7 @@ describe('durability', () => {
 
   test('integration: config: the broker asks for syncs by records and by time', async () => {
     const ask = async (config: Record<string, string | number>, expected: string) => {
-      await using bench = await own(config)
+      await using bench = await own({ ...SOON, ...config })
       await bench.createTopic('t')
       for (const _ of [1, 2]) await bench.produce('t', batchOf(['x']))
       await synced(bench, [expected])
@@ -446,6 +447,12 @@ describe('files', () => {
   test('integration: config: metadata segments roll by size', async () => {
     await using bench = await own({ 'internal.metadata.log.segment.bytes': 2000 })
     for (let index = 0; index < 20; index++) await bench.createTopic(`t${index}`)
+    expect(filesOf(bench, '__cluster_metadata-0', '.log').length).toBeGreaterThan(1)
+  })
+
+  test('integration: config: metadata segments roll by age', async () => {
+    await using bench = await own({ 'metadata.log.segment.ms': 1 })
+    for (let index = 0; index < 10; index++) await bench.createTopic(`t${index}`)
     expect(filesOf(bench, '__cluster_metadata-0', '.log').length).toBeGreaterThan(1)
   })
 

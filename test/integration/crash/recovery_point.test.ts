@@ -63,7 +63,9 @@ function spoil(directory: string, segment: string): void {
 }
 
 test('crash: recovery after a kill reads from the recovery point on, and not below it', async () => {
-  await using broker = await BrokerProcess.start()
+  await using broker = await BrokerProcess.start({
+    config: { 'log.flush.offset.checkpoint.interval.ms': 100 },
+  })
   await fill(broker.address)
   const checkpoint = join(broker.directory, 'recovery-point-offset-checkpoint')
   const segments = () =>

@@ -3,6 +3,7 @@
 import { type Broker, type BrokerOptions, startBroker } from '../../../src/index.ts'
 import type { EncodableOf } from '../../../src/protocol/dsl.ts'
 import { ErrorCode, errorName } from '../../../src/protocol/errors.ts'
+import { ListOffsets } from '../../../src/protocol/messages/offsets.ts'
 import { Fetch, Produce } from '../../../src/protocol/messages/produce_fetch.ts'
 import { CreateTopics } from '../../../src/protocol/messages/topics.ts'
 import {
@@ -105,6 +106,16 @@ export class Bench implements AsyncDisposable {
     for (const client of this.others) client.close()
     await this.broker.close()
   }
+}
+
+/** Where partition 0 of a topic starts; undefined while nobody here can say. */
+export async function earliest(client: RawClient, name: string): Promise<number | undefined> {
+  const { topics } = await client.ask(ListOffsets, 7, {
+    replicaId: -1,
+    topics: [{ name, partitions: [{ partitionIndex: 0, timestamp: -2n }] }],
+  })
+  const { errorCode, offset } = topics[0]!.partitions[0]!
+  return errorCode === ErrorCode.NONE ? Number(offset) : undefined
 }
 
 export interface ProduceOptions {

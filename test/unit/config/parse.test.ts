@@ -127,8 +127,8 @@ describe('config: parse', () => {
   })
 
   test('config: parse: what is not built and harmless warns', () => {
-    expect(warningsOf(['log.retention.hours=24'])).toEqual([
-      'log.retention.hours (--set): retention is not built: nothing is deleted by age or size; the setting has no effect',
+    expect(warningsOf(['log.flush.scheduler.interval.ms=24'])).toEqual([
+      'log.flush.scheduler.interval.ms (--set): the pace is fixed: every second; the setting has no effect',
     ])
     expect(warningsOf(['compression.type=gzip'])).toEqual([
       'compression.type (--set): only producer is built; the setting has no effect',

@@ -128,10 +128,14 @@ describe('config: validate', () => {
     expect(outcome(topic, [set('retention.ms', '5')], stored)).toEqual({ 'retention.ms': '5' })
     const remove: ConfigOp = { key: 'remote.log.copy.disable', op: 'delete', value: null }
     expect(outcome(topic, [remove], stored)).toEqual({ 'remote.log.copy.disable': null })
-    const held = new Map([...Object.entries(stored), ['retention.ms', '5'], ['segment.bytes', '9']])
+    const held = new Map([
+      ...Object.entries(stored),
+      ['unclean.leader.election.enable', 'true'],
+      ['segment.bytes', '9'],
+    ])
     expect(objectionsToStored(topic, held)).toMatchObject([
       { key: 'remote.log.copy.disable', refused: true },
-      { key: 'retention.ms', refused: false },
+      { key: 'unclean.leader.election.enable', refused: false },
     ])
   })
 
