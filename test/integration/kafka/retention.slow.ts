@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Random } from '../../../src/lib/random.ts'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
+import { IncrementalAlterConfigs } from '../../../src/protocol/messages/configs.ts'
 import { Produce } from '../../../src/protocol/messages/produce_fetch.ts'
 import { CreateTopics } from '../../../src/protocol/messages/topics.ts'
 import { formatKafka, Kafka, kafkaTool, writeProperties } from '../../oracle/kafka/kafka.ts'
@@ -28,6 +29,8 @@ const PACE = {
 interface History {
   readonly name: string
   readonly configs: Readonly<Record<string, string>>
+  /** Set once everything is produced: a round in the middle would end segments elsewhere. */
+  readonly limits: Readonly<Record<string, string>>
   readonly batches: readonly Uint8Array[]
 }
 
@@ -49,9 +52,12 @@ function histories(seed: number): History[] {
       name: `t${index}`,
       configs: {
         'internal.segment.bytes': String(random.pick([280, 400, 1000])),
+        'segment.ms': String(random.pick([HOUR, 100 * HOUR])),
+        'retention.ms': '-1',
+      },
+      limits: {
         'retention.ms': String(random.pick([-1, HOUR, 2 * HOUR, 2.6 * HOUR])),
         'retention.bytes': String(random.pick([-1, -1, 0, 150, 500, 1200])),
-        'segment.ms': String(random.pick([HOUR, 100 * HOUR])),
         'cleanup.policy': random.pick(['delete', 'delete', 'delete', 'delete', '']),
       },
       batches,
@@ -92,13 +98,28 @@ async function rounds(client: RawClient): Promise<void> {
   }
 }
 
-/** Retention waits for the settings: nothing goes while it is being produced. */
+async function limit(client: RawClient, all: readonly History[]): Promise<void> {
+  const { responses } = await client.ask(IncrementalAlterConfigs, 1, {
+    resources: all.map(({ name, limits }) => ({
+      resourceType: 2,
+      resourceName: name,
+      configs: Object.entries(limits).map(([key, value]) => ({
+        name: key,
+        configOperation: 0,
+        value,
+      })),
+    })),
+  })
+  for (const { errorCode } of responses) expect(errorCode).toBe(ErrorCode.NONE)
+}
+
 async function live(address: string, all: readonly History[]): Promise<Record<string, unknown>> {
   const client = await RawClient.open(address)
   for (const history of all) {
     await create(client, history)
     for (const batch of history.batches) await put(client, history.name, batch)
   }
+  await limit(client, all)
   await rounds(client)
   const starts: Record<string, unknown> = {}
   for (const { name } of all) starts[name] = await earliest(client, name)
