@@ -16,8 +16,10 @@ import type { MetadataDelta, MetadataImage } from '../metadata/image.ts'
 import { decompress } from '../plane/model_codecs.ts'
 import type { DataPlane, PartitionConfig, Slot } from '../plane/plane.ts'
 import { ErrorCode } from '../protocol/errors.ts'
+import { ClusterView } from './group_cluster.ts'
 import { GROUP_TOPIC } from './internal_topics.ts'
 import type { LocalPartition, Role } from './publisher.ts'
+import { compileTopicRegex } from './topic_regex.ts'
 
 export interface GroupCoordinatorOptions {
   readonly world: World
@@ -43,6 +45,8 @@ const READS: ReadonlySet<Kind> = new Set([
   'offsetFetch',
   'listGroups',
   'describeGroups',
+  'consumerGroupDescribe',
+  'topicsChanged',
 ])
 /** Requests whose records are all there is to them. */
 const REFUSABLE: ReadonlySet<Kind> = new Set([
@@ -60,6 +64,7 @@ export class GroupCoordinator {
   private readonly options: GroupCoordinatorOptions
   private readonly shards: ShardRegistry<GroupRequest, GroupRecord, GroupReply>
   private readonly gate = new Gate(LOADS_AT_ONCE)
+  private readonly cluster = new ClusterView()
   private image: MetadataImage | null = null
   private topicConfig: PartitionConfig | null = null
 
@@ -71,6 +76,7 @@ export class GroupCoordinator {
   /** After the publisher has taken in a new image. */
   published(delta: MetadataDelta, image: MetadataImage): void {
     this.image = image
+    this.tellTopics(this.cluster.published(delta, image))
     if (delta.configs.length > 0) this.topicConfig = null
     const deleted: DeletedTopic[] = []
     for (const { before, after, id } of delta.topics) {
@@ -81,6 +87,13 @@ export class GroupCoordinator {
     if (deleted.length === 0) return
     for (const partition of this.shards.led()) {
       void this.askPartition(partition, { kind: 'topicsDeleted', topics: deleted })
+    }
+  }
+
+  private tellTopics(names: ReadonlySet<string>): void {
+    if (names.size === 0) return
+    for (const partition of this.shards.led()) {
+      void this.askPartition(partition, { kind: 'topicsChanged', names })
     }
   }
 
@@ -149,8 +162,9 @@ export class GroupCoordinator {
 
   private kind(): ShardKind<GroupRequest, GroupRecord, GroupReply> {
     const { world, config } = this.options
+    const settings = groupSettings(config, compileTopicRegex)
     return {
-      create: () => new GroupShard(groupSettings(config()), world.random.fork()),
+      create: () => new GroupShard(settings, world.random.fork(), this.cluster),
       codec: { encode: encodeGroupRecord, decode: decodeGroupRecord },
       activation: () => ({ kind: 'activate' }),
       mayWrite: ({ kind }) => !READS.has(kind),

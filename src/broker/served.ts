@@ -5,6 +5,7 @@ import { ServedApis } from './dispatch.ts'
 import { serveApiVersions } from './handlers/api_versions.ts'
 import { serveDescribeCluster } from './handlers/cluster.ts'
 import { serveConfigResources, serveConfigs } from './handlers/configs.ts'
+import { serveConsumerGroups } from './handlers/consumer_groups.ts'
 import { serveBrokers, serveForwarded } from './handlers/controller.ts'
 import { serveDeleteRecords } from './handlers/delete_records.ts'
 import { serveFindCoordinator } from './handlers/find_coordinator.ts'
@@ -33,6 +34,7 @@ export function brokerApis(node: BrokerNode): ServedApis {
   serveDeleteRecords(served, node)
   serveFindCoordinator(served, node)
   serveGroups(served, node)
+  serveConsumerGroups(served, node)
   serveGroupOffsets(served, node)
   serveApiVersions(served, node)
   return served

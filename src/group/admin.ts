@@ -6,6 +6,7 @@ import type { RequestOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { ListGroups } from '../protocol/messages/classic_group.ts'
 import type { ClassicGroup } from './classic_group.ts'
+import { consumerGroupTombstones } from './consumer/deletion.ts'
 import { metadataOf, NO_BYTES } from './member.ts'
 import { tombstonesOf } from './offsets.ts'
 import { groupTombstone } from './records.ts'
@@ -14,6 +15,7 @@ import { sessionTimer } from './timers.ts'
 import type { Turn } from './turn.ts'
 
 const CLASSIC = 'classic'
+const CONSUMER = 'consumer'
 /** From this version on a group that is not there is an error, and not a dead group. */
 const NOT_FOUND_SINCE = 6
 /** The caller fills in what the principal may do, if it was asked. */
@@ -27,16 +29,25 @@ export function listGroups(
 ): void {
   const states = new Set(request.statesFilter.map((state) => state.toLowerCase().trim()))
   const types = new Set(request.typesFilter.map((type) => type.toLowerCase()))
-  const isWanted = types.size === 0 || types.has(CLASSIC)
-  const listed = Array.from(turn.groups.values()).filter(
-    ({ state }) => isWanted && (states.size === 0 || states.has(state.toLowerCase())),
+  const all = [
+    ...Array.from(turn.groups.values(), ({ groupId, protocolType, state }) => ({
+      groupId,
+      protocolType: protocolType ?? '',
+      groupState: state,
+      groupType: CLASSIC,
+    })),
+    ...Array.from(turn.truth.consumerGroups.values(), ({ groupId, state }) => ({
+      groupId,
+      protocolType: CONSUMER,
+      groupState: state,
+      groupType: CONSUMER,
+    })),
+  ]
+  const groups = all.filter(
+    ({ groupState, groupType }) =>
+      (types.size === 0 || types.has(groupType)) &&
+      (states.size === 0 || states.has(groupState.toLowerCase())),
   )
-  const groups = listed.map(({ groupId, protocolType, state }) => ({
-    groupId,
-    protocolType: protocolType ?? '',
-    groupState: state,
-    groupType: CLASSIC,
-  }))
   turn.reply(ticket, { kind: 'listGroups', response: { errorCode: ErrorCode.NONE, groups } })
 }
 
@@ -48,16 +59,18 @@ export function describeGroups(
 ): void {
   const groups = groupIds.map((groupId) => {
     const group = turn.groups.get(groupId)
-    return group === undefined ? absent(groupId, version) : described(group)
+    if (group !== undefined) return described(group)
+    const isOther = turn.truth.consumerGroups.has(groupId)
+    return absent(groupId, version, isOther ? 'is not a classic group' : 'not found')
   })
   turn.reply(ticket, { kind: 'describeGroups', groups })
 }
 
-function absent(groupId: string, version: number): DescribedGroup {
+function absent(groupId: string, version: number, why: string): DescribedGroup {
   const isError = version >= NOT_FOUND_SINCE
   return {
     errorCode: isError ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.NONE,
-    errorMessage: isError ? `Group ${groupId} not found.` : null,
+    errorMessage: isError ? `Group ${groupId} ${why}.` : null,
     groupId,
     groupState: 'Dead',
     protocolType: '',
@@ -95,21 +108,26 @@ export function deleteGroups(
   { groupIds }: { groupIds: readonly string[] },
   ticket: Ticket,
 ): void {
-  const deleted = new Set<string>()
+  const deleted = new Map<string, DeletedGroup>()
   const results = groupIds.map((groupId): DeletedGroup => {
-    const group = turn.groups.get(groupId)
-    const errorCode = deletionError(group)
-    if (group !== undefined && errorCode === ErrorCode.NONE && !deleted.has(groupId)) {
-      deleted.add(groupId)
-      turn.records.push(...tombstonesOf(turn, groupId), groupTombstone(groupId))
-      for (const memberId of group.pendingJoin) turn.cancel(sessionTimer(groupId, memberId))
-    }
-    return { groupId, errorCode }
+    const result = deleted.get(groupId) ?? { groupId, errorCode: deleteGroup(turn, groupId) }
+    deleted.set(groupId, result)
+    return result
   })
   turn.reply(ticket, { kind: 'deleteGroups', results })
 }
 
-function deletionError(group: ClassicGroup | undefined): ErrorCode {
+function deleteGroup(turn: Turn, groupId: string): ErrorCode {
+  const consumer = turn.truth.consumerGroups.get(groupId)
+  if (consumer !== undefined) {
+    if (consumer.size > 0) return ErrorCode.NON_EMPTY_GROUP
+    turn.records.push(...tombstonesOf(turn, groupId), ...consumerGroupTombstones(consumer))
+    return ErrorCode.NONE
+  }
+  const group = turn.groups.get(groupId)
   if (group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
-  return group.state === 'Empty' ? ErrorCode.NONE : ErrorCode.NON_EMPTY_GROUP
+  if (group.state !== 'Empty') return ErrorCode.NON_EMPTY_GROUP
+  turn.records.push(...tombstonesOf(turn, groupId), groupTombstone(groupId))
+  for (const memberId of group.pendingJoin) turn.cancel(sessionTimer(groupId, memberId))
+  return ErrorCode.NONE
 }

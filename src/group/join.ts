@@ -13,6 +13,7 @@ import { assert } from '../lib/assert.ts'
 import type { Random } from '../lib/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { ClassicGroup } from './classic_group.ts'
+import { consumerGroupTombstones } from './consumer/deletion.ts'
 import { type Member, NO_BYTES, type Protocol, speaksAsBefore, type Waiting } from './member.ts'
 import {
   completeJoinIfReady,
@@ -56,11 +57,17 @@ export function joinGroup(
     turn.refuseJoin(join, memberId, ErrorCode.INVALID_SESSION_TIMEOUT)
     return
   }
+  const consumer = turn.truth.consumerGroups.get(groupId)
+  if (consumer !== undefined && consumer.size > 0) {
+    turn.refuseJoin(join, memberId, ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
+    return
+  }
   const known = turn.groups.get(groupId)
   if (known === undefined && memberId !== '') {
     turn.refuseJoin(join, memberId, ErrorCode.UNKNOWN_MEMBER_ID)
     return
   }
+  if (consumer !== undefined) turn.records.push(...consumerGroupTombstones(consumer))
   const group = known ?? createGroup(turn, groupId)
   if (!mayJoin(turn, group, memberId)) refuseForSize(turn, group, join)
   else if (!group.supports(request.protocolType, join.said.protocols)) {

@@ -11,6 +11,7 @@ import type { DecodedOf, RequestOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { OffsetCommit, OffsetDelete, OffsetFetch } from '../protocol/messages/offsets.ts'
 import type { ClassicGroup } from './classic_group.ts'
+import { commitErrorOf, fetchErrorOf } from './consumer/commits.ts'
 import {
   type GroupRecord,
   type OffsetCommitValue,
@@ -47,7 +48,12 @@ export function commitOffsets(
   ticket: Ticket,
 ): void {
   const group = turn.groups.get(request.groupId)
-  const refusal = commitError(group, request, version)
+  const consumer = turn.truth.consumerGroups.get(request.groupId)
+  const { generationIdOrMemberEpoch: epoch, memberId, topics: asked } = request
+  const refusal =
+    consumer === undefined
+      ? commitError(group, request, version)
+      : commitErrorOf(consumer, { memberId, epoch, version, topics: asked })
   const topics = request.topics.map(({ name, topicId, partitions }) => ({
     name,
     topicId,
@@ -121,7 +127,13 @@ export function fetchOffsets(
   { request }: { request: OffsetsWanted },
   ticket: Ticket,
 ): void {
-  const { groupId } = request
+  const { groupId, memberId, memberEpoch } = request
+  const consumer = turn.truth.consumerGroups.get(groupId)
+  const errorCode = fetchErrorOf(consumer, memberId, memberEpoch)
+  if (errorCode !== ErrorCode.NONE) {
+    turn.reply(ticket, { kind: 'offsetFetch', response: { groupId, topics: [], errorCode } })
+    return
+  }
   const topics = request.topics === null ? allOffsets(turn, groupId) : theseOffsets(turn, request)
   const response = { groupId, topics, errorCode: ErrorCode.NONE }
   turn.reply(ticket, { kind: 'offsetFetch', response })
@@ -169,21 +181,32 @@ export function deleteOffsets(
   { request }: { request: DeleteRequest },
   ticket: Ticket,
 ): void {
-  const group = turn.groups.get(request.groupId)
-  const errorCode = deleteError(request, group)
+  const consumer = turn.truth.consumerGroups.get(request.groupId)
+  const group = consumer ?? turn.groups.get(request.groupId)
+  const errorCode = consumer === undefined ? deleteError(request, turn.groups) : ErrorCode.NONE
   const isRefused = group === undefined || errorCode !== ErrorCode.NONE
   const topics = isRefused ? [] : request.topics.map((topic) => deleteOfTopic(turn, group, topic))
   turn.reply(ticket, { kind: 'offsetDelete', response: { errorCode, topics } })
 }
 
-function deleteError({ groupId }: DeleteRequest, group: ClassicGroup | undefined): ErrorCode {
+function deleteError(
+  { groupId }: DeleteRequest,
+  groups: ReadonlyMap<string, ClassicGroup>,
+): ErrorCode {
   if (groupId === '') return ErrorCode.INVALID_GROUP_ID
+  const group = groups.get(groupId)
   if (group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
   const isInUse = group.state !== 'Empty' && !group.isConsumerGroup
   return isInUse ? ErrorCode.NON_EMPTY_GROUP : ErrorCode.NONE
 }
 
-function deleteOfTopic(turn: Turn, group: ClassicGroup, topic: DeleteRequest['topics'][number]) {
+/** A group of either kind, as far as its offsets go. */
+interface Reading {
+  readonly groupId: string
+  isSubscribedTo(topic: string): boolean
+}
+
+function deleteOfTopic(turn: Turn, group: Reading, topic: DeleteRequest['topics'][number]) {
   const isSubscribed = group.isSubscribedTo(topic.name)
   return {
     name: topic.name,

@@ -12,6 +12,8 @@ import type {
   SyncGroup,
 } from '../protocol/messages/classic_group.ts'
 import type { OffsetCommit, OffsetDelete } from '../protocol/messages/offsets.ts'
+import type { DescribedConsumerGroup } from './consumer/describe.ts'
+import type { HeartbeatRequest, HeartbeatResponse } from './consumer/heartbeat.ts'
 import type { FetchedOffsets, OffsetsWanted } from './offsets.ts'
 
 /** The client behind a JoinGroup: its id, and its address the way Java prints one, `/127.0.0.1`. */
@@ -65,6 +67,14 @@ export type GroupRequest =
     }
   | { readonly kind: 'deleteGroups'; readonly groupIds: readonly string[] }
   | { readonly kind: 'topicsDeleted'; readonly topics: readonly DeletedTopic[] }
+  | { readonly kind: 'topicsChanged'; readonly names: ReadonlySet<string> }
+  | { readonly kind: 'consumerGroupDescribe'; readonly groupIds: readonly string[] }
+  | {
+      readonly kind: 'consumerGroupHeartbeat'
+      readonly version: number
+      readonly request: HeartbeatRequest
+      readonly client: Client
+    }
   | {
       [K in keyof Conversations]: {
         readonly kind: K
@@ -77,6 +87,12 @@ export type GroupRequest =
 export type GroupReply =
   | { readonly kind: 'activate' }
   | { readonly kind: 'topicsDeleted' }
+  | { readonly kind: 'topicsChanged' }
+  | { readonly kind: 'consumerGroupHeartbeat'; readonly response: HeartbeatResponse }
+  | {
+      readonly kind: 'consumerGroupDescribe'
+      readonly groups: readonly DescribedConsumerGroup[]
+    }
   | { readonly kind: 'joinGroup'; readonly response: JoinResponse }
   | { readonly kind: 'offsetFetch'; readonly response: FetchedOffsets }
   | { readonly kind: 'describeGroups'; readonly groups: readonly DescribedGroup[] }

@@ -2,10 +2,12 @@
 //
 // An offset lasts `offsets.retention.minutes`: from the moment the group became empty; from its commit when the group
 // is simple, or stable and known not to read the topic; for as long as its commit said in versions 2–4. A group in any
-// other state keeps all it has. An empty group without offsets goes with the last of them.
+// other state keeps all it has. In a consumer group it lasts from its commit unless a member reads the topic. An empty group without offsets goes with the last of them.
 // Kafka: GroupCoordinatorShard.cleanupGroupMetadata, OffsetMetadataManager.cleanupExpiredOffsets. KIP-211.
 
 import type { ClassicGroup } from './classic_group.ts'
+import type { ConsumerGroup } from './consumer/consumer_group.ts'
+import { consumerGroupTombstones } from './consumer/deletion.ts'
 import { groupTombstone, type OffsetCommitValue, offsetTombstone } from './records.ts'
 import { RECORDS_MAX } from './settings.ts'
 import { RETENTION_TIMER } from './timers.ts'
@@ -14,24 +16,41 @@ import type { Turn } from './turn.ts'
 /** The retention timer fired. */
 export function expireOffsets(turn: Turn): void {
   for (const group of turn.groups.values()) {
-    if (turn.records.length >= RECORDS_MAX) {
-      turn.arm(RETENTION_TIMER, 0)
-      return
-    }
-    const isAllExpired = expireOffsetsOf(turn, group)
+    if (hasEnough(turn)) return
+    const isAllExpired = expireOffsetsOf(turn, group, retentionBase(group))
     // Someone who was just given a member id is about to join: not yet a member, but no reason to lose the group.
     if (isAllExpired && group.state === 'Empty' && group.pendingJoin.size === 0) {
       turn.records.push(groupTombstone(group.groupId))
     }
   }
+  for (const group of turn.truth.consumerGroups.values()) {
+    if (hasEnough(turn)) return
+    const isAllExpired = expireOffsetsOf(turn, group, sinceCommit)
+    if (isAllExpired && group.size === 0) turn.records.push(...consumerGroupTombstones(group))
+  }
   turn.arm(RETENTION_TIMER, turn.settings.retentionCheckIntervalMs)
 }
 
+/** True when the turn is full: the rest is for another one. */
+function hasEnough(turn: Turn): boolean {
+  const isFull = turn.records.length >= RECORDS_MAX
+  if (isFull) turn.arm(RETENTION_TIMER, 0)
+  return isFull
+}
+
+/** From when on the retention of a commit runs. */
+type RetentionBase = (commit: OffsetCommitValue) => bigint
+
+const sinceCommit: RetentionBase = ({ commitTimestamp }) => commitTimestamp
+
 /** True when nothing is left of the group's offsets. */
-function expireOffsetsOf(turn: Turn, group: ClassicGroup): boolean {
+function expireOffsetsOf(
+  turn: Turn,
+  group: ClassicGroup | ConsumerGroup,
+  since: RetentionBase | null,
+): boolean {
   const committed = turn.truth.offsets.get(group.groupId)
   if (committed === undefined) return true
-  const since = retentionBase(group)
   if (since === null) return false
   let isAllExpired = true
   for (const [topic, partitions] of committed) {
@@ -48,16 +67,15 @@ function expireOffsetsOf(turn: Turn, group: ClassicGroup): boolean {
   return isAllExpired
 }
 
-/** From when on the retention of a commit runs, or null while the group's offsets are in use. */
-function retentionBase(group: ClassicGroup): ((commit: OffsetCommitValue) => bigint) | null {
-  const fromCommit = (commit: OffsetCommitValue) => commit.commitTimestamp
-  if (group.protocolType === null) return fromCommit
+/** Null while the group's offsets are in use. */
+function retentionBase(group: ClassicGroup): RetentionBase | null {
+  if (group.protocolType === null) return sinceCommit
   if (group.state === 'Empty') {
     const sinceMs = group.stateSinceMs
-    return sinceMs === -1 ? fromCommit : () => BigInt(sinceMs)
+    return sinceMs === -1 ? sinceCommit : () => BigInt(sinceMs)
   }
   const isReadable = group.isConsumerGroup && group.topics !== null
-  return group.state === 'Stable' && isReadable ? fromCommit : null
+  return group.state === 'Stable' && isReadable ? sinceCommit : null
 }
 
 function isExpired(turn: Turn, commit: OffsetCommitValue, since: bigint): boolean {

@@ -18,6 +18,14 @@ import { assert } from '../lib/assert.ts'
 import type { Random } from '../lib/random.ts'
 import { deleteGroups, describeGroups, listGroups } from './admin.ts'
 import { ClassicGroup } from './classic_group.ts'
+import { type Cluster, EMPTY_CLUSTER } from './consumer/cluster.ts'
+import type { ConsumerGroup } from './consumer/consumer_group.ts'
+import { describeConsumerGroups } from './consumer/describe.ts'
+import { consumerGroupHeartbeat } from './consumer/heartbeat.ts'
+import { expireConsumerSession, expireRevocation } from './consumer/leave.ts'
+import { MemberState } from './consumer/member.ts'
+import { matchRegexes } from './consumer/regexes.ts'
+import { consumerSettings } from './consumer/settings.ts'
 import { joinGroup } from './join.ts'
 import { heartbeat, leaveGroup } from './membership.ts'
 import {
@@ -33,7 +41,7 @@ import type { GroupReply, GroupRequest } from './requests.ts'
 import { expireOffsets } from './retention.ts'
 import type { GroupSettings } from './settings.ts'
 import { syncGroup } from './sync.ts'
-import { parseTimer, RETENTION_TIMER } from './timers.ts'
+import { parseTimer, RETENTION_TIMER, rebalanceTimer, sessionTimer, type Timer } from './timers.ts'
 import { GroupTruth } from './truth.ts'
 import { type Coordinator, type GroupDecision, Turn } from './turn.ts'
 
@@ -42,13 +50,15 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
   private readonly coordinator: Coordinator
   private isActive = false
 
-  constructor(settings: GroupSettings, random: Random) {
+  constructor(settings: GroupSettings, random: Random, cluster: Cluster = EMPTY_CLUSTER) {
     this.coordinator = {
       settings,
       random,
       truth: new GroupTruth(),
       groups: new Map(),
       deletedTopics: [],
+      cluster,
+      refreshed: new Set(),
     }
   }
 
@@ -57,7 +67,7 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
     return this.coordinator.truth
   }
 
-  /** The groups as they live, once active; read-only to everyone else. */
+  /** The classic groups as they live, once active; read-only to everyone else. */
   get groups(): ReadonlyMap<string, ClassicGroup> {
     return this.coordinator.groups
   }
@@ -92,6 +102,13 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
       case 'topicsDeleted':
         forgetTopics(turn, request.topics)
         return turn.reply(ticket, { kind: 'topicsDeleted' })
+      case 'topicsChanged':
+        this.lookAgain(request.names)
+        return turn.reply(ticket, { kind: 'topicsChanged' })
+      case 'consumerGroupHeartbeat':
+        return consumerGroupHeartbeat(turn, request, ticket)
+      case 'consumerGroupDescribe':
+        return describeConsumerGroups(turn, request, ticket)
     }
   }
 
@@ -101,19 +118,40 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
     if (timer.kind === 'retention') return expireOffsets(turn)
     if (timer.kind === 'topics') return forgetDeleted(turn)
     // A group may have been deleted between the deadline and now.
+    const consumer = this.truth.consumerGroups.get(timer.groupId)
+    if (consumer !== undefined) return this.expireConsumer(turn, consumer, timer)
     const group = this.groups.get(timer.groupId)
     if (group === undefined) return
     if (timer.kind === 'join') expireJoin(turn, group)
     else if (timer.kind === 'sync') expireSync(turn, group)
-    else expireSession(turn, group, timer.memberId)
+    else if (timer.kind === 'session') expireSession(turn, group, timer.memberId)
+  }
+
+  private expireConsumer(turn: Turn, group: ConsumerGroup, timer: Timer): void {
+    if (timer.kind === 'regex') matchRegexes(turn, group)
+    else if (timer.kind === 'rebalance') expireRevocation(turn, group, timer.memberId)
+    else if (timer.kind === 'session') expireConsumerSession(turn, group, timer.memberId)
   }
 
   replay(record: GroupRecord, _offset: number): void {
     this.truth.replay(record)
     if (!this.isActive) return
     if (record.type === 'GroupMetadata' && record.value === null) this.forget(record.key.group)
+    if (record.type === 'ConsumerGroupMetadata' && record.value === null) {
+      this.coordinator.refreshed.delete(record.key.groupId)
+      this.forgetConsumer(record.key.groupId)
+    }
     if (record.type === 'OffsetCommit' && record.value !== null) {
       this.remember(record.key.group, Number(record.value.commitTimestamp))
+    }
+  }
+
+  /** Groups that read these topics compare them with what they last saw, at their next heartbeat. */
+  private lookAgain(names: ReadonlySet<string>): void {
+    const { truth, refreshed } = this.coordinator
+    for (const groupId of refreshed) {
+      const group = truth.consumerGroups.get(groupId)
+      for (const name of names) if (group?.isSubscribedTo(name) !== false) refreshed.delete(groupId)
     }
   }
 
@@ -130,18 +168,37 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
       // The limit may have been lowered: a rebalance lets its members commit before some have to go.
       if (group.size > settings.membersMax) prepareRebalance(turn, group)
     }
+    for (const group of truth.consumerGroups.values()) watchOver(turn, group)
     turn.arm(RETENTION_TIMER, settings.retentionCheckIntervalMs)
   }
 
   /** Offsets belong to a group, even if it has never had members. */
   private remember(groupId: string, nowMs: number): void {
-    const { groups } = this.coordinator
-    if (!groups.has(groupId)) groups.set(groupId, new ClassicGroup(groupId, nowMs))
+    const { groups, truth } = this.coordinator
+    if (groups.has(groupId) || truth.consumerGroups.has(groupId)) return
+    groups.set(groupId, new ClassicGroup(groupId, nowMs))
   }
 
   /** A deleted group is gone, or a simple one should offsets be left of it. */
   private forget(groupId: string): void {
     this.coordinator.groups.delete(groupId)
     if (this.truth.offsets.has(groupId)) this.remember(groupId, -1)
+  }
+
+  /** As `forget`; a classic group that takes its place is there already. */
+  private forgetConsumer(groupId: string): void {
+    if (this.truth.offsets.has(groupId)) this.remember(groupId, -1)
+  }
+}
+
+/** A whole session for every member, and its whole time for those that have something to give up. */
+function watchOver(turn: Turn, group: ConsumerGroup): void {
+  const { groupId } = group
+  const { sessionTimeoutMs } = consumerSettings(turn, groupId)
+  for (const member of group.members.values()) {
+    const { memberId, classic, state, rebalanceTimeoutMs } = member
+    turn.arm(sessionTimer(groupId, memberId), classic?.sessionTimeoutMs ?? sessionTimeoutMs)
+    const isGivingUp = state === MemberState.unrevokedPartitions && classic === null
+    if (isGivingUp) turn.arm(rebalanceTimer(groupId, memberId), rebalanceTimeoutMs)
   }
 }

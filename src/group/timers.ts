@@ -9,6 +9,8 @@ export const RETENTION_TIMER: TimerKey = 'retention'
 /** Goes on forgetting offsets of deleted topics. */
 export const TOPICS_TIMER: TimerKey = 'topics'
 
+const MEMBER_TIMERS: readonly MemberTimer[] = ['session', 'rebalance', 'rejoin', 'resync']
+
 /** What a timer is about. */
 export type Timer =
   | { readonly kind: 'retention' }
@@ -17,8 +19,15 @@ export type Timer =
   | { readonly kind: 'join'; readonly groupId: string }
   /** Members that have not asked for their assignment are gone. */
   | { readonly kind: 'sync'; readonly groupId: string }
-  /** A member has been silent for too long. */
-  | { readonly kind: 'session'; readonly groupId: string; readonly memberId: string }
+  /** The patterns of a consumer group are to be matched. */
+  | { readonly kind: 'regex'; readonly groupId: string }
+  | { readonly kind: MemberTimer; readonly groupId: string; readonly memberId: string }
+
+/**
+ * What a member may be too late with: a sign of life; partitions of a consumer group that it has to give up; a JoinGroup
+ * or SyncGroup, where it speaks the classic protocol in a consumer group.
+ */
+export type MemberTimer = 'session' | 'rebalance' | 'rejoin' | 'resync'
 
 export function joinTimer(groupId: string): TimerKey {
   return `join ${groupId}`
@@ -28,8 +37,25 @@ export function syncTimer(groupId: string): TimerKey {
   return `sync ${groupId}`
 }
 
+export function regexTimer(groupId: string): TimerKey {
+  return `regex ${groupId}`
+}
+
+export function memberTimer(kind: MemberTimer, groupId: string, memberId: string): TimerKey {
+  return `${kind} ${groupId.length} ${groupId} ${memberId}`
+}
+
 export function sessionTimer(groupId: string, memberId: string): TimerKey {
-  return `session ${groupId.length} ${groupId} ${memberId}`
+  return memberTimer('session', groupId, memberId)
+}
+
+export function rebalanceTimer(groupId: string, memberId: string): TimerKey {
+  return memberTimer('rebalance', groupId, memberId)
+}
+
+/** All that a member of a consumer group may be too late with. */
+export function memberTimers(groupId: string, memberId: string): TimerKey[] {
+  return MEMBER_TIMERS.map((kind) => memberTimer(kind, groupId, memberId))
 }
 
 /** The meaning of a timer's name. */
@@ -38,8 +64,9 @@ export function parseTimer(key: TimerKey): Timer {
   if (key === TOPICS_TIMER) return { kind: 'topics' }
   const kind = key.slice(0, key.indexOf(' '))
   const rest = key.slice(kind.length + 1)
-  if (kind === 'join' || kind === 'sync') return { kind, groupId: rest }
+  if (kind === 'join' || kind === 'sync' || kind === 'regex') return { kind, groupId: rest }
   const start = rest.indexOf(' ') + 1
   const end = start + Number(rest.slice(0, start - 1))
-  return { kind: 'session', groupId: rest.slice(start, end), memberId: rest.slice(end + 1) }
+  const member = { groupId: rest.slice(start, end), memberId: rest.slice(end + 1) }
+  return { kind: kind as MemberTimer, ...member }
 }

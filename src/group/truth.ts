@@ -1,9 +1,11 @@
 // What the log says: which groups are stored, and what every group has committed. Changed by replay alone.
 //
 // Invariant: the same records give the same truth, and so do the records that compaction leaves of them: a group is
-// here while a GroupMetadata record says so, an offset while an OffsetCommit does, and nothing is here otherwise.
+// here while a record of its kind says so, an offset while an OffsetCommit does, and nothing is here otherwise.
 // Kafka: GroupMetadataManager.replay, OffsetMetadataManager.replay.
 
+import type { ConsumerGroup } from './consumer/consumer_group.ts'
+import { replayConsumerGroup } from './consumer/replay.ts'
 import type { GroupMetadataValue, GroupRecord, OffsetCommitValue } from './records.ts'
 
 /** Topic → partition → commit. */
@@ -12,10 +14,16 @@ export type GroupOffsets = Map<string, Map<number, OffsetCommitValue>>
 /** The replicated state of one `__consumer_offsets` partition. */
 export class GroupTruth {
   private readonly stored = new Map<string, GroupMetadataValue>()
+  private readonly consumer = new Map<string, ConsumerGroup>()
   private readonly committed = new Map<string, GroupOffsets>()
 
   get groups(): ReadonlyMap<string, GroupMetadataValue> {
     return this.stored
+  }
+
+  /** Groups of KIP-848. */
+  get consumerGroups(): ReadonlyMap<string, ConsumerGroup> {
+    return this.consumer
   }
 
   /** Offsets by group; a group that has none is not in it. */
@@ -27,7 +35,7 @@ export class GroupTruth {
     return this.committed.get(group)?.get(topic)?.get(partition)
   }
 
-  /** Kinds of records that are not of classic groups are passed over. */
+  /** Records of share and streams groups are passed over. */
   replay(record: GroupRecord): void {
     switch (record.type) {
       case 'GroupMetadata':
@@ -38,6 +46,8 @@ export class GroupTruth {
         if (record.value === null) this.forget(record.key)
         else this.commit(record.key, record.value)
         return
+      default:
+        replayConsumerGroup(this.consumer, record)
     }
   }
 

@@ -1,12 +1,13 @@
 // One turn of a group shard: what a decision may read and touch, the time it is made at, and where it goes.
 //
-// Invariant: `truth` is only read here; `groups` is the soft side of it, and holds every group of the truth and those
-// that live only in memory. Kafka: GroupMetadataManager's fields and CoordinatorTimer.
+// Invariant: `truth` is only read here; `groups` is the soft side of it, and holds every classic group of the truth and
+// those that live only in memory. A group is a classic or a consumer group, never both. Kafka: GroupMetadataManager's fields and CoordinatorTimer.
 
 import type { Decision, Ticket, TimerKey } from '../coordinator/shard.ts'
 import type { Random } from '../lib/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { ClassicGroup } from './classic_group.ts'
+import type { Cluster } from './consumer/cluster.ts'
 import { type Member, NO_BYTES, type Waiting } from './member.ts'
 import { type GroupRecord, groupMetadataRecord } from './records.ts'
 import type { DeletedTopic, GroupReply, JoinResponse, SyncResponse } from './requests.ts'
@@ -26,10 +27,14 @@ export interface Coordinator {
   readonly settings: GroupSettings
   readonly random: Random
   readonly truth: GroupTruth
-  /** Soft state: one object per group, rebuilt from the truth when the shard is activated. */
+  /** Soft state: one object per classic group, rebuilt from the truth when the shard is activated. */
   readonly groups: Map<string, ClassicGroup>
   /** Soft, too: topics whose offsets are still being forgotten. */
   readonly deletedTopics: GoneTopic[]
+  /** What is known of the cluster; live. */
+  readonly cluster: Cluster
+  /** Soft, too: consumer groups that have seen their topics as they are now. */
+  readonly refreshed: Set<string>
 }
 
 /** One request or timeout being decided. */
@@ -39,6 +44,8 @@ export class Turn implements Coordinator {
   readonly truth: GroupTruth
   readonly groups: Map<string, ClassicGroup>
   readonly deletedTopics: GoneTopic[]
+  readonly cluster: Cluster
+  readonly refreshed: Set<string>
   readonly nowMs: number
   private readonly out: GroupDecision
 
@@ -48,6 +55,8 @@ export class Turn implements Coordinator {
     this.truth = coordinator.truth
     this.groups = coordinator.groups
     this.deletedTopics = coordinator.deletedTopics
+    this.cluster = coordinator.cluster
+    this.refreshed = coordinator.refreshed
     this.nowMs = nowMs
     this.out = out
   }

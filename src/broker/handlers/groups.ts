@@ -117,7 +117,7 @@ function deleteGroups(node: BrokerNode): Handler<typeof DeleteGroups> {
 }
 
 /** Group ids by the partition they are on, -1 while there is none; in the order they were named. */
-function byPartition(node: BrokerNode, groupIds: readonly string[]): [number, string[]][] {
+export function byPartition(node: BrokerNode, groupIds: readonly string[]): [number, string[]][] {
   const parts = new Map<number, string[]>()
   for (const groupId of groupIds) {
     const partition = node.groups.partitionOf(groupId) ?? -1

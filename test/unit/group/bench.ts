@@ -3,7 +3,11 @@
 // the state that the shard has.
 
 import { deepStrictEqual } from 'node:assert/strict'
+import { compileTopicRegex } from '../../../src/broker/topic_regex.ts'
 import { Decision, type Ticket, type TimerKey } from '../../../src/coordinator/shard.ts'
+import { assignRanges } from '../../../src/group/assignors/range.ts'
+import { assignUniformly } from '../../../src/group/assignors/uniform.ts'
+import { type Cluster, EMPTY_CLUSTER } from '../../../src/group/consumer/cluster.ts'
 import {
   decodeGroupRecord,
   encodeGroupRecord,
@@ -27,6 +31,19 @@ export const SETTINGS: GroupSettings = {
   offsetMetadataLengthMax: 4096,
   offsetsRetentionMs: 7 * 24 * 3_600_000,
   retentionCheckIntervalMs: 600_000,
+  consumer: {
+    sessionTimeoutMs: { value: 45_000, min: 45_000, max: 60_000 },
+    heartbeatIntervalMs: { value: 5000, min: 5000, max: 15_000 },
+    assignmentIntervalMs: { value: 1000, min: 0, max: 15_000 },
+    membersMax: 2_147_483_647,
+    assignors: new Map([
+      ['uniform', assignUniformly],
+      ['range', assignRanges],
+    ]),
+    migration: { mayUpgrade: true, mayDowngrade: true },
+    regexRefreshIntervalMs: 600_000,
+    compileRegex: compileTopicRegex,
+  },
 }
 
 export const GROUP = 'readers'
@@ -70,6 +87,7 @@ export class GroupBench {
   records: GroupRecord[] = []
   private readonly open = new Map<Ticket, Kind>()
   private readonly random: Random
+  private readonly cluster: Cluster
   /** What the next request will be called. */
   nextTicket = 1
   /** Off where the log is so long that reading it back each time would take the time. */
@@ -77,7 +95,8 @@ export class GroupBench {
   /** Called with each decision that was made. */
   onDecision: (decision: Decision<GroupRecord, GroupReply>) => void = () => {}
 
-  constructor(settings: Partial<GroupSettings> = {}, seed = 7) {
+  constructor(settings: Partial<GroupSettings> = {}, seed = 7, cluster: Cluster = EMPTY_CLUSTER) {
+    this.cluster = cluster
     this.settings = { ...SETTINGS, ...settings }
     this.random = new Random(seed)
     this.load()
@@ -293,7 +312,7 @@ export class GroupBench {
   }
 
   private loaded(log: readonly KeyValue[]): GroupShard {
-    const shard = new GroupShard(this.settings, this.random)
+    const shard = new GroupShard(this.settings, this.random, this.cluster)
     for (const [offset, keyValue] of log.entries()) {
       shard.replay(decodeGroupRecord(keyValue)!, offset)
     }
@@ -340,7 +359,12 @@ export function compacted(log: readonly KeyValue[]): KeyValue[] {
 
 /** What the log says, without regard to the order in which it said it. */
 function durable({ truth }: GroupShard): object {
-  return { groups: new Map(truth.groups), offsets: new Map(truth.offsets) }
+  const { groups, offsets, consumerGroups } = truth
+  return {
+    groups: new Map(groups),
+    offsets: new Map(offsets),
+    consumer: new Map(consumerGroups),
+  }
 }
 
 /** The record of a generation is older than its becoming stable; bytes may be views of larger buffers. */

@@ -1,6 +1,7 @@
 // The small pieces: names of timers, subscriptions as strangers write them, settings, records of other kinds.
 
 import { describe, expect, it } from 'vitest'
+import { compileTopicRegex } from '../../../src/broker/topic_regex.ts'
 import { parseConfig } from '../../../src/config/parse.ts'
 import { Decision } from '../../../src/coordinator/shard.ts'
 import { groupSettings } from '../../../src/group/settings.ts'
@@ -72,18 +73,22 @@ describe('group: settings', () => {
         'log.dirs': '/data',
       },
     })
-    expect(groupSettings(config)).toEqual({ ...SETTINGS, membersMax: 2_147_483_647 })
+    expect(groupSettings(() => config, compileTopicRegex)).toEqual({
+      ...SETTINGS,
+      membersMax: 2_147_483_647,
+    })
   })
 })
 
 describe('group: replay', () => {
   it('group: replay: records of other kinds of groups are passed over', () => {
     const shard = new GroupShard(SETTINGS, new Random(1))
-    const key = { groupId: 'modern' }
+    const key = { groupId: 'shared' }
     const value = { epoch: 3, metadataHash: 0n }
-    shard.replay({ type: 'ConsumerGroupMetadata', key, version: 0, value }, 0)
+    shard.replay({ type: 'ShareGroupMetadata', key, version: 0, value }, 0)
     shard.handle({ kind: 'activate' }, 1, 0, new Decision())
     expect(shard.groups.size).toBe(0)
+    expect(shard.truth.consumerGroups.size).toBe(0)
   })
 
   it('group: replay: a group of old records has no rebalance timeout of its own and no age', () => {

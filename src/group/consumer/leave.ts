@@ -1,0 +1,86 @@
+// Members that go: they leave, or are silent or too slow for too long.
+//
+// Whoever is gone has nothing from that moment on, and the group's epoch moves: the next heartbeat of any other member
+// brings the new target. A static member that leaves for a while keeps its partitions, under an epoch nobody can use.
+// Kafka: GroupMetadataManager.consumerGroupLeave, consumerGroupFenceMembers.
+
+import type { GroupRecord } from '../records.ts'
+import { memberTimers } from '../timers.ts'
+import type { Turn } from '../turn.ts'
+import { hashOfTopics } from './cluster.ts'
+import type { ConsumerGroup } from './consumer_group.ts'
+import type { HeartbeatRequest, HeartbeatResponse } from './heartbeat.ts'
+import { fencedInstance, noConsumerGroup, unknownMember } from './identity.ts'
+import { type ConsumerMember, MemberState, NO_PARTITIONS, STATIC_LEAVE_EPOCH } from './member.ts'
+import {
+  currentRecord,
+  currentTombstone,
+  groupEpochRecord,
+  memberTombstone,
+  regexTombstone,
+  targetTombstone,
+} from './records.ts'
+
+/** Decides a heartbeat that leaves. */
+export function leave(turn: Turn, request: HeartbeatRequest): HeartbeatResponse {
+  const { groupId, memberId, memberEpoch, instanceId } = request
+  const group = turn.truth.consumerGroups.get(groupId)
+  if (group === undefined) return noConsumerGroup(groupId)
+  const known = instanceId === null ? group.member(memberId) : group.staticMember(instanceId)
+  if (known === undefined) return unknownMember(group, instanceId ?? memberId)
+  if (known.memberId !== memberId) return fencedInstance(known)
+  if (memberEpoch === STATIC_LEAVE_EPOCH) {
+    const away = { ...known, memberEpoch, pendingRevocation: NO_PARTITIONS }
+    turn.records.push(currentRecord(groupId, away))
+  } else fence(turn, group, [known])
+  return { memberId, memberEpoch }
+}
+
+/** Members are out. */
+export function fence(turn: Turn, group: ConsumerGroup, members: readonly ConsumerMember[]): void {
+  if (members.length === 0) return
+  const { groupId } = group
+  for (const { memberId } of members) turn.records.push(...removalRecords(groupId, memberId))
+  for (const pattern of patternsLeft(group, members)) {
+    turn.records.push(regexTombstone(groupId, pattern))
+  }
+  const names = group.topicNamesAfter(members.map((member) => [member, undefined]))
+  const hash = hashOfTopics(turn.cluster, names)
+  turn.records.push(groupEpochRecord(groupId, group.groupEpoch + 1, hash))
+  for (const { memberId } of members) {
+    for (const timer of memberTimers(groupId, memberId)) turn.cancel(timer)
+  }
+}
+
+/** Patterns that nobody else has. */
+function patternsLeft(group: ConsumerGroup, members: readonly ConsumerMember[]): string[] {
+  const counts = new Map<string, number>()
+  for (const { topicRegex } of members) {
+    if (topicRegex !== '') counts.set(topicRegex, (counts.get(topicRegex) ?? 0) + 1)
+  }
+  return [...counts.keys()].filter((pattern) => {
+    return group.subscribedRegexes.get(pattern) === counts.get(pattern)
+  })
+}
+
+/** The records that take a member out; what it has first, so that no one is left who owns something. */
+export function removalRecords(groupId: string, memberId: string): GroupRecord[] {
+  return [
+    currentTombstone(groupId, memberId),
+    targetTombstone(groupId, memberId),
+    memberTombstone(groupId, memberId),
+  ]
+}
+
+/** A member's session ended. */
+export function expireConsumerSession(turn: Turn, group: ConsumerGroup, memberId: string): void {
+  const member = group.member(memberId)
+  if (member !== undefined) fence(turn, group, [member])
+}
+
+/** A member has not given up in time what it had to. */
+export function expireRevocation(turn: Turn, group: ConsumerGroup, memberId: string): void {
+  const member = group.member(memberId)
+  const isAway = member?.memberEpoch === STATIC_LEAVE_EPOCH
+  if (member?.state === MemberState.unrevokedPartitions && !isAway) fence(turn, group, [member])
+}
