@@ -2,21 +2,21 @@
 // meaning (synonyms.ts). One row per key, judged against Kafka's own definitions.
 // Kafka: GroupConfig.
 
-import { boolean, int, string } from './rows.ts'
-import { noConsumerGroups, noShare, noStreams } from './states.ts'
+import { boolean, effective, int, string } from './rows.ts'
+import { noShare, noStreams } from './states.ts'
 
 /** Every group key. */
 export const groupTable = {
   'consumer.session.timeout.ms': int(45_000, '[1,...]', 'medium resource', {
-    state: noConsumerGroups,
+    state: effective('integration: config: a consumer group has timings of its own, within limits'),
     doc: 'Silence in ms after which a member of this consumer group is removed.',
   }),
   'consumer.heartbeat.interval.ms': int(5000, '[1,...]', 'medium resource', {
-    state: noConsumerGroups,
+    state: effective('integration: config: a consumer group has timings of its own, within limits'),
     doc: 'Pace in ms at which members of this consumer group must report.',
   }),
   'consumer.assignment.interval.ms': int(1000, '[0,...]', 'medium resource', {
-    state: noConsumerGroups,
+    state: effective('integration: config: assignments of a consumer group keep their interval'),
     doc: 'Least time in ms between two assignments of this consumer group.',
   }),
   'share.session.timeout.ms': int(45_000, '[1,...]', 'medium resource', {

@@ -41,6 +41,8 @@ export const MAY_IMPORT_MODULES: Record<string, readonly string[]> = {
   'src/plane/native.ts': ['node:fs', 'node:module', 'node:path', 'node:url', 'node:util'],
   'src/client/connection.ts': ['node:net'],
   'src/client/timing.ts': ['node:events'],
+  // RE2 is loaded when somebody first subscribes with a pattern: most brokers never need it.
+  'src/broker/topic_regex.ts': ['node:module', 're2js'],
   'src/host/system.ts': ['*'],
   'src/cli': ['*'],
   'src/main.ts': ['*'],
@@ -74,6 +76,7 @@ export const MAY_CATCH: Record<string, string> = {
   'src/broker/checkpoints.ts': 'a checkpoint that cannot be written costs a longer recovery',
   'src/broker/dispatch.ts': 'a malformed frame, or a bug in one handler, closes one connection',
   'src/broker/lifecycle.ts': 'a heartbeat that failed is sent again',
+  'src/broker/topic_regex.ts': 'what is no regular expression is an answer',
   'src/client/': 'a request that failed is sent again, or becomes the error of one item',
   'src/host/raft_host.ts': 'a failed start of the metadata log ends the node in order',
   'src/host/shard_loader.ts': 'a log that holds what is no record fails one shard',

@@ -6,8 +6,8 @@ import { effective, int, list, long, short, string } from '../rows.ts'
 import {
   groupCommit,
   noBufferReuse,
-  noConsumerGroups,
   noGroupCompression,
+  noMigration,
   oneThread,
 } from '../states.ts'
 
@@ -39,7 +39,7 @@ export const groupsRows = {
     '[consumer, classic, share, streams]',
     'medium read-only',
     {
-      state: noConsumerGroups,
+      state: effective('integration: config: consumer groups have the timings of their broker'),
       doc: 'Kinds of groups that are served.',
       nonEmpty: true,
     },
@@ -61,47 +61,53 @@ export const groupsRows = {
     doc: 'Members that a classic group may have.',
   }),
   'group.consumer.session.timeout.ms': int(45_000, '[1,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('integration: config: consumer groups have the timings of their broker'),
     doc: 'Silence in ms after which a member of a consumer group is removed.',
   }),
   'group.consumer.min.session.timeout.ms': int(45_000, '[1,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('integration: config: consumer groups have the timings of their broker'),
     doc: 'Shortest session in ms a consumer group may be given.',
   }),
   'group.consumer.max.session.timeout.ms': int(60_000, '[1,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('integration: config: a consumer group has timings of its own, within limits'),
     doc: 'Longest session in ms a consumer group may be given.',
   }),
   'group.consumer.heartbeat.interval.ms': int(5000, '[1,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('integration: config: consumer groups have the timings of their broker'),
     doc: 'Pace in ms at which members of a consumer group must report.',
   }),
   'group.consumer.min.heartbeat.interval.ms': int(5000, '[1,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('integration: config: consumer groups have the timings of their broker'),
     doc: 'Shortest heartbeat interval in ms a consumer group may be given.',
   }),
   'group.consumer.max.heartbeat.interval.ms': int(15_000, '[1,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('integration: config: a consumer group has timings of its own, within limits'),
     doc: 'Longest heartbeat interval in ms a consumer group may be given.',
   }),
   'group.consumer.assignment.interval.ms': int(1000, '[0,...]', 'medium cluster-wide', {
-    state: noConsumerGroups,
+    state: effective(
+      'integration: config: the interval of assignments can change while a broker runs',
+    ),
     doc: 'Least time in ms between two assignments of a consumer group.',
   }),
   'group.consumer.min.assignment.interval.ms': int(0, '[0,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('integration: config: assignments of a consumer group keep their interval'),
     doc: 'Shortest assignment interval in ms a consumer group may be given.',
   }),
   'group.consumer.max.assignment.interval.ms': int(15_000, '[0,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('integration: config: assignments of a consumer group keep their interval'),
     doc: 'Longest assignment interval in ms a consumer group may be given.',
   }),
   'group.consumer.max.size': int(2_147_483_647, '[1,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective(
+      'integration: config: consumer groups are bounded, and have the assignors they may',
+    ),
     doc: 'Members that a consumer group may have.',
   }),
   'group.consumer.assignors': list('uniform,range', '', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective(
+      'integration: config: consumer groups are bounded, and have the assignors they may',
+    ),
     doc: 'Assignors of consumer groups; the first is the default.',
     nonEmpty: true,
   }),
@@ -110,12 +116,12 @@ export const groupsRows = {
     '(case insensitive) [DISABLED, DOWNGRADE, UPGRADE, BIDIRECTIONAL]',
     'medium read-only',
     {
-      state: noConsumerGroups,
+      state: noMigration,
       doc: 'Ways in which a group with members may change between classic and consumer.',
     },
   ),
   'group.consumer.regex.refresh.interval.ms': int(600_000, '[10000,...]', 'medium read-only', {
-    state: noConsumerGroups,
+    state: effective('group: consumer: patterns are matched again at their pace'),
     doc: 'Pace in ms of matching subscribed patterns against the topics again.',
     internal: true,
   }),

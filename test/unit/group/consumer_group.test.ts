@@ -264,6 +264,24 @@ describe('group: consumer', () => {
     expect(bench.consumers!.regexes.size).toBe(0)
   })
 
+  it('group: consumer: patterns are matched again at their pace', () => {
+    const bench = new ConsumerBench({ orders: 2 }, { regexRefreshIntervalMs: 30_000 })
+    const a = new Consumer848(bench, 'a', null)
+    a.regex = '.*'
+    a.beat()
+    bench.advance(0)
+    const matchedMs = () => bench.consumers!.regexes.get('.*')!.timestampMs
+    const firstMs = matchedMs()
+    bench.advance(30_000)
+    a.beat()
+    bench.advance(0)
+    expect(matchedMs()).toBe(firstMs)
+    bench.advance(1)
+    a.beat()
+    bench.advance(0)
+    expect(matchedMs()).toBe(firstMs + 30_001)
+  })
+
   it('group: consumer: members commit in their epoch, or for what they have had long enough', () => {
     const bench = new ConsumerBench({ orders: 2 })
     const a = new Consumer848(bench, 'a')
