@@ -100,6 +100,22 @@ export class ClassicGroup {
     return group
   }
 
+  /** A group that has its assignment, made of members that were in a consumer group. */
+  static stable(
+    groupId: string,
+    nowMs: number,
+    generationId: number,
+    members: readonly Member[],
+  ): ClassicGroup {
+    const group = new ClassicGroup(groupId, nowMs)
+    group.generationId = generationId
+    for (const member of members) group.add(member, CONSUMER_PROTOCOL_TYPE)
+    group.state = 'Stable'
+    group.protocolName = group.selectProtocol()
+    group.topics = group.readTopics()
+    return group
+  }
+
   /** The group as it is to be stored. */
   toRecord(): GroupMetadataValue {
     return {

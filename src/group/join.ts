@@ -13,7 +13,8 @@ import { assert } from '../lib/assert.ts'
 import type { Random } from '../lib/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { ClassicGroup } from './classic_group.ts'
-import { consumerGroupTombstones } from './consumer/deletion.ts'
+import { joinConsumerGroup } from './consumer/migration/classic_requests.ts'
+import { consumerGroupTombstones } from './consumer/record_sets.ts'
 import { type Member, NO_BYTES, type Protocol, speaksAsBefore, type Waiting } from './member.ts'
 import {
   completeJoinIfReady,
@@ -59,7 +60,7 @@ export function joinGroup(
   }
   const consumer = turn.truth.consumerGroups.get(groupId)
   if (consumer !== undefined && consumer.size > 0) {
-    turn.refuseJoin(join, memberId, ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
+    joinConsumerGroup(turn, consumer, { ...join, ...join.said })
     return
   }
   const known = turn.groups.get(groupId)

@@ -9,6 +9,7 @@ import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { Heartbeat, LeaveGroup } from '../protocol/messages/classic_group.ts'
 import type { ClassicGroup } from './classic_group.ts'
+import { beatConsumerGroup, leaveConsumerGroup } from './consumer/migration/classic_requests.ts'
 import { completeJoinIfReady, rebalanceOrCompleteJoin, removeMember } from './rebalance.ts'
 import { sessionTimer } from './timers.ts'
 import type { Turn } from './turn.ts'
@@ -32,6 +33,8 @@ export function heartbeat(
 function beat(turn: Turn, request: RequestOf<typeof Heartbeat>): ErrorCode {
   const { groupId, memberId, groupInstanceId, generationId } = request
   if (groupId === '') return ErrorCode.INVALID_GROUP_ID
+  const consumer = turn.truth.consumerGroups.get(groupId)
+  if (consumer !== undefined) return beatConsumerGroup(turn, consumer, request)
   const group = turn.groups.get(groupId)
   if (group === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
   const errorCode = group.identify(memberId, groupInstanceId)
@@ -59,14 +62,26 @@ export function leaveGroup(
   const leaving: readonly Leaving[] = isBatched
     ? request.members
     : [{ memberId: request.memberId, groupInstanceId: null, reason: null }]
-  const members = leaving.map((member) => ({
-    memberId: member.memberId,
-    groupInstanceId: member.groupInstanceId,
-    errorCode: group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : leave(turn, group, member),
+  const consumer = turn.truth.consumerGroups.get(request.groupId)
+  const errors =
+    consumer === undefined
+      ? leaving.map((member) =>
+          group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : leave(turn, group, member),
+        )
+      : leaveConsumerGroup(turn, consumer, leaving)
+  const members = leaving.map(({ memberId, groupInstanceId }, index) => ({
+    memberId,
+    groupInstanceId,
+    errorCode: errors[index]!,
   }))
   if (isBatched) answer({ errorCode: ErrorCode.NONE, members })
   else answer({ errorCode: members[0]!.errorCode })
-  if (group === undefined || members.every(({ errorCode }) => errorCode !== 0)) return
+  if (
+    consumer !== undefined ||
+    group === undefined ||
+    members.every(({ errorCode }) => errorCode !== 0)
+  )
+    return
   if (group.state === 'Stable' || group.state === 'CompletingRebalance') {
     rebalanceOrCompleteJoin(turn, group)
   } else completeJoinIfReady(turn, group)

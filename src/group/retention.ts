@@ -7,7 +7,7 @@
 
 import type { ClassicGroup } from './classic_group.ts'
 import type { ConsumerGroup } from './consumer/consumer_group.ts'
-import { consumerGroupTombstones } from './consumer/deletion.ts'
+import { consumerGroupTombstones } from './consumer/record_sets.ts'
 import { groupTombstone, type OffsetCommitValue, offsetTombstone } from './records.ts'
 import { RECORDS_MAX } from './settings.ts'
 import { RETENTION_TIMER } from './timers.ts'

@@ -22,7 +22,7 @@ import { type Cluster, EMPTY_CLUSTER } from './consumer/cluster.ts'
 import type { ConsumerGroup } from './consumer/consumer_group.ts'
 import { describeConsumerGroups } from './consumer/describe.ts'
 import { consumerGroupHeartbeat } from './consumer/heartbeat.ts'
-import { expireConsumerSession, expireRevocation } from './consumer/leave.ts'
+import { expireMember, expireRevocation } from './consumer/leave.ts'
 import { MemberState } from './consumer/member.ts'
 import { matchRegexes } from './consumer/regexes.ts'
 import { consumerSettings } from './consumer/settings.ts'
@@ -59,6 +59,7 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
       deletedTopics: [],
       cluster,
       refreshed: new Set(),
+      armed: new Set(),
     }
   }
 
@@ -115,6 +116,7 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
   expire(key: TimerKey, nowMs: number, out: GroupDecision): void {
     const turn = new Turn(this.coordinator, nowMs, out)
     const timer = parseTimer(key)
+    this.coordinator.armed.delete(key)
     if (timer.kind === 'retention') return expireOffsets(turn)
     if (timer.kind === 'topics') return forgetDeleted(turn)
     // A group may have been deleted between the deadline and now.
@@ -130,7 +132,7 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
   private expireConsumer(turn: Turn, group: ConsumerGroup, timer: Timer): void {
     if (timer.kind === 'regex') matchRegexes(turn, group)
     else if (timer.kind === 'rebalance') expireRevocation(turn, group, timer.memberId)
-    else if (timer.kind === 'session') expireConsumerSession(turn, group, timer.memberId)
+    else if (isOfMember(timer)) expireMember(turn, group, timer.memberId)
   }
 
   replay(record: GroupRecord, _offset: number): void {
@@ -189,6 +191,11 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
   private forgetConsumer(groupId: string): void {
     if (this.truth.offsets.has(groupId)) this.remember(groupId, -1)
   }
+}
+
+/** A member has been too late with something: it is out. */
+function isOfMember(timer: Timer): timer is Extract<Timer, { memberId: string }> {
+  return 'memberId' in timer
 }
 
 /** A whole session for every member, and its whole time for those that have something to give up. */

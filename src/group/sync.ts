@@ -8,6 +8,7 @@ import type { RequestOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { SyncGroup } from '../protocol/messages/classic_group.ts'
 import type { ClassicGroup } from './classic_group.ts'
+import { syncConsumerGroup } from './consumer/migration/classic_requests.ts'
 import { type Member, NO_BYTES } from './member.ts'
 import { syncTimer } from './timers.ts'
 import type { Turn } from './turn.ts'
@@ -23,6 +24,12 @@ export function syncGroup(
   { version, request }: { version: number; request: SyncRequest },
   ticket: Ticket,
 ): void {
+  const consumer = turn.truth.consumerGroups.get(request.groupId)
+  const isUnnamed = request.protocolType === null || request.protocolName === null
+  if (consumer !== undefined && !(version >= PROTOCOL_NAMED_SINCE && isUnnamed)) {
+    syncConsumerGroup(turn, consumer, { sync: request, ticket, version })
+    return
+  }
   const group = turn.groups.get(request.groupId)
   const errorCode = syncError(group, request, version)
   if (group === undefined || errorCode !== ErrorCode.NONE) {

@@ -35,6 +35,8 @@ export interface Coordinator {
   readonly cluster: Cluster
   /** Soft, too: consumer groups that have seen their topics as they are now. */
   readonly refreshed: Set<string>
+  /** Soft, too: timers that, once armed, are not moved. */
+  readonly armed: Set<TimerKey>
 }
 
 /** One request or timeout being decided. */
@@ -46,6 +48,7 @@ export class Turn implements Coordinator {
   readonly deletedTopics: GoneTopic[]
   readonly cluster: Cluster
   readonly refreshed: Set<string>
+  readonly armed: Set<TimerKey>
   readonly nowMs: number
   private readonly out: GroupDecision
 
@@ -57,6 +60,7 @@ export class Turn implements Coordinator {
     this.deletedTopics = coordinator.deletedTopics
     this.cluster = coordinator.cluster
     this.refreshed = coordinator.refreshed
+    this.armed = coordinator.armed
     this.nowMs = nowMs
     this.out = out
   }
@@ -72,6 +76,19 @@ export class Turn implements Coordinator {
   /** Arms a timer to fire after some time. */
   arm(timer: TimerKey, afterMs: number): void {
     this.out.timers.set(timer, this.nowMs + afterMs)
+  }
+
+  /** Arms a timer unless it is running already. */
+  armOnce(timer: TimerKey, afterMs: number): void {
+    if (this.armed.has(timer)) return
+    this.armed.add(timer)
+    this.arm(timer, afterMs)
+  }
+
+  /** Cancels a timer, however it was armed. */
+  relent(timer: TimerKey): void {
+    this.armed.delete(timer)
+    this.cancel(timer)
   }
 
   cancel(timer: TimerKey): void {

@@ -3,13 +3,7 @@
 // Kafka: GroupCoordinatorConfig, ShareGroupConfig, OffsetConfig.
 
 import { effective, int, list, long, short, string } from '../rows.ts'
-import {
-  groupCommit,
-  noBufferReuse,
-  noGroupCompression,
-  noMigration,
-  oneThread,
-} from '../states.ts'
+import { groupCommit, noBufferReuse, noGroupCompression, oneThread } from '../states.ts'
 
 /** Broker keys: groups of all kinds and the offsets they commit. */
 export const groupsRows = {
@@ -116,7 +110,7 @@ export const groupsRows = {
     '(case insensitive) [DISABLED, DOWNGRADE, UPGRADE, BIDIRECTIONAL]',
     'medium read-only',
     {
-      state: noMigration,
+      state: effective('group: migration: policy decides'),
       doc: 'Ways in which a group with members may change between classic and consumer.',
     },
   ),

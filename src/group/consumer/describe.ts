@@ -10,8 +10,8 @@ import type { ConsumerGroupDescribe } from '../../protocol/messages/consumer_gro
 import type { Turn } from '../turn.ts'
 import type { Cluster } from './cluster.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
-import { noConsumerGroup } from './identity.ts'
 import { type ConsumerMember, partitionsOf, type Target } from './member.ts'
+import { noConsumerGroup } from './refusal.ts'
 
 export type DescribedConsumerGroup = DecodedOf<
   (typeof ConsumerGroupDescribe)['response']

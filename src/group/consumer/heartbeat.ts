@@ -21,8 +21,7 @@ import type { Turn } from '../turn.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
 import { describeChange } from './describe_change.ts'
 import { follow } from './follow.ts'
-import { fencedInstance, unknownMember } from './identity.ts'
-import { leave, removalRecords } from './leave.ts'
+import { leave } from './leave.ts'
 import {
   type ConsumerMember,
   isSameOwned,
@@ -35,8 +34,8 @@ import {
 } from './member.ts'
 import { openGroup } from './opening.ts'
 import type { ReportedPartitions } from './reconcile.ts'
-import { currentRecord, memberRecord, targetRecord } from './records.ts'
-import { isRefusal, type Refusal, refusal } from './refusal.ts'
+import { replacement } from './record_sets.ts'
+import { fencedInstance, isRefusal, type Refusal, refusal, unknownMember } from './refusal.ts'
 import { consumerSettings } from './settings.ts'
 
 export type HeartbeatRequest = RequestOf<typeof ConsumerGroupHeartbeat>
@@ -186,21 +185,6 @@ function hasNothingElse(reported: ReportedPartitions, assigned: Owned): boolean 
     const owned = assigned.get(topicId)
     return owned !== undefined && partitions.every((partition) => owned.has(partition))
   })
-}
-
-/** The records by which a static member takes the place of its former self, target and all. */
-export function replacement(
-  group: ConsumerGroup,
-  before: ConsumerMember,
-  after: ConsumerMember,
-): GroupRecord[] {
-  const { groupId } = group
-  return [
-    ...removalRecords(groupId, before.memberId),
-    memberRecord(groupId, after),
-    targetRecord(groupId, after.memberId, group.targetOf(before.memberId)),
-    currentRecord(groupId, after),
-  ]
 }
 
 function withWhatIsSaid(

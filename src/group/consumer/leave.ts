@@ -4,22 +4,16 @@
 // brings the new target. A static member that leaves for a while keeps its partitions, under an epoch nobody can use.
 // Kafka: GroupMetadataManager.consumerGroupLeave, consumerGroupFenceMembers.
 
-import type { GroupRecord } from '../records.ts'
 import { memberTimers } from '../timers.ts'
 import type { Turn } from '../turn.ts'
 import { hashOfTopics } from './cluster.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
 import type { HeartbeatRequest, HeartbeatResponse } from './heartbeat.ts'
-import { fencedInstance, noConsumerGroup, unknownMember } from './identity.ts'
 import { type ConsumerMember, MemberState, NO_PARTITIONS, STATIC_LEAVE_EPOCH } from './member.ts'
-import {
-  currentRecord,
-  currentTombstone,
-  groupEpochRecord,
-  memberTombstone,
-  regexTombstone,
-  targetTombstone,
-} from './records.ts'
+import { downgrade, mayDowngrade } from './migration/downgrade.ts'
+import { removalRecords } from './record_sets.ts'
+import { currentRecord, groupEpochRecord, regexTombstone } from './records.ts'
+import { fencedInstance, noConsumerGroup, unknownMember } from './refusal.ts'
 
 /** Decides a heartbeat that leaves. */
 export function leave(turn: Turn, request: HeartbeatRequest): HeartbeatResponse {
@@ -36,9 +30,12 @@ export function leave(turn: Turn, request: HeartbeatRequest): HeartbeatResponse 
   return { memberId, memberEpoch }
 }
 
-/** Members are out. */
+/** Members are out; if that leaves only members of the classic protocol, the group is theirs. */
 export function fence(turn: Turn, group: ConsumerGroup, members: readonly ConsumerMember[]): void {
   if (members.length === 0) return
+  if (mayDowngrade(turn, group, members, 0)) {
+    return downgrade(turn, group, { leaving: members, joining: null, mustRebalance: true })
+  }
   const { groupId } = group
   for (const { memberId } of members) turn.records.push(...removalRecords(groupId, memberId))
   for (const pattern of patternsLeft(group, members)) {
@@ -48,7 +45,7 @@ export function fence(turn: Turn, group: ConsumerGroup, members: readonly Consum
   const hash = hashOfTopics(turn.cluster, names)
   turn.records.push(groupEpochRecord(groupId, group.groupEpoch + 1, hash))
   for (const { memberId } of members) {
-    for (const timer of memberTimers(groupId, memberId)) turn.cancel(timer)
+    for (const timer of memberTimers(groupId, memberId)) turn.relent(timer)
   }
 }
 
@@ -63,17 +60,8 @@ function patternsLeft(group: ConsumerGroup, members: readonly ConsumerMember[]):
   })
 }
 
-/** The records that take a member out; what it has first, so that no one is left who owns something. */
-export function removalRecords(groupId: string, memberId: string): GroupRecord[] {
-  return [
-    currentTombstone(groupId, memberId),
-    targetTombstone(groupId, memberId),
-    memberTombstone(groupId, memberId),
-  ]
-}
-
-/** A member's session ended. */
-export function expireConsumerSession(turn: Turn, group: ConsumerGroup, memberId: string): void {
+/** A member was silent for too long, or did not join or sync in time. */
+export function expireMember(turn: Turn, group: ConsumerGroup, memberId: string): void {
   const member = group.member(memberId)
   if (member !== undefined) fence(turn, group, [member])
 }

@@ -3,14 +3,14 @@
 //
 // Kafka: GroupMetadataManager.getOrMaybeCreateConsumerGroup. KIP-848.
 
-import { ErrorCode } from '../../protocol/errors.ts'
 import type { ClassicGroup } from '../classic_group.ts'
 import { type GroupRecord, groupTombstone } from '../records.ts'
 import { sessionTimer } from '../timers.ts'
 import type { Turn } from '../turn.ts'
 import { ConsumerGroup } from './consumer_group.ts'
-import { noConsumerGroup } from './identity.ts'
-import { type Refusal, refusal } from './refusal.ts'
+import { upgrade } from './migration/upgrade.ts'
+import type { Refusal } from './refusal.ts'
+import { noConsumerGroup } from './refusal.ts'
 
 /** A group, what makes it one, and what is to be done once it is decided that it is one. */
 export interface Opened {
@@ -29,7 +29,7 @@ export function openGroup(turn: Turn, groupId: string, isJoining: boolean): Open
     return { group: new ConsumerGroup(groupId), records: [], commit: () => {} }
   }
   if (classic.state === 'Empty') return replaceEmpty(turn, classic)
-  return refusal(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} is a classic group.`)
+  return upgrade(turn, classic)
 }
 
 function replaceEmpty(turn: Turn, classic: ClassicGroup): Opened {

@@ -80,6 +80,25 @@ describe('group: settings', () => {
   })
 })
 
+describe('group: policy', () => {
+  it('group: policy: says which way groups may change', () => {
+    const ways = ['DISABLED', 'upgrade', 'Downgrade', 'bidirectional'].map((policy) => {
+      const { config } = parseConfig({
+        options: { 'node.id': 1, 'group.consumer.migration.policy': policy },
+      })
+      const { mayUpgrade, mayDowngrade } = groupSettings(() => config, compileTopicRegex).consumer
+        .migration
+      return [mayUpgrade, mayDowngrade]
+    })
+    expect(ways).toEqual([
+      [false, false],
+      [true, false],
+      [false, true],
+      [true, true],
+    ])
+  })
+})
+
 describe('group: replay', () => {
   it('group: replay: records of other kinds of groups are passed over', () => {
     const shard = new GroupShard(SETTINGS, new Random(1))
