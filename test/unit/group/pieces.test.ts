@@ -61,17 +61,19 @@ describe('group: subscriptions', () => {
   })
 })
 
+const NODE = {
+  'process.roles': 'broker,controller',
+  'node.id': 1,
+  listeners: 'PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093',
+  'controller.listener.names': 'CONTROLLER',
+  'controller.quorum.bootstrap.servers': '127.0.0.1:9093',
+  'log.dirs': '/data',
+}
+
 describe('group: settings', () => {
   it('group: settings: are those of Kafka where nothing is set', () => {
     const { config } = parseConfig({
-      options: {
-        'process.roles': 'broker,controller',
-        'node.id': 1,
-        listeners: 'PLAINTEXT://127.0.0.1:9092,CONTROLLER://127.0.0.1:9093',
-        'controller.listener.names': 'CONTROLLER',
-        'controller.quorum.bootstrap.servers': '127.0.0.1:9093',
-        'log.dirs': '/data',
-      },
+      options: NODE,
     })
     expect(groupSettings(() => config, compileTopicRegex)).toEqual({
       ...SETTINGS,
@@ -84,7 +86,7 @@ describe('group: policy', () => {
   it('group: policy: says which way groups may change', () => {
     const ways = ['DISABLED', 'upgrade', 'Downgrade', 'bidirectional'].map((policy) => {
       const { config } = parseConfig({
-        options: { 'node.id': 1, 'group.consumer.migration.policy': policy },
+        options: { ...NODE, 'group.consumer.migration.policy': policy },
       })
       const { mayUpgrade, mayDowngrade } = groupSettings(() => config, compileTopicRegex).consumer
         .migration
