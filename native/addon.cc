@@ -676,6 +676,27 @@ void append(const Napi::CallbackInfo& info) {
   if (arguments.ok()) door->plane().append(slot, leader_epoch, batches, ticket);
 }
 
+void mark(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "mark");
+  Door* door = arguments.door();
+  const int32_t slot = arguments.slot(1);
+  const int32_t leader_epoch = arguments.int32(2, "leaderEpoch");
+  const Bytes batch = arguments.bytes(3, "batch");
+  const int32_t transaction_version = arguments.int32(4, "transactionVersion");
+  const double ticket = arguments.number(5, "ticket");
+  if (!arguments.ok()) return;
+  door->plane().mark(slot, leader_epoch, batch, transaction_version, ticket);
+}
+
+void admit(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "admit");
+  Door* door = arguments.door();
+  const int32_t slot = arguments.slot(1);
+  const double ask = arguments.number(2, "ask");
+  const int32_t error = arguments.int32(3, "errorCode");
+  if (arguments.ok()) door->plane().admit(slot, ask, error);
+}
+
 void flush(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "flush");
   Door* door = arguments.door();
@@ -998,6 +1019,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("truncate", truncate);
   add("retire", retire);
   add("append", append);
+  add("mark", mark);
+  add("admit", admit);
   add("flush", flush);
   add("setHighWatermark", set_high_watermark);
   add("read", read);

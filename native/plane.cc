@@ -321,6 +321,23 @@ void Plane::append(int32_t slot, int32_t leader_epoch, Bytes batches, double tic
                   });
 }
 
+void Plane::mark(int32_t slot, int32_t leader_epoch, Bytes batch, int32_t transaction_version,
+                 double ticket) {
+  std::vector<uint8_t> bytes(batch.begin(), batch.end());
+  shared_->submit(owner(slot), [slot, leader_epoch, bytes = std::move(bytes), transaction_version,
+                                ticket](Reactor& at) mutable {
+    at.partitions().mark(slot, leader_epoch, std::move(bytes), transaction_version, ticket);
+  });
+}
+
+void Plane::admit(int32_t slot, double ask, int32_t error) {
+  Reactor& at = *reactors_[static_cast<size_t>(owner(slot))];
+  with(slot, [&at, ask, error](Partition* partition) {
+    if (partition == nullptr) return at.row().add(counter::kStaleCommands, 1);
+    partition->admit(ask, static_cast<gen::ErrorCode>(error), at);
+  });
+}
+
 void Plane::flush(int32_t slot, double ticket) {
   shared_->submit(owner(slot),
                   [slot, ticket](Reactor& at) { at.partitions().flush(slot, ticket); });

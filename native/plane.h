@@ -69,6 +69,9 @@ class Plane {
 
   // --- log
   void append(int32_t slot, int32_t leader_epoch, Bytes batches, double ticket);
+  void mark(int32_t slot, int32_t leader_epoch, Bytes batch, int32_t transaction_version,
+            double ticket);
+  void admit(int32_t slot, double ask, int32_t error);
   void flush(int32_t slot, double ticket);
   void set_high_watermark(int32_t slot, int32_t leader_epoch, int64_t high_watermark);
   void read(int32_t slot, int64_t offset, int64_t bytes_max, double ticket);

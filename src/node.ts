@@ -33,6 +33,7 @@ import { CONFIG_RESOURCE } from './metadata/configs.ts'
 import { METADATA_VERSION_MAX } from './metadata/features.ts'
 import { EMPTY_PROVENANCE, type MetadataDelta, MetadataImage } from './metadata/image.ts'
 import type { DataPlane, FactSink, PlaneOptions } from './plane/plane.ts'
+import { ErrorCode } from './protocol/errors.ts'
 import { readBatches } from './raft/batches.ts'
 import { RAFT_DEFAULTS } from './raft/contract.ts'
 import { NO_DIRECTORY } from './raft/voters.ts'
@@ -300,6 +301,8 @@ export class OttlaNode {
       caughtUp: () => {},
       fenced: () => {},
       verdictNeeded: () => {},
+      admissionNeeded: (slot, _leaderEpoch, { ask }) =>
+        plane.admit(slot, ask, ErrorCode.INVALID_TXN_STATE),
     }
     const drain = () => {
       if (this.isPlaneOpen && plane.drain(sink) > 0) world.defer(drain)

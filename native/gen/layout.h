@@ -21,6 +21,7 @@ constexpr uint16_t kVerdictNeeded = 11;
 constexpr uint16_t kDirectoryFailed = 12;
 constexpr uint16_t kStalled = 13;
 constexpr uint16_t kOverflow = 14;
+constexpr uint16_t kAdmissionNeeded = 15;
 }  // namespace fact
 
 namespace fact_offset {

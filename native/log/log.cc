@@ -296,7 +296,9 @@ void Log::on_roll(void (*rolled)(void* context, int64_t base_offset), void* cont
 
 Status Log::append_aborted(Io& io, const AbortedTransaction& transaction) {
   const LogView& view = *state_->view.read();
-  return view.segments[view.floor(transaction.last_offset)]->aborted().append(io, transaction);
+  TransactionIndex& index = view.segments[view.floor(transaction.last_offset)]->aborted();
+  if (transaction.last_offset <= index.last_offset()) return Status::good();  // a replay
+  return index.append(io, transaction);
 }
 
 Status Log::health() const { return state_->offline; }

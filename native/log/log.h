@@ -199,8 +199,8 @@ class Log {
                      std::unique_ptr<FlushJob>* job);  // null: nothing to do
   static Status flush_run(Io& io, FlushJob* job);      // any thread
   Status flush_end(std::unique_ptr<FlushJob> job, Status result);
-  Status append_aborted(
-      Io& io, const AbortedTransaction& transaction);  // into the segment of its last offset
+  // Into the segment of its last offset; one that is there already is passed over.
+  Status append_aborted(Io& io, const AbortedTransaction& transaction);
   // The status that took the log offline (two failed writes, one failed fsync), or ok.
   Status health() const;
 

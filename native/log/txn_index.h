@@ -44,6 +44,7 @@ class TransactionIndex {
                      int64_t offset);  // drops entries whose last offset is at or above `offset`
   Status clear(Io& io);                // whatever the file holds
   CachedFile& file() { return file_; }
+  int64_t last_offset() const { return last_offset_; }  // of the newest entry; INT64_MIN: none
   bool exists() const { return count_.load(std::memory_order_acquire) >= 0; }
 
   // --- any thread

@@ -130,10 +130,6 @@ int32_t only_batch(const uint8_t* records, int32_t bytes, bool zstd_allowed, Err
     *error = behind;
     return 0;
   }
-  if (batch.is_transactional()) {
-    *error = ErrorCode::kInvalidTxnState;  // until transactions are built
-    return 0;
-  }
   *error = ErrorCode::kNone;
   return static_cast<int32_t>(size);
 }

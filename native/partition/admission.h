@@ -31,7 +31,7 @@ struct AdmissionRules {
 };
 
 // What can be said of a client's records without their partition: exactly one whole batch of format
-// 2, outside of a transaction. Returns its size, or 0 with the error. Needs no more than the bytes
+// 2. Returns its size, or 0 with the error. Needs no more than the bytes
 // it was given.
 int32_t only_batch(const uint8_t* records, int32_t bytes, bool zstd_allowed, gen::ErrorCode* error);
 

@@ -25,28 +25,6 @@ void count(PartitionHost& host, size_t column, double amount = 1) {
   CounterRow(host.counters(), kCounterColumns).add(column, amount);
 }
 
-ProducerBatch producer_batch(const RecordBatch& batch) {
-  ProducerBatch b;
-  b.producer_id = batch.producer_id();
-  b.producer_epoch = batch.producer_epoch();
-  b.is_transactional = batch.is_transactional();
-  b.first_sequence = batch.base_sequence();
-  b.last_sequence = sequence_plus(batch.base_sequence(), batch.last_offset_delta());
-  b.first_offset = batch.base_offset();
-  b.last_offset = batch.last_offset();
-  b.timestamp = batch.max_timestamp();
-  return b;
-}
-
-bool has_transactional(const ProduceOp& op) {
-  Bytes rest{op.records, static_cast<size_t>(op.records_bytes)};
-  RecordBatch batch;
-  while (next_batch(&rest, &batch)) {
-    if (batch.is_transactional()) return true;  // until transactions are built
-  }
-  return false;
-}
-
 }  // namespace
 
 // --- ends
@@ -117,6 +95,11 @@ void Partition::produce(ProduceOp* op, PartitionHost& host) {
   op->partition = this;
   if (is_offline()) return fail(op, ErrorCode::kKafkaStorageError, host);
   if (!is_leader()) return fail(op, ErrorCode::kNotLeaderOrFollower, host);
+  if (needs_admission(*op)) return park(op, host);
+  produce_admitted(op, host);
+}
+
+void Partition::produce_admitted(ProduceOp* op, PartitionHost& host) {
   if (op->acks == -1 && is_under_min_isr()) {
     op->log_start_offset = log_start_offset();
     return fail(op, ErrorCode::kNotEnoughReplicas, host);
@@ -126,6 +109,7 @@ void Partition::produce(ProduceOp* op, PartitionHost& host) {
   }
   const RecordBatch batch(op->records, static_cast<size_t>(op->records_bytes));
   if (batch.has_producer_id() && !check_sequence(op, batch, host)) return;
+  if (batch.is_transactional()) begun(batch);
   op->base_offset = next_offset_;
   stage_batch(op, op->records, false);
   staged_ops_.push_back(op);
@@ -135,7 +119,10 @@ void Partition::produce(ProduceOp* op, PartitionHost& host) {
 // False: it was a duplicate or out of line, and the op has been dealt with.
 bool Partition::check_sequence(ProduceOp* op, const RecordBatch& batch, PartitionHost& host) {
   CachedBatch duplicate;
-  switch (producers_.check(producer_batch(batch), &duplicate)) {
+  SequenceCheck check = producers_.check(producer_batch(batch), &duplicate);
+  // A batch before it was seen and is not in the log: the one in hand came too early (KIP-890).
+  if (check == SequenceCheck::kAppend && is_ahead(batch)) check = SequenceCheck::kOutOfOrder;
+  switch (check) {
     case SequenceCheck::kAppend:
       return true;
     case SequenceCheck::kDuplicate:
@@ -150,6 +137,9 @@ bool Partition::check_sequence(ProduceOp* op, const RecordBatch& batch, Partitio
       break;
     case SequenceCheck::kStaleEpoch:
       op->refusal.error = ErrorCode::kInvalidProducerEpoch;
+      break;
+    case SequenceCheck::kNotInTransaction:
+      op->refusal.error = ErrorCode::kInvalidTxnState;
       break;
   }
   op->refusal.has_log_start = true;
@@ -177,7 +167,7 @@ void Partition::stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets) {
   if (options_.config.is_log_append_time && !keeps_offsets) {
     op->log_append_time = staged.max_timestamp;
   }
-  if (batch.has_producer_id() && !batch.is_control()) producers_.stage(producer_batch(batch));
+  if (batch.has_producer_id()) producers_.stage(producer_batch(batch));
 }
 
 void Partition::append(ProduceOp* op, PartitionHost& host) {
@@ -191,7 +181,10 @@ void Partition::append(ProduceOp* op, PartitionHost& host) {
   }
   const bool keeps_offsets = options_.is_raft || !is_leader();
   if (keeps_offsets && !fits(*op)) return fail(op, ErrorCode::kOffsetOutOfRange, host);
-  if (!keeps_offsets && has_transactional(*op)) return fail(op, ErrorCode::kInvalidTxnState, host);
+  if (!keeps_offsets) {
+    const ErrorCode fenced = fence_error(*op);
+    if (fenced != ErrorCode::kNone) return fail(op, fenced, host);
+  }
   op->base_offset = keeps_offsets ? load_i64(op->records) : next_offset_;
   Bytes rest{op->records, static_cast<size_t>(op->records_bytes)};
   RecordBatch batch;
@@ -273,7 +266,13 @@ void Partition::on_written(Status status, PartitionHost& host) {
     return;
   }
   const int64_t end = log_->log_end_offset();
-  producers_.commit(end);
+  const Status indexed = end_transactions(host.io(), end);
+  if (!indexed.ok()) {
+    go_offline(indexed, host);
+    fail_all(&written, ErrorCode::kKafkaStorageError, host);
+    if (is_retired_ && !is_busy()) (void)put_away(host);
+    return;
+  }
   count(host, counter::kProduceBytes, static_cast<double>(bytes));
   count(host, counter::kProduceRecords, static_cast<double>(records));
   messages_in_ += records;
@@ -313,6 +312,7 @@ void Partition::settle(ProduceOps* ops, PartitionHost& host) {
 void Partition::go_offline(const Status& status, PartitionHost& host) {
   if (is_offline_.exchange(true, std::memory_order_acq_rel)) return;
   drop_staged(ErrorCode::kKafkaStorageError, host);
+  fail_all(&parked_, ErrorCode::kKafkaStorageError, host);
   fail_all(&syncing_, ErrorCode::kKafkaStorageError, host);
   fail_all(&waiting_, ErrorCode::kKafkaStorageError, host);
   fail_flushes(ErrorCode::kKafkaStorageError, host);

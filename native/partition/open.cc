@@ -111,37 +111,33 @@ Status Partition::write_metadata(Io& io) {
 
 void Partition::replay_epoch(void* self, const RecordBatch& batch) {
   // Only in memory: the checkpoint is written when recovery has ended.
-  static_cast<Partition*>(self)->epochs_.observe(batch.leader_epoch(), batch.base_offset());
+  Partition* p = static_cast<Partition*>(self);
+  p->epochs_.observe(batch.leader_epoch(), batch.base_offset());
+  if (p->first_marker_ < 0 && batch.is_control() && batch.has_producer_id()) {
+    p->first_marker_ = batch.base_offset();
+  }
 }
 
 void Partition::replay_producer(void* self, const RecordBatch& batch) {
   if (!batch.has_producer_id()) return;
   Partition* p = static_cast<Partition*>(self);
-  if (!batch.is_control()) {
-    ProducerBatch b;
-    b.producer_id = batch.producer_id();
-    b.producer_epoch = batch.producer_epoch();
-    b.is_transactional = batch.is_transactional();
-    b.first_sequence = batch.base_sequence();
-    b.last_sequence = sequence_plus(batch.base_sequence(), batch.last_offset_delta());
-    b.first_offset = batch.base_offset();
-    b.last_offset = batch.last_offset();
-    b.timestamp = batch.max_timestamp();
-    p->producers_.replay(b);
-    return;
-  }
-  // A marker's value: version i16, coordinator epoch i32.
-  RecordView record;
-  int32_t coordinator_epoch = -1;
-  if (batch.has_records()) {
-    const Bytes records = batch.records();
-    if (read_record(records.data(), records.data() + records.size(), &record) != nullptr &&
-        record.value.size() >= 6) {
-      coordinator_epoch = load_i32(record.value.data() + 2);
-    }
-  }
-  p->producers_.replay_marker(batch.producer_id(), batch.producer_epoch(), coordinator_epoch,
-                              batch.max_timestamp());
+  const ProducerBatch b = producer_batch(batch);
+  if (!b.is_marker) return p->producers_.replay(b);
+  CompletedTransaction ended;
+  if (!p->producers_.replay_marker(b, &ended)) return;
+  // A segment that was replayed has lost its index; in the others the entry is there.
+  const Status status = p->note_aborted(*p->replay_io_, ended);
+  if (!status.ok()) p->replay_status_ = status;
+}
+
+// Every batch of the range, with the transactions that end in it.
+Status Partition::replay_producers(Io& io, int64_t from, int64_t to) {
+  replay_io_ = &io;
+  replay_status_ = Status::good();
+  const Status status = log_->scan(io, from, to, BatchVisitor{&Partition::replay_producer, this});
+  replay_io_ = nullptr;
+  OTTLA_TRY(status);
+  return replay_status_;
 }
 
 // Where a replay after a kill begins at the latest. A snapshot keeps the last batch of each
@@ -195,14 +191,17 @@ Status Partition::reload_producers(Io& io) {
     from = base;
     break;
   }
-  return log_->scan(io, from, log_end_offset(), BatchVisitor{&Partition::replay_producer, this});
+  unreplicated_.clear();
+  return replay_producers(io, from, log_end_offset());
 }
 
 Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   const int64_t end = log_->log_end_offset();
   int64_t from = log_->log_start_offset();
   const auto& snapshots = recovery.producer_snapshots;
-  const int64_t newest = options_.is_clean_shutdown ? end : producers_needed_from(io);
+  // Transaction indexes of replayed segments are made anew, from their first marker on.
+  const int64_t needed = options_.is_clean_shutdown ? end : producers_needed_from(io);
+  const int64_t newest = first_marker_ < 0 ? needed : std::min(needed, first_marker_);
   for (size_t i = snapshots.size(); i > 0; i -= 1) {
     if (snapshots[i - 1] > newest || !restore_producers(io, snapshots[i - 1])) continue;
     from = snapshots[i - 1];
@@ -211,7 +210,7 @@ Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   // A clean stop leaves a snapshot at the end, unless nobody ever had state to save.
   if (snapshots.empty() && options_.is_clean_shutdown) from = end;
   if (from < end) {
-    OTTLA_TRY(log_->scan(io, from, end, BatchVisitor{&Partition::replay_producer, this}));
+    OTTLA_TRY(replay_producers(io, from, end));
   }
   expired_at_ms_ = io.now_us() / 1000;  // the idle get their time again
   return Status::good();
@@ -263,6 +262,7 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
   is_clean_ = is_clean;
   set_leadership(Role::kNone, leader_epoch());
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
+  fail_all(&parked_, ErrorCode::kNotLeaderOrFollower, host);
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
   if (wake_timer_ != 0) host.cancel_timer(std::exchange(wake_timer_, 0));
   changed(host, true);

@@ -100,6 +100,8 @@ bool Partition::follow(PartitionHost& host, int32_t leader_epoch, int32_t leader
   replicas_.clear();
   isr_count_ = 0;
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
+  fail_all(&parked_, ErrorCode::kNotLeaderOrFollower, host);
+  unverified_.clear();
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
   changed(host, true);
   return true;
@@ -155,13 +157,6 @@ bool Partition::raise_high_watermark(int64_t to) {
   high_watermark_.store(to, std::memory_order_seq_cst);
   update_last_stable_offset();
   return true;
-}
-
-void Partition::update_last_stable_offset() {
-  const int64_t high_watermark = high_watermark_.load(std::memory_order_relaxed);
-  const int64_t unstable = producers_.first_unstable_offset();
-  last_stable_offset_.store(unstable < 0 ? high_watermark : std::min(unstable, high_watermark),
-                            std::memory_order_release);
 }
 
 bool Partition::maybe_increment_high_watermark() {

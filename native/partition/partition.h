@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "../base/counters.h"
@@ -93,6 +94,9 @@ struct ProduceOp {
   // May be null. Once, when `records` are in the log and `done` is not near: they need not stay.
   void (*written)(ProduceOp* op, PartitionHost& host) = nullptr;
   void* context = nullptr;
+  // produce: of the request, with its version; a transactional batch is admitted for it.
+  std::string_view transactional_id;
+  int16_t api_version = 0;
   // What came of it.
   Refusal refusal;  // kNone: appended
   int64_t base_offset = -1;
@@ -182,6 +186,10 @@ class Partition {
   void produce(ProduceOp* op, PartitionHost& host);
   // Our own batches. Leader: offsets are assigned. Follower and raft: offsets and epochs are kept.
   void append(ProduceOp* op, PartitionHost& host);
+  // One transaction's end: a control batch of ours, answered like a produce with acks=-1.
+  void mark(ProduceOp* op, int32_t transaction_version, PartitionHost& host);
+  // The answer to an admission that was asked for: parked batches go on, or end with the error.
+  void admit(double ask, ErrorCode error, PartitionHost& host);
   // Writes what was admitted. Called by the reactor for touched partitions.
   void end_turn(PartitionHost& host);
   // Every second or so: flush.ms, expiry of producers, memory of old snapshots.
@@ -258,6 +266,7 @@ class Partition {
   void count_segments(Io& io);
   static void replay_epoch(void* self, const RecordBatch& batch);
   static void replay_producer(void* self, const RecordBatch& batch);
+  Status replay_producers(Io& io, int64_t from, int64_t to);
   static void on_roll(void* self, int64_t base_offset);
 
   // flush.cc
@@ -275,7 +284,24 @@ class Partition {
   ErrorCode restart(PartitionHost& host, int64_t offset);
   ErrorCode rewind(PartitionHost& host, Status status, int64_t offset);
 
+  // transactions.cc
+  struct Unverified;
+  bool needs_admission(const ProduceOp& op) const;
+  bool has_parked(int64_t producer_id) const;
+  void park(ProduceOp* op, PartitionHost& host);
+  void ask(Unverified* producer, const ProduceOp& op, PartitionHost& host);
+  Unverified* find_unverified(int64_t producer_id);
+  bool is_ahead(const RecordBatch& batch) const;
+  void begun(const RecordBatch& batch);
+  void ended(const RecordBatch& marker, PartitionHost& host);
+  ErrorCode fence_error(const ProduceOp& op) const;
+  Status end_transactions(Io& io, int64_t end_offset);
+  Status note_aborted(Io& io, const CompletedTransaction& transaction);
+  static ProducerBatch producer_batch(const RecordBatch& batch);
+  static void parked_too_long(void* op, PartitionHost& host);
+
   // append.cc
+  void produce_admitted(ProduceOp* op, PartitionHost& host);
   AdmissionRules rules(PartitionHost& host) const;
   void finish(ProduceOp* op, PartitionHost& host);
   void fail(ProduceOp* op, ErrorCode error, PartitionHost& host);
@@ -336,6 +362,23 @@ class Partition {
   AppendOp append_op_;
   bool is_writing_ = false;
   PartitionHost* host_ = nullptr;  // of the write in flight
+
+  // Transactions.
+  struct Unverified {
+    int64_t producer_id = -1;
+    int16_t producer_epoch = -1;
+    int32_t lowest_sequence = 0;  // of the batches seen, none of which is in the log
+    double ask = 0;               // that is not answered yet; 0: none
+  };
+  std::vector<Unverified> unverified_;  // producers without a transaction here, oldest first
+  ProduceOps parked_;                   // in order of arrival
+  double last_ask_ = 0;
+  std::vector<CompletedTransaction> unreplicated_;  // ended, and their markers not below the
+                                                    // high watermark; by marker
+  std::vector<CompletedTransaction> completed_;     // of the write that completes
+  int64_t first_marker_ = -1;                       // among the batches that recovery replayed
+  Io* replay_io_ = nullptr;
+  Status replay_status_;
 
   // Syncs: one under way at most, what comes meanwhile shares the next.
   struct Flush : DiskWork {

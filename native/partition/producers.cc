@@ -39,13 +39,17 @@ void ProducerEntry::add(const ProducerBatch& batch) {
     producer_epoch = batch.producer_epoch;
     batch_count = 0;
   }
+  last_timestamp = batch.timestamp;
+  if (batch.is_marker) {
+    coordinator_epoch = batch.coordinator_epoch;
+    return;
+  }
   if (batch_count == kBatchesMax) {
     std::move(batches + 1, batches + kBatchesMax, batches);
     batch_count -= 1;
   }
   batches[batch_count] = cached(batch);
   batch_count += 1;
-  last_timestamp = batch.timestamp;
 }
 
 const Producers::Staged* Producers::staged(uint64_t id) const {
@@ -53,20 +57,53 @@ const Producers::Staged* Producers::staged(uint64_t id) const {
   return &staged_[static_cast<size_t>(id - staged_first_)];
 }
 
+// Newest first; what nothing staged says is as it is written.
+ProducerTail Producers::tail_of(const ProducerEntry& entry) const {
+  ProducerTail tail;
+  const Staged* newest = entry.has_staged ? staged(entry.staged_newest) : nullptr;
+  tail.epoch = newest != nullptr ? newest->batch.producer_epoch : entry.producer_epoch;
+  tail.coordinator_epoch = entry.coordinator_epoch;
+  tail.in_transaction = entry.txn_first_offset >= 0;
+  tail.last_sequence = entry.producer_epoch == tail.epoch ? entry.last_sequence() : kNoSequence;
+  bool knows_sequence = false, knows_transaction = false, knows_coordinator = false;
+  for (const Staged* s = newest; s != nullptr; s = staged(s->older)) {
+    const ProducerBatch& batch = s->batch;
+    if (!knows_sequence && batch.producer_epoch != tail.epoch) {
+      knows_sequence = true;
+      tail.last_sequence = kNoSequence;
+    }
+    if (!knows_sequence && !batch.is_marker) {
+      knows_sequence = true;
+      tail.last_sequence = batch.last_sequence;
+    }
+    if (!knows_transaction && (batch.is_marker || batch.is_transactional)) {
+      knows_transaction = true;
+      tail.in_transaction = !batch.is_marker;
+    }
+    if (!knows_coordinator && batch.is_marker) {
+      knows_coordinator = true;
+      tail.coordinator_epoch = batch.coordinator_epoch;
+    }
+  }
+  return tail;
+}
+
+ProducerTail Producers::tail(int64_t producer_id) const {
+  const ProducerEntry* entry = find(producer_id);
+  return entry == nullptr ? ProducerTail{} : tail_of(*entry);
+}
+
 SequenceCheck Producers::check(const ProducerBatch& batch, CachedBatch* duplicate) const {
   const ProducerEntry* entry = find(batch.producer_id);
   if (entry == nullptr) return SequenceCheck::kAppend;
 
-  int16_t epoch = entry->producer_epoch;
-  int32_t last = entry->last_sequence();
-  const Staged* newest = entry->has_staged ? staged(entry->staged_newest) : nullptr;
-  if (newest != nullptr) {
-    epoch = newest->batch.producer_epoch;
-    last = newest->batch.last_sequence;
-  }
+  const ProducerTail tail = tail_of(*entry);
+  const int16_t epoch = tail.epoch;
   if (batch.producer_epoch == epoch) {
+    const Staged* newest = entry->has_staged ? staged(entry->staged_newest) : nullptr;
     for (const Staged* s = newest; s != nullptr; s = staged(s->older)) {
       if (s->batch.producer_epoch != epoch) break;
+      if (s->batch.is_marker) continue;
       if (!is_same_range(batch, s->batch.first_sequence, s->batch.last_sequence)) continue;
       *duplicate = cached(s->batch);
       return SequenceCheck::kDuplicate;
@@ -79,14 +116,16 @@ SequenceCheck Producers::check(const ProducerBatch& batch, CachedBatch* duplicat
         return SequenceCheck::kDuplicate;
       }
     }
-    if (epoch == kNoProducerEpoch || batch.first_sequence == next_sequence(last)) {
-      return SequenceCheck::kAppend;
+    if (epoch != kNoProducerEpoch && batch.first_sequence != next_sequence(tail.last_sequence)) {
+      return SequenceCheck::kOutOfOrder;
     }
+  } else if (batch.producer_epoch < epoch) {
+    return SequenceCheck::kStaleEpoch;
+  } else if (batch.first_sequence != 0 && epoch != kNoProducerEpoch) {
     return SequenceCheck::kOutOfOrder;
   }
-  if (batch.producer_epoch < epoch) return SequenceCheck::kStaleEpoch;
-  return batch.first_sequence == 0 || epoch == kNoProducerEpoch ? SequenceCheck::kAppend
-                                                                : SequenceCheck::kOutOfOrder;
+  return tail.in_transaction && !batch.is_transactional ? SequenceCheck::kNotInTransaction
+                                                        : SequenceCheck::kAppend;
 }
 
 void Producers::stage(const ProducerBatch& batch) {
@@ -99,12 +138,17 @@ void Producers::stage(const ProducerBatch& batch) {
   staged_.push_back(item);
 }
 
-void Producers::commit(int64_t end_offset) {
+void Producers::commit(int64_t end_offset, std::vector<CompletedTransaction>* completed) {
   while (staged_begin_ < staged_.size() && staged_[staged_begin_].batch.last_offset < end_offset) {
     const uint64_t id = staged_first_ + staged_begin_;
     const ProducerBatch& batch = staged_[staged_begin_].batch;
     ProducerEntry* entry = find_or_add(batch.producer_id);
-    enter(entry, batch);
+    if (batch.is_marker) {
+      CompletedTransaction ended;
+      if (replay_marker(batch, &ended) && completed != nullptr) completed->push_back(ended);
+    } else {
+      enter(entry, batch);
+    }
     if (entry->staged_newest == id) entry->has_staged = false;
     staged_begin_ += 1;
   }
@@ -137,20 +181,24 @@ void Producers::enter(ProducerEntry* entry, const ProducerBatch& batch) {
 }
 
 void Producers::set_txn_first_offset(ProducerEntry* entry, int64_t offset) {
-  open_transactions_ += (offset >= 0 ? 1u : 0u) - (entry->txn_first_offset >= 0 ? 1u : 0u);
+  if (entry->txn_first_offset >= 0) open_.erase(entry->txn_first_offset);
+  if (offset >= 0) open_.insert(offset);
   entry->txn_first_offset = offset;
 }
 
-void Producers::replay_marker(int64_t producer_id, int16_t producer_epoch,
-                              int32_t coordinator_epoch, int64_t timestamp) {
-  ProducerEntry* entry = find_or_add(producer_id);
-  if (entry->producer_epoch != producer_epoch) {
-    entry->producer_epoch = producer_epoch;
-    entry->batch_count = 0;
-  }
-  entry->coordinator_epoch = coordinator_epoch;
+bool Producers::replay_marker(const ProducerBatch& marker, CompletedTransaction* completed) {
+  ProducerEntry* entry = find_or_add(marker.producer_id);
+  const int64_t first_offset = entry->txn_first_offset;
+  entry->add(marker);
   set_txn_first_offset(entry, -1);
-  entry->last_timestamp = timestamp;
+  if (first_offset < 0) return false;
+  if (completed == nullptr) return true;
+  completed->producer_id = marker.producer_id;
+  completed->first_offset = first_offset;
+  completed->last_offset = marker.last_offset;
+  completed->last_stable_offset = open_.empty() ? marker.last_offset + 1 : *open_.begin();
+  completed->is_aborted = !marker.is_commit;
+  return true;
 }
 
 void Producers::restore(const ProducerEntry& row) {
@@ -174,7 +222,9 @@ void Producers::collect(int64_t end_offset, std::vector<ProducerEntry>* rows) co
     for (size_t i = below.size(); i > 0; i -= 1) {
       const ProducerBatch& batch = *below[i - 1];
       row.add(batch);
-      if (batch.is_transactional && row.txn_first_offset < 0) {
+      if (batch.is_marker) {
+        row.txn_first_offset = -1;
+      } else if (batch.is_transactional && row.txn_first_offset < 0) {
         row.txn_first_offset = batch.first_offset;
       }
     }
@@ -196,7 +246,7 @@ void Producers::expire(int64_t now_ms, int64_t expiration_ms) {
 }
 
 void Producers::clear() {
-  open_transactions_ = 0;
+  open_.clear();
   entries_.clear();
   std::fill(buckets_.begin(), buckets_.end(), 0);
   staged_first_ += staged_.size();
@@ -204,15 +254,7 @@ void Producers::clear() {
   staged_begin_ = 0;
 }
 
-int64_t Producers::first_unstable_offset() const {
-  int64_t first = -1;
-  if (open_transactions_ == 0) return first;
-  for (const ProducerEntry& entry : entries_) {
-    if (entry.txn_first_offset < 0) continue;
-    if (first < 0 || entry.txn_first_offset < first) first = entry.txn_first_offset;
-  }
-  return first;
-}
+int64_t Producers::first_unstable_offset() const { return open_.empty() ? -1 : *open_.begin(); }
 
 // The bucket that holds the producer, or the empty one where it would go.
 uint32_t Producers::bucket_of(int64_t producer_id) const {

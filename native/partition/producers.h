@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "../log/record_batch.h"
@@ -35,7 +36,7 @@ constexpr int32_t sequence_minus(int32_t sequence, int32_t delta) {
   return static_cast<int32_t>(difference < 0 ? difference + INT32_MAX + 1 : difference);
 }
 
-// One data batch of a producer, with the offsets it has or will have.
+// One batch of a producer, with the offsets it has or will have: data, or a transaction's end.
 struct ProducerBatch {
   int64_t producer_id = kNoProducerId;
   int16_t producer_epoch = kNoProducerEpoch;
@@ -45,6 +46,27 @@ struct ProducerBatch {
   int64_t first_offset = -1;
   int64_t last_offset = -1;
   int64_t timestamp = -1;  // the batch's largest
+  // A marker: it has no sequences, and its offsets are both its own.
+  bool is_marker = false;
+  bool is_commit = false;
+  int32_t coordinator_epoch = -1;
+};
+
+// A transaction that wrote something here and has ended.
+struct CompletedTransaction {
+  int64_t producer_id = kNoProducerId;
+  int64_t first_offset = -1;
+  int64_t last_offset = -1;         // of the marker
+  int64_t last_stable_offset = -1;  // with the marker in the log and all of it replicated
+  bool is_aborted = false;
+};
+
+// What is known of a producer when everything staged is counted in.
+struct ProducerTail {
+  int16_t epoch = kNoProducerEpoch;
+  int32_t coordinator_epoch = -1;
+  int32_t last_sequence = kNoSequence;
+  bool in_transaction = false;
 };
 
 // A remembered batch. The first sequence and offset follow from the delta.
@@ -73,14 +95,15 @@ struct ProducerEntry {
 
   const CachedBatch* last() const { return batch_count == 0 ? nullptr : &batches[batch_count - 1]; }
   int32_t last_sequence() const { return batch_count == 0 ? kNoSequence : last()->last_sequence; }
-  void add(const ProducerBatch& batch);  // all but the transaction it may begin
+  void add(const ProducerBatch& batch);  // all but the transaction it may begin or end
 };
 
 enum class SequenceCheck : uint8_t {
-  kAppend,      // next in line, or a producer we know nothing of
-  kDuplicate,   // already written or staged: `duplicate` says where
-  kOutOfOrder,  // a gap, or older than the five we remember
-  kStaleEpoch,  // a newer incarnation of the producer has written
+  kAppend,            // next in line, or a producer we know nothing of
+  kDuplicate,         // already written or staged: `duplicate` says where
+  kOutOfOrder,        // a gap, or older than the five we remember
+  kStaleEpoch,        // a newer incarnation of the producer has written
+  kNotInTransaction,  // its producer has a transaction open, and the batch is of none
 };
 
 class Producers {
@@ -93,16 +116,16 @@ class Producers {
   SequenceCheck check(const ProducerBatch& batch, CachedBatch* duplicate) const;
   // Counts it in, ahead of its write. Batches are staged in offset order.
   void stage(const ProducerBatch& batch);
-  // Staged batches below `end_offset` are written.
-  void commit(int64_t end_offset);
+  // Staged batches below `end_offset` are written. Transactions that ended with them are added to
+  // `completed`, when it is given.
+  void commit(int64_t end_offset, std::vector<CompletedTransaction>* completed = nullptr);
   // Staged batches from `first_offset` on will not be written.
   void rollback(int64_t first_offset = INT64_MIN);
 
   // A batch found in the log by recovery, or appended by a follower: not checked.
   void replay(const ProducerBatch& batch);
-  // A transaction's end marker.
-  void replay_marker(int64_t producer_id, int16_t producer_epoch, int32_t coordinator_epoch,
-                     int64_t timestamp);
+  // A transaction's end; true when it had written something: `completed` says what.
+  bool replay_marker(const ProducerBatch& marker, CompletedTransaction* completed = nullptr);
   // A snapshot's row; replaces what is known of that producer.
   void restore(const ProducerEntry& entry);
   // The rows of a snapshot at `end_offset`.
@@ -116,6 +139,7 @@ class Producers {
   // Start of the oldest open transaction; -1 when none is open.
   int64_t first_unstable_offset() const;
   const ProducerEntry* find(int64_t producer_id) const;
+  ProducerTail tail(int64_t producer_id) const;
   const std::vector<ProducerEntry>& entries() const { return entries_; }
 
  private:
@@ -124,6 +148,7 @@ class Producers {
     uint64_t older = 0;  // id of this producer's staged batch before it; 0: none
   };
 
+  ProducerTail tail_of(const ProducerEntry& entry) const;
   void enter(ProducerEntry* entry, const ProducerBatch& batch);
   void set_txn_first_offset(ProducerEntry* entry, int64_t offset);
   ProducerEntry* find_or_add(int64_t producer_id);
@@ -138,7 +163,7 @@ class Producers {
       buckets_;  // index into entries_ plus one; 0: empty. A power of two, linear probing
   std::vector<Staged> staged_;  // from staged_begin_; ids are staged_first_ + position
   size_t staged_begin_ = 0;
-  uint32_t open_transactions_ = 0;
+  std::set<int64_t> open_;     // where transactions that have no marker yet begin
   uint64_t staged_first_ = 1;  // id of staged_[0]
 };
 

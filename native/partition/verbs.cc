@@ -21,6 +21,7 @@ ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
   }
   unlink_doomed(host);
   (void)epochs_.truncate_from_start(host.io(), log_start_offset);
+  update_last_stable_offset();
   count_segments(host.io());
   changed(host, true);
   return ErrorCode::kNone;

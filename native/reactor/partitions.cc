@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kMaintainUs = 1000 * 1000;
 constexpr size_t kMaintainedPerTurn = 200;
+constexpr int64_t kMarkerUs = 30 * 1000 * 1000;  // for its replicas
 
 constexpr int32_t code(gen::ErrorCode error) { return static_cast<int32_t>(error); }
 
@@ -118,6 +119,24 @@ void OwnedPartitions::append(int32_t slot, int32_t leader_epoch, std::vector<uin
     append->op.done = append_done;
     append->op.context = append;
     partition->append(&append->op, *reactor_);
+  });
+}
+
+void OwnedPartitions::mark(int32_t slot, int32_t leader_epoch, std::vector<uint8_t> batch,
+                           int32_t transaction_version, double ticket) {
+  auto verb = std::make_shared<std::vector<uint8_t>>(std::move(batch));
+  with(slot, [this, leader_epoch, verb, transaction_version, ticket](Partition* partition) {
+    if (partition == nullptr) {
+      return reactor_->done(ticket, code(gen::ErrorCode::kUnknownTopicOrPartition), -1, -1);
+    }
+    auto* append = new AppendVerb{{}, std::move(*verb), ticket};  // append_done frees it
+    append->op.records = append->batches.data();
+    append->op.records_bytes = static_cast<int32_t>(append->batches.size());
+    append->op.leader_epoch = leader_epoch;
+    append->op.deadline_us = reactor_->now_us() + kMarkerUs;
+    append->op.done = append_done;
+    append->op.context = append;
+    partition->mark(&append->op, transaction_version, *reactor_);
   });
 }
 

@@ -31,6 +31,8 @@ class OwnedPartitions {
   // Now, or in its turn once the partition is open.
   void with(int32_t slot, Verb verb);
   void append(int32_t slot, int32_t leader_epoch, std::vector<uint8_t> batches, double ticket);
+  void mark(int32_t slot, int32_t leader_epoch, std::vector<uint8_t> batch,
+            int32_t transaction_version, double ticket);
   void flush(int32_t slot, double ticket);
   void read(int32_t slot, int64_t offset, int64_t bytes_max, double ticket);
   void retire(int32_t slot, bool is_deleted, double ticket);

@@ -174,6 +174,8 @@ void Produces::admit(Context& context, Request* request, const TopicRoute* topic
   entry->op.records = const_cast<uint8_t*>(data.records.data());
   entry->op.records_bytes = static_cast<int32_t>(data.records.size());
   entry->op.acks = request->parsed.acks;
+  entry->op.api_version = request->frame.api_version;
+  entry->op.transactional_id = request->parsed.transactional_id;
   entry->op.deadline_us = request->deadline_us;
   judge(context, entry);
 }
@@ -203,8 +205,13 @@ void Produces::judge(Context& context, Entry* entry) {
   const int32_t size = only_batch(entry->op.records, entry->op.records_bytes,
                                   request->frame.api_version >= kZstdSince, &error);
   const int16_t acks = request->parsed.acks;
-  if (error == ErrorCode::kNone && request->parsed.transactional_id.data() != nullptr) {
-    error = ErrorCode::kInvalidTxnState;
+  // A transaction has a name and a producer: else nobody could say that it is open.
+  if (error == ErrorCode::kNone && size >= kBatchHeaderBytes) {
+    const RecordBatch batch(entry->op.records, static_cast<size_t>(size));
+    const bool is_named = !request->parsed.transactional_id.empty();
+    if (batch.is_transactional() && (!is_named || !batch.has_producer_id())) {
+      error = ErrorCode::kInvalidTxnState;
+    }
   }
   if (error == ErrorCode::kNone && acks != 0 && acks != 1 && acks != -1) {
     error = ErrorCode::kInvalidRequiredAcks;

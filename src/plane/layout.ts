@@ -17,6 +17,7 @@ export const FactKind = {
   directoryFailed: 12, // status=errno, body=directory (utf8)
   stalled: 13, // a=reactor, b=microseconds
   overflow: 14, // a=reactor, b=facts that had to wait for room since the last one
+  admissionNeeded: 15, // slot, epoch, ticket=ask, a=producer id, b=its epoch, c=Produce version, body=transactional id
 } as const
 
 /**

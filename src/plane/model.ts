@@ -46,6 +46,7 @@ import {
   type Slot,
   type Ticket,
   type TopicRoute,
+  type TransactionMarker,
   UNUSED_ROW,
 } from './plane.ts'
 
@@ -111,6 +112,7 @@ export class ModelPlane implements DataPlane {
       changed: () => {
         this.#hasChanged = true
       },
+      marked: (...marker) => this.#produces.marked(...marker),
       settle: () => this.#settle(),
     })
     const context: RequestContext = {
@@ -119,6 +121,10 @@ export class ModelPlane implements DataPlane {
       partition: (slot) => this.#partitions.get(slot),
       count: (column, by) => this.#count(column, by),
       verdictNeeded: (principal, handle, operation) => this.#ask(principal, handle, operation),
+      admissionNeeded: ({ slot, leaderEpoch }, { ask, producerId, producerEpoch }, of) =>
+        this.#facts.push((sink) =>
+          sink.admissionNeeded(slot, leaderEpoch, { ask, producerId, producerEpoch, ...of }),
+        ),
     }
     this.#produces = new ModelProduces(context)
     this.#fetches = new ModelFetches(context, this.#sessions, options.fetchBytesMax ?? 55 << 20)
@@ -358,6 +364,7 @@ export class ModelPlane implements DataPlane {
     do {
       this.#hasChanged = false
       this.#produces.settle()
+      this.#partitions.settleMarkers()
       this.#fetches.settle()
       this.#produces.expire(nowMs)
       this.#fetches.expire(nowMs)
@@ -430,6 +437,16 @@ export class ModelPlane implements DataPlane {
 
   append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {
     this.#partitions.append(slot, leaderEpoch, batches, ticket)
+    this.#settle()
+  }
+
+  marker(slot: Slot, leaderEpoch: number, marker: TransactionMarker, ticket: Ticket): void {
+    this.#partitions.marker(slot, leaderEpoch, marker, ticket)
+    this.#settle()
+  }
+
+  admit(slot: Slot, ask: number, errorCode: number): void {
+    this.#partitions.admit(slot, (it) => this.#produces.admitted(it, ask, errorCode))
     this.#settle()
   }
 

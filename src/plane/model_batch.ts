@@ -77,9 +77,12 @@ function nextBatchBytes(bytes: Uint8Array, at: number): number | 'corrupt' {
   return length + BATCH_PREFIX_BYTES <= remaining ? length + BATCH_PREFIX_BYTES : 0
 }
 
-/** True when the batch belongs to a transaction. */
-export const isTransactional = (batch: Uint8Array): boolean =>
-  (batch[ATTRIBUTES_AT + 1]! & 16) !== 0
+/** The header of a batch that belongs to a transaction; null for others, and for what is no batch. */
+export function transactionalHeader(batch: Uint8Array): BatchHeader | null {
+  const attributes = batch[ATTRIBUTES_AT + 1] ?? 0
+  const isReadable = batch.length >= BATCH_HEADER_BYTES && (attributes & 7) <= ZSTD
+  return isReadable && (attributes & 16) !== 0 ? readBatchHeader(batch) : null
+}
 
 /** What validation needs to know besides the batch. */
 export interface ValidationContext {

@@ -5,7 +5,7 @@
 // because the page cache survives it. Give the same disk to a new ModelPlane and the machine has restarted.
 
 import type { Random } from '../lib/random.ts'
-import type { ProducerSnapshot } from './model_producers.ts'
+import type { CompletedTransaction, ProducerSnapshot } from './model_producers.ts'
 
 /** One record batch as it lies in a segment. */
 export interface StoredBatch {
@@ -25,6 +25,8 @@ export interface StoredSegment {
   /** How much sooner than segment.ms it ends. */
   readonly jitterMs: number
   batches: StoredBatch[]
+  /** Transactions that ended here with an abort; the transaction index. */
+  aborted?: CompletedTransaction[]
 }
 
 /** An empty one, made now. */
@@ -135,6 +137,7 @@ const keyOf = (name: LogName): string => `${name.directory}/${name.topic}-${name
 export function dropFrom(log: StoredLog, offset: number): void {
   for (const segment of log.segments) {
     segment.batches = segment.batches.filter((batch) => batch.lastOffset < offset)
+    segment.aborted = segment.aborted?.filter(({ lastOffset }) => lastOffset < offset) ?? []
   }
   const kept = log.segments.filter((segment) => segment.baseOffset <= offset)
   log.segments = kept.length > 0 ? kept : log.segments.slice(0, 1)

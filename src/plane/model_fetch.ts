@@ -47,7 +47,8 @@ interface Read extends FetchOutcome {
   readonly lastStableOffset: number
   readonly records: Uint8Array
   readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | null
-  readonly hasAborted: boolean
+  /** Null: not asked for. */
+  readonly aborted: readonly { producerId: number; firstOffset: number }[] | null
   /** Kafka finds these before it reads: they do not end a wait, and come last. */
   readonly isUnknown: boolean
   /** Data lies ahead of it in an older segment than its bound. */
@@ -363,7 +364,7 @@ function readLog(
     isUnknown: false,
   }
   if (divergence !== null) {
-    const nothing = { records: NOTHING, recordBytes: 0, hasAborted: false, isBehind: false }
+    const nothing = { records: NOTHING, recordBytes: 0, aborted: null, isBehind: false }
     return { ...base, ...nothing, divergingEpoch: divergence, isDiverging: true }
   }
   if (fetchOffset > log.logEndOffset) {
@@ -371,12 +372,13 @@ function readLog(
   }
   const bytesMax = Math.min(target.partitionMaxBytes, limits.bytesLeft)
   const records = log.read(fetchOffset, bound, bytesMax, limits.atLeastOne)
+  const isAsked = pending.replicaId < 0 && isCommitted
   const isBehind = fetchOffset < bound && log.segmentOf(fetchOffset) < log.segmentOf(bound)
   return {
     ...base,
     records,
     recordBytes: records.length,
-    hasAborted: pending.replicaId < 0 && isCommitted,
+    aborted: isAsked ? log.aborted(fetchOffset, lastStableOffset) : null,
     isBehind,
     divergingEpoch: null,
     isDiverging: false,
@@ -413,7 +415,7 @@ function failed(
     recordBytes: 0,
     divergingEpoch: null,
     isDiverging: false,
-    hasAborted: isUnknown,
+    aborted: isUnknown ? [] : null,
     isBehind: false,
   }
 }
@@ -425,7 +427,7 @@ function partitionData(read: Read, version: number) {
     highWatermark: read.highWatermark,
     lastStableOffset: read.lastStableOffset,
     logStartOffset: read.logStartOffset,
-    abortedTransactions: read.hasAborted ? [] : null,
+    abortedTransactions: read.aborted,
     records: read.records,
   }
   // A session may be asked in an older version than the one that named its last fetched epochs.

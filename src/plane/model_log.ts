@@ -7,6 +7,7 @@ import { assert } from '../lib/assert.ts'
 import { MalformedFrame } from '../lib/bytes.ts'
 import type { Random } from '../lib/random.ts'
 import { type BatchHeader, readBatchHeader, recordsOf } from '../protocol/record_batch.ts'
+import { readMarker } from '../protocol/transaction_marker.ts'
 import { decompress } from './model_codecs.ts'
 import {
   dropFrom,
@@ -16,7 +17,7 @@ import {
   type StoredLog,
   type StoredSegment,
 } from './model_disk.ts'
-import { ModelProducers } from './model_producers.ts'
+import { type CompletedTransaction, ModelProducers } from './model_producers.ts'
 import type { PartitionConfig, Retention } from './plane.ts'
 
 const NONE = { offset: -1, timestamp: -1n, leaderEpoch: -1 }
@@ -50,6 +51,8 @@ export class ModelLog {
   recoveryPoint: number
   /** Bytes that recovery cut when this log was opened. */
   readonly bytesCut: number
+  /** Told of transactions as they end. */
+  onCompleted: (transaction: CompletedTransaction) => void = () => {}
   /** Since when something has waited for flush.ms; null: nothing does. */
   #unflushedSinceMs: number | null = null
   readonly #random: Random
@@ -105,7 +108,7 @@ export class ModelLog {
     if (header.partitionLeaderEpoch >= 0) {
       this.assignEpoch(header.partitionLeaderEpoch, header.baseOffset)
     }
-    if (header.producerId >= 0 && !header.isControl) this.producers.add(header)
+    if (header.producerId >= 0) this.#remember(bytes, header)
     this.#unflushedSinceMs ??= nowMs
     if (this.logEndOffset - this.recoveryPoint >= this.config.flushMessages) this.flush()
     return header
@@ -115,6 +118,42 @@ export class ModelLog {
     const { segmentMs, segmentJitterMs = 0 } = this.config
     const most = Math.min(segmentJitterMs, segmentMs)
     return newSegment(baseOffset, nowMs, most > 0 ? this.#random.nextInt(most) : 0)
+  }
+
+  #remember(bytes: Uint8Array, header: BatchHeader): void {
+    if (!header.isControl) {
+      this.producers.add(header)
+      return
+    }
+    const [record] = recordsOf(bytes, header, decompress)
+    const completed = this.producers.end(header, record === undefined ? null : readMarker(record))
+    if (completed === null) return
+    if (completed.isAborted) this.#noteAborted(completed)
+    this.onCompleted(completed)
+  }
+
+  /** Into the segment of its marker; an entry that is there already stays. */
+  #noteAborted(transaction: CompletedTransaction): void {
+    const { lastOffset } = transaction
+    const segment = this.store.segments.findLast(({ baseOffset }) => baseOffset <= lastOffset)!
+    segment.aborted ??= []
+    const newest = segment.aborted.at(-1)?.lastOffset ?? -1
+    if (lastOffset > newest) segment.aborted.push(transaction)
+  }
+
+  /** Transactions that were aborted and overlap what is asked for. */
+  aborted(from: number, upper: number): { producerId: number; firstOffset: number }[] {
+    const found: CompletedTransaction[] = []
+    const first = this.segmentOf(from)
+    for (const segment of this.store.segments) {
+      if (segment.baseOffset < first) continue
+      for (const transaction of segment.aborted ?? []) {
+        const overlaps = transaction.lastOffset >= from && transaction.firstOffset < upper
+        if (overlaps) found.push(transaction)
+        if (transaction.lastStableOffset >= upper) return found
+      }
+    }
+    return found
   }
 
   #shouldRoll(header: BatchHeader, nowMs: number): boolean {
@@ -328,7 +367,7 @@ export class ModelLog {
     for (const batch of this.#batches()) {
       if (batch.lastOffset < this.logStartOffset) continue
       const header = readBatchHeader(batch.bytes)
-      if (header.producerId >= 0 && !header.isControl) this.producers.add(header)
+      if (header.producerId >= 0) this.#remember(batch.bytes, header)
     }
   }
 

@@ -4,15 +4,18 @@
 // Kafka: Partition, Replica, ReplicaState. KIP-497 for replicas about to join the ISR.
 
 import { ErrorCode } from '../protocol/errors.ts'
-import type { BatchHeader } from '../protocol/record_batch.ts'
+import { type BatchHeader, readBatchHeader, recordsOf } from '../protocol/record_batch.ts'
+import { readMarker } from '../protocol/transaction_marker.ts'
 import {
-  isTransactional,
   ownBatches,
   patchBatch,
   type Refusal,
+  transactionalHeader,
   validateBatch,
 } from './model_batch.ts'
+import { decompress } from './model_codecs.ts'
 import type { ModelLog } from './model_log.ts'
+import { ModelTransactions } from './model_transactions.ts'
 import type {
   CreatePartition,
   LeadPartition,
@@ -65,6 +68,7 @@ export interface PartitionContext {
 export class ModelPartition {
   readonly options: CreatePartition
   readonly log: ModelLog
+  readonly transactions = new ModelTransactions()
   highWatermark: number
   leaderId = -1
   leaderEpoch = -1
@@ -82,15 +86,20 @@ export class ModelPartition {
     this.log = log
     this.#context = context
     this.highWatermark = clamp(options.highWatermark, log.logStartOffset, log.logEndOffset)
+    log.onCompleted = (transaction) => this.transactions.completed(transaction)
   }
 
   get slot(): number {
     return this.options.slot
   }
 
-  /** No transactions yet: everything committed is stable. */
   get lastStableOffset(): number {
-    return this.highWatermark
+    const { producers, logStartOffset } = this.log
+    return this.transactions.lastStableOffset(
+      this.highWatermark,
+      producers.firstOpenOffset,
+      logStartOffset,
+    )
   }
 
   // --- roles; false: stale, nothing was done
@@ -125,6 +134,7 @@ export class ModelPartition {
     this.#partitionEpoch = -1
     this.#replicas.clear()
     this.#isr.clear()
+    this.transactions.forgetAsked()
     this.#context.events.changed(this)
     return true
   }
@@ -232,11 +242,14 @@ export class ModelPartition {
       return checked
     }
     const { header, maxTimestamp } = checked.ok
-    const verdict = header.producerId >= 0 ? this.log.producers.check(header) : 'append'
+    const verdict = header.producerId >= 0 ? this.#checkSequence(header) : 'append'
     if (typeof verdict === 'object') return { appended: repeated(verdict) }
     if (verdict !== 'append') events.refused('sequence')
     if (verdict === 'stale-epoch') {
       return { refusal: withLogStart(ErrorCode.INVALID_PRODUCER_EPOCH) }
+    }
+    if (verdict === 'not-in-transaction') {
+      return { refusal: withLogStart(ErrorCode.INVALID_TXN_STATE) }
     }
     if (verdict === 'out-of-order') {
       return { refusal: withLogStart(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) }
@@ -249,6 +262,7 @@ export class ModelPartition {
         maxTimestamp: config.isLogAppendTime ? BigInt(nowMs) : maxTimestamp,
       },
     })
+    if (header.isTransactional) this.transactions.begun(header.producerId)
     const written = this.#write(batch)
     if (written === null) return { refusal: plain(ErrorCode.KAFKA_STORAGE_ERROR) }
     return {
@@ -260,6 +274,56 @@ export class ModelPartition {
         records: header.count,
       },
     }
+  }
+
+  #checkSequence(header: BatchHeader) {
+    const verdict = this.log.producers.check(header)
+    const isAhead = header.isTransactional && this.transactions.isAhead(header)
+    return verdict === 'append' && isAhead ? 'out-of-order' : verdict
+  }
+
+  /** A batch's header when its producer has no transaction open here, and must be asked about. */
+  unadmitted(batch: Uint8Array): BatchHeader | null {
+    const header = transactionalHeader(batch)
+    if (header === null || header.producerId < 0) return null
+    const { producerId, producerEpoch } = header
+    return this.log.producers.isOngoing(producerId, producerEpoch) ? null : header
+  }
+
+  /** A transaction's end. `offset` is where its marker is, or the log's last where it was written before. */
+  mark(
+    leaderEpoch: number,
+    batch: Uint8Array,
+    transactionVersion: number,
+  ): { errorCode: number; offset: number; isRepeated: boolean } {
+    const failed = (errorCode: number) => ({ errorCode, offset: -1, isRepeated: false })
+    if (this.isOffline) return failed(ErrorCode.KAFKA_STORAGE_ERROR)
+    if (!this.isLeader || this.options.isRaft) return failed(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    const refusal = this.#appendError(leaderEpoch) || this.#fenceError(batch)
+    if (refusal !== ErrorCode.NONE) return failed(refusal)
+    if (this.isUnderMinIsr) return failed(ErrorCode.NOT_ENOUGH_REPLICAS)
+    const { producerId, producerEpoch } = readBatchHeader(batch)
+    const known = this.log.producers.get(producerId)
+    const isRepeated =
+      transactionVersion >= 2 && known?.producerEpoch === producerEpoch && known.txnFirstOffset < 0
+    if (isRepeated) return { errorCode: 0, offset: this.log.logEndOffset - 1, isRepeated }
+    patchBatch(batch, { baseOffset: this.log.logEndOffset, leaderEpoch, time: null })
+    const written = this.#write(batch)
+    if (written === null) return failed(ErrorCode.KAFKA_STORAGE_ERROR)
+    return { errorCode: ErrorCode.NONE, offset: written.baseOffset, isRepeated }
+  }
+
+  /** What our own batches may not do: speak for a producer, or a coordinator, that has been replaced. */
+  #fenceError(batch: Uint8Array): number {
+    const header = readBatchHeader(batch)
+    const known = this.log.producers.get(header.producerId)
+    if (header.producerId < 0 || known === undefined) return ErrorCode.NONE
+    if (header.producerEpoch < known.producerEpoch) return ErrorCode.INVALID_PRODUCER_EPOCH
+    if (!header.isControl) return ErrorCode.NONE
+    const [record] = recordsOf(batch, header, decompress)
+    const coordinatorEpoch = (record && readMarker(record)?.coordinatorEpoch) ?? -1
+    const isOld = coordinatorEpoch < known.coordinatorEpoch
+    return isOld ? ErrorCode.TRANSACTION_COORDINATOR_FENCED : ErrorCode.NONE
   }
 
   #write(batch: Uint8Array): BatchHeader | null {
@@ -293,10 +357,13 @@ export class ModelPartition {
     if (batches === null) return failed(ErrorCode.CORRUPT_MESSAGE)
     const keepsOffsets = this.options.isRaft || !this.isLeader
     if (keepsOffsets && !this.#fits(batches)) return failed(ErrorCode.OFFSET_OUT_OF_RANGE)
+    for (const batch of keepsOffsets ? [] : batches) {
+      const fenced = this.#fenceError(batch)
+      if (fenced !== ErrorCode.NONE) return failed(fenced)
+    }
     let baseOffset = -1
     for (const batch of batches) {
       if (!keepsOffsets) {
-        if (isTransactional(batch)) return failed(ErrorCode.INVALID_TXN_STATE)
         patchBatch(batch, { baseOffset: this.log.logEndOffset, leaderEpoch, time: null })
       }
       const written = this.#write(batch)
@@ -336,6 +403,7 @@ export class ModelPartition {
     }
     if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
     if (this.isLeader && !this.options.isRaft) return ErrorCode.NOT_LEADER_OR_FOLLOWER
+    this.transactions.forgetCompleted()
     this.log.truncateTo(offset, this.#context.nowMs())
     const bounded = clamp(this.highWatermark, this.log.logStartOffset, this.log.logEndOffset)
     this.#moveHighWatermark(bounded)

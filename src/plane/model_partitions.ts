@@ -4,15 +4,18 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
+import { encodeMarker } from '../protocol/transaction_marker.ts'
 import { counterColumn, LookupKind, RetireMode } from './layout.ts'
 import type { ModelDisk } from './model_disk.ts'
 import type { ModelFacts } from './model_facts.ts'
 import { ModelLog } from './model_log.ts'
 import { ModelPartition, type PartitionContext } from './model_partition.ts'
-import type { Retention, Slot, Ticket } from './plane.ts'
+import type { Retention, Slot, Ticket, TransactionMarker } from './plane.ts'
 import { type CreatePartition, type PartitionConfig, PlaneError } from './plane.ts'
 
 const PRODUCER_ROW_BYTES = 48
+/** How long a marker waits for its replicas. */
+const MARKER_MS = 30_000
 const REFUSED_COLUMN = {
   crc: counterColumn.invalidCrc,
   sequence: counterColumn.invalidSequence,
@@ -29,6 +32,8 @@ export interface PartitionsContext {
   readonly count: (column: number, by: number) => void
   /** Something that requests wait for may have changed. */
   readonly changed: () => void
+  /** A transaction's end was written. */
+  readonly marked: (partition: ModelPartition, producerId: number, producerEpoch: number) => void
   /** Lets requests look at once. */
   readonly settle: () => void
 }
@@ -38,6 +43,7 @@ export class ModelPartitions {
   readonly #context: PartitionsContext
   readonly #partitions = new Map<Slot, ModelPartition>()
   readonly #failedDirectories = new Set<string>()
+  #marking: { ticket: Ticket; partition: ModelPartition; offset: number; deadlineMs: number }[] = []
   readonly #partitionContext: PartitionContext
 
   constructor(context: PartitionsContext) {
@@ -150,6 +156,41 @@ export class ModelPartitions {
     })
   }
 
+  marker(slot: Slot, leaderEpoch: number, marker: TransactionMarker, ticket: Ticket): void {
+    this.#asked(slot, ticket, (partition) => {
+      const { producerId, producerEpoch, transactionVersion } = marker
+      const batch = encodeMarker(marker)
+      const marked = partition.mark(leaderEpoch, batch, transactionVersion)
+      const { errorCode, offset, isRepeated } = marked
+      if (errorCode !== ErrorCode.NONE) {
+        this.#done(ticket, errorCode, -1, -1, 0)
+        return
+      }
+      if (!isRepeated) this.#context.marked(partition, producerId, producerEpoch)
+      const deadlineMs = this.#context.clock.monotonicUs() / 1000 + MARKER_MS
+      this.#marking.push({ ticket, partition, offset, deadlineMs })
+    })
+  }
+
+  /** Answers markers that are replicated, or never will be. */
+  settleMarkers(): void {
+    const nowMs = this.#context.clock.monotonicUs() / 1000
+    this.#marking = this.#marking.filter(({ ticket, partition, offset, deadlineMs }) => {
+      const isLate = nowMs >= deadlineMs
+      const late = isLate ? ErrorCode.REQUEST_TIMED_OUT : null
+      const outcome = partition.produceOutcome(offset + 1) ?? late
+      if (outcome !== null) this.#done(ticket, outcome, offset, offset + 1, 0)
+      return outcome === null
+    })
+  }
+
+  admit(slot: Slot, answer: (partition: ModelPartition) => void): void {
+    this.command(slot, (partition) => {
+      answer(partition)
+      return true
+    })
+  }
+
   flush(slot: Slot, ticket: Ticket): void {
     this.#asked(slot, ticket, (partition) => {
       const { directory } = partition.options
@@ -247,7 +288,7 @@ function producerRows(partition: ModelPartition): Uint8Array {
   for (const [id, state] of producers.entries()) {
     view.setFloat64(at, id, true)
     view.setFloat64(at + 8, Number(state.lastTimestamp), true)
-    view.setFloat64(at + 16, -1, true)
+    view.setFloat64(at + 16, state.txnFirstOffset, true)
     view.setInt32(at + 24, state.producerEpoch, true)
     view.setInt32(at + 28, state.batches.at(-1)?.lastSequence ?? -1, true)
     view.setInt32(at + 32, state.coordinatorEpoch, true)

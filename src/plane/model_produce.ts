@@ -7,8 +7,9 @@ import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { encodeResponseFrame } from '../protocol/headers.ts'
 import { Produce } from '../protocol/messages/produce_fetch.ts'
+import { readBatchHeader } from '../protocol/record_batch.ts'
 import { counterColumn, TopicOperation } from './layout.ts'
-import { isTransactional, onlyBatch, type RecordError, type Refusal } from './model_batch.ts'
+import { onlyBatch, type RecordError, type Refusal, transactionalHeader } from './model_batch.ts'
 import type { ModelPartition } from './model_partition.ts'
 import {
   currentLeader,
@@ -18,6 +19,7 @@ import {
   type RequestContext,
   type RequestOrigin,
 } from './model_requests.ts'
+import type { Admission } from './model_transactions.ts'
 import type { TopicRoute } from './plane.ts'
 
 const ALL_ACKS: readonly number[] = [-1, 0, 1]
@@ -34,7 +36,8 @@ interface Entry {
   readonly index: number
   readonly topic: TopicRoute | null
   batch: Uint8Array | null
-  state: 'parked' | 'waiting' | 'done'
+  /** parked: for a verdict; asking: for its transaction's coordinator; waiting: for replicas. */
+  state: 'parked' | 'asking' | 'waiting' | 'done'
   partition: ModelPartition | null
   requiredOffset: number
   errorCode: number
@@ -120,7 +123,7 @@ export class ModelProduces {
     const checked = onlyBatch(entry.batch, origin.apiVersion)
     if ('refusal' in checked) {
       end(entry, checked.refusal.errorCode)
-    } else if (isTransactional(checked.ok) || request.transactionalId !== null) {
+    } else if (isNameless(checked.ok, request.transactionalId)) {
       end(entry, ErrorCode.INVALID_TXN_STATE)
     } else if (!ALL_ACKS.includes(request.acks)) {
       end(entry, ErrorCode.INVALID_REQUIRED_ACKS)
@@ -165,7 +168,6 @@ export class ModelProduces {
   }
 
   #append(pending: Pending, entry: Entry): void {
-    const { acks } = pending.request
     const checked = onlyBatch(entry.batch, pending.origin.apiVersion)
     const found = findPartition(this.#context, entry.topic!, entry.index)
     if ('refusal' in checked || !('partition' in found)) {
@@ -174,7 +176,88 @@ export class ModelProduces {
       return
     }
     const { partition } = found
-    const result = partition.produce(checked.ok, acks)
+    if (this.#mustAsk(partition, checked.ok)) {
+      this.#ask(pending, entry, partition, checked.ok)
+      return
+    }
+    this.#appendAdmitted(pending, entry, partition, checked.ok)
+  }
+
+  #mustAsk(partition: ModelPartition, batch: Uint8Array): boolean {
+    if (partition.isOffline || !partition.isLeader) return false
+    if (partition.unadmitted(batch) !== null) return true
+    const header = transactionalHeader(batch)
+    return header !== null && this.#asking(partition, header.producerId).length > 0
+  }
+
+  #ask(pending: Pending, entry: Entry, partition: ModelPartition, batch: Uint8Array): void {
+    const header = readBatchHeader(batch)
+    entry.state = 'asking'
+    entry.partition = partition
+    entry.batch = batch
+    const admission = partition.transactions.wait(header)
+    if (admission !== null) this.#put(pending, partition, admission)
+  }
+
+  #put(pending: Pending, partition: ModelPartition, admission: Admission): void {
+    this.#context.admissionNeeded(partition, admission, {
+      apiVersion: pending.origin.apiVersion,
+      transactionalId: pending.request.transactionalId ?? '',
+    })
+  }
+
+  /** Batches of a producer that wait for its coordinator, in order of arrival. */
+  #asking(
+    partition: ModelPartition,
+    producerId: number,
+  ): { pending: Pending; entry: Entry; epoch: number }[] {
+    const found: { pending: Pending; entry: Entry; epoch: number }[] = []
+    for (const pending of this.#pending) {
+      for (const entry of pending.entries.flat()) {
+        if (entry.state !== 'asking' || entry.partition !== partition) continue
+        const header = readBatchHeader(entry.batch!)
+        if (header.producerId !== producerId) continue
+        found.push({ pending, entry, epoch: header.producerEpoch })
+      }
+    }
+    return found
+  }
+
+  /** The coordinator has answered. */
+  admitted(partition: ModelPartition, ask: number, errorCode: number): void {
+    const producerId = partition.transactions.answered(ask)
+    if (producerId === undefined) return
+    const released = this.#asking(partition, producerId)
+    for (const { entry } of released) entry.state = 'parked'
+    for (const { pending, entry, epoch } of released) {
+      if (epoch !== released[0]!.epoch) this.#append(pending, entry)
+      else if (errorCode !== ErrorCode.NONE) end(entry, errorCode)
+      else this.#appendAdmitted(pending, entry, partition, entry.batch!)
+    }
+    this.settle()
+  }
+
+  /** A marker was written: who waits is asked about anew, or is fenced. */
+  marked(partition: ModelPartition, producerId: number, markerEpoch: number): void {
+    const waiting = this.#asking(partition, producerId)
+    const next = waiting.find(({ epoch }) => epoch >= markerEpoch)
+    const { transactions } = partition
+    const admission = transactions.ended(producerId, markerEpoch, next?.epoch ?? null)
+    for (const { entry, epoch } of waiting) {
+      if (epoch < markerEpoch) end(entry, ErrorCode.INVALID_PRODUCER_EPOCH)
+    }
+    if (admission !== null) this.#put(next!.pending, partition, admission)
+    this.settle()
+  }
+
+  #appendAdmitted(
+    pending: Pending,
+    entry: Entry,
+    partition: ModelPartition,
+    batch: Uint8Array,
+  ): void {
+    const { acks } = pending.request
+    const result = partition.produce(batch, acks)
     entry.batch = null
     if ('refusal' in result) {
       refuse(entry, result.refusal, partition)
@@ -195,6 +278,7 @@ export class ModelProduces {
   settle(): void {
     for (const pending of this.#pending) {
       for (const entry of pending.entries.flat()) {
+        if (entry.state === 'asking') this.#lookAtAsking(entry)
         if (entry.state !== 'waiting') continue
         const outcome = entry.partition!.produceOutcome(entry.requiredOffset)
         if (outcome === null) continue
@@ -205,17 +289,33 @@ export class ModelProduces {
     this.#answerDone()
   }
 
+  #lookAtAsking(entry: Entry): void {
+    const { isOffline, isLeader, isRetired } = entry.partition!
+    if (isOffline) end(entry, ErrorCode.KAFKA_STORAGE_ERROR)
+    else if (isRetired || !isLeader) end(entry, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+  }
+
   /** Deadlines that have passed. */
   expire(nowMs: number): void {
     for (const pending of this.#pending) {
       if (pending.deadlineMs > nowMs) continue
       for (const entry of pending.entries.flat()) {
         if (entry.state === 'done') continue
+        const wasAsking = entry.state === 'asking'
         entry.errorCode = ErrorCode.REQUEST_TIMED_OUT
         entry.state = 'done'
+        if (wasAsking) this.#unask(entry)
       }
     }
     this.#answerDone()
+  }
+
+  /** Whoever comes next asks again. */
+  #unask({ partition, batch }: Entry): void {
+    const { producerId } = readBatchHeader(batch!)
+    if (this.#asking(partition!, producerId).length === 0) {
+      partition!.transactions.unask(producerId)
+    }
   }
 
   nextDeadlineMs(): number {
@@ -274,6 +374,12 @@ export class ModelProduces {
       ? { responses }
       : { responses, nodeEndpoints: endpoints.list() }
   }
+}
+
+/** A transaction has a name and a producer: else nobody could say that it is open. */
+function isNameless(batch: Uint8Array, transactionalId: string | null): boolean {
+  const header = transactionalHeader(batch)
+  return header !== null && ((transactionalId ?? '') === '' || header.producerId < 0)
 }
 
 function newEntry(index: number, topic: TopicRoute | null): Entry {

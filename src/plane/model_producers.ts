@@ -22,11 +22,28 @@ export interface ProducerState {
   producerEpoch: number
   coordinatorEpoch: number
   lastTimestamp: bigint
+  /** -1: none is open. */
+  txnFirstOffset: number
   batches: CachedBatch[]
 }
 
+/** A transaction that wrote something and has ended. */
+export interface CompletedTransaction {
+  readonly producerId: number
+  readonly firstOffset: number
+  /** Of the marker. */
+  readonly lastOffset: number
+  readonly lastStableOffset: number
+  readonly isAborted: boolean
+}
+
 /** What a batch of a producer may do; a duplicate brings the batch it repeats. */
-export type SequenceVerdict = 'append' | 'out-of-order' | 'stale-epoch' | CachedBatch
+export type SequenceVerdict =
+  | 'append'
+  | 'out-of-order'
+  | 'stale-epoch'
+  | 'not-in-transaction'
+  | CachedBatch
 
 /** Producers and what is known of them, apart from any log. */
 export type ProducerSnapshot = readonly (readonly [number, ProducerState])[]
@@ -55,21 +72,40 @@ export class ModelProducers {
       if (duplicate !== undefined) return duplicate
     }
     if (header.producerEpoch < state.producerEpoch) return 'stale-epoch'
-    if (header.producerEpoch > state.producerEpoch) {
-      return header.baseSequence === 0 ? 'append' : 'out-of-order'
-    }
-    const expected = nextSequence(state.batches.at(-1)?.lastSequence ?? -1)
-    return header.baseSequence === expected ? 'append' : 'out-of-order'
+    const isNewEpoch = header.producerEpoch > state.producerEpoch
+    const last = isNewEpoch ? -1 : (state.batches.at(-1)?.lastSequence ?? -1)
+    if (header.baseSequence !== nextSequence(last)) return 'out-of-order'
+    const isOutside = state.txnFirstOffset >= 0 && !header.isTransactional
+    return isOutside ? 'not-in-transaction' : 'append'
   }
 
-  /** Remembers a data batch that is in the log; `header` has its final offsets. */
-  add(header: BatchHeader): void {
+  /** The producer's transaction is open, and of this epoch. */
+  isOngoing(producerId: number, producerEpoch: number): boolean {
+    const state = this.#states.get(producerId)
+    return state !== undefined && state.txnFirstOffset >= 0 && state.producerEpoch === producerEpoch
+  }
+
+  get(producerId: number): ProducerState | undefined {
+    return this.#states.get(producerId)
+  }
+
+  /** Where the oldest open transaction begins; -1: none is open. */
+  get firstOpenOffset(): number {
+    let first = -1
+    for (const { txnFirstOffset } of this.#states.values()) {
+      if (txnFirstOffset >= 0 && (first < 0 || txnFirstOffset < first)) first = txnFirstOffset
+    }
+    return first
+  }
+
+  #enter(header: BatchHeader): ProducerState {
     let state = this.#states.get(header.producerId)
     if (state === undefined) {
       state = {
         producerEpoch: NO_EPOCH,
         coordinatorEpoch: -1,
         lastTimestamp: -1n,
+        txnFirstOffset: -1,
         batches: [],
       }
       this.#states.set(header.producerId, state)
@@ -78,6 +114,33 @@ export class ModelProducers {
       state.producerEpoch = header.producerEpoch
       state.batches = []
     }
+    state.lastTimestamp = header.maxTimestamp
+    return state
+  }
+
+  /** A transaction's end that is in the log; null when it had written nothing. */
+  end(
+    header: BatchHeader,
+    marker: { isCommit: boolean; coordinatorEpoch: number } | null,
+  ): CompletedTransaction | null {
+    const state = this.#enter(header)
+    const firstOffset = state.txnFirstOffset
+    state.coordinatorEpoch = marker?.coordinatorEpoch ?? -1
+    state.txnFirstOffset = -1
+    if (firstOffset < 0) return null
+    const open = this.firstOpenOffset
+    return {
+      producerId: header.producerId,
+      firstOffset,
+      lastOffset: header.lastOffset,
+      lastStableOffset: open < 0 ? header.lastOffset + 1 : open,
+      isAborted: marker?.isCommit !== true,
+    }
+  }
+
+  /** Remembers a data batch that is in the log; `header` has its final offsets. */
+  add(header: BatchHeader): void {
+    const state = this.#enter(header)
     if (state.batches.length === BATCHES_MAX) state.batches.shift()
     state.batches.push({
       firstSequence: header.baseSequence,
@@ -86,13 +149,14 @@ export class ModelProducers {
       lastOffset: header.lastOffset,
       timestamp: header.maxTimestamp,
     })
-    state.lastTimestamp = header.maxTimestamp
+    if (header.isTransactional && state.txnFirstOffset < 0) state.txnFirstOffset = header.baseOffset
   }
 
-  /** Forgets producers whose newest batch is at least `expirationMs` old. */
+  /** Forgets producers whose newest batch is at least `expirationMs` old, and that have no transaction open. */
   expire(nowMs: number, expirationMs: number): void {
     for (const [id, state] of this.#states) {
-      if (BigInt(nowMs) - state.lastTimestamp >= BigInt(expirationMs)) this.#states.delete(id)
+      const isIdle = BigInt(nowMs) - state.lastTimestamp >= BigInt(expirationMs)
+      if (isIdle && state.txnFirstOffset < 0) this.#states.delete(id)
     }
   }
 
@@ -120,6 +184,7 @@ export class ModelProducers {
 const nextSequence = (sequence: number): number => (sequence === SEQUENCE_MAX ? 0 : sequence + 1)
 
 function lastSequenceOf(header: BatchHeader): number {
+  if (header.baseSequence < 0) return -1
   const last = header.baseSequence + (header.lastOffset - header.baseOffset)
   return last > SEQUENCE_MAX ? last - SEQUENCE_MAX - 1 : last
 }

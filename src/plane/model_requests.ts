@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { ModelPartition } from './model_partition.ts'
 import type { ModelRoutes } from './model_routes.ts'
+import type { Admission } from './model_transactions.ts'
 import type { BrokerEndpoint, TopicRoute } from './plane.ts'
 
 /** A request on its connection; exactly one of the three ends it, at any time. */
@@ -31,6 +32,11 @@ export interface RequestContext {
   readonly partition: (slot: number) => ModelPartition | undefined
   readonly count: (column: number, by: number) => void
   readonly verdictNeeded: (principal: number, topicHandle: number, operation: number) => void
+  readonly admissionNeeded: (
+    partition: ModelPartition,
+    admission: Admission,
+    of: { apiVersion: number; transactionalId: string },
+  ) => void
 }
 
 /** A partition as a request names it. */

@@ -10,6 +10,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
+import { encodeMarker } from '../protocol/transaction_marker.ts'
 import {
   counterColumns,
   partitionColumn,
@@ -34,6 +35,7 @@ import {
   type Slot,
   type Ticket,
   type TopicRoute,
+  type TransactionMarker,
   UNUSED_ROW,
 } from './plane.ts'
 
@@ -253,6 +255,16 @@ export class NativePlane implements DataPlane {
 
   append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {
     if (this.#isOpen) this.#addon.append(this.#plane, slot, leaderEpoch, batches, ticket)
+  }
+
+  marker(slot: Slot, leaderEpoch: number, marker: TransactionMarker, ticket: Ticket): void {
+    if (!this.#isOpen) return
+    const batch = encodeMarker(marker)
+    this.#addon.mark(this.#plane, slot, leaderEpoch, batch, marker.transactionVersion, ticket)
+  }
+
+  admit(slot: Slot, ask: number, errorCode: number): void {
+    if (this.#isOpen) this.#addon.admit(this.#plane, slot, ask, errorCode)
   }
 
   flush(slot: Slot, ticket: Ticket): void {

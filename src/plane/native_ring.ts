@@ -120,6 +120,14 @@ export class FactRing {
         return sink.fenced(partition, epoch)
       case FactKind.verdictNeeded:
         return sink.verdictNeeded(a, b, c)
+      case FactKind.admissionNeeded:
+        return sink.admissionNeeded(partition, epoch, {
+          ask: ticket,
+          producerId: a,
+          producerEpoch: b,
+          apiVersion: c,
+          transactionalId: decoder.decode(this.#body(slot, takeBody)),
+        })
       case FactKind.directoryFailed:
         return sink.directoryFailed(decoder.decode(this.#body(slot, takeBody)), status)
       case FactKind.stalled:
@@ -180,6 +188,15 @@ export interface Addon {
     batches: Uint8Array,
     ticket: number,
   ): void
+  mark(
+    plane: number,
+    slot: number,
+    leaderEpoch: number,
+    batch: Uint8Array,
+    transactionVersion: number,
+    ticket: number,
+  ): void
+  admit(plane: number, slot: number, ask: number, errorCode: number): void
   flush(plane: number, slot: number, ticket: number): void
   setHighWatermark(plane: number, slot: number, leaderEpoch: number, highWatermark: number): void
   read(plane: number, slot: number, offset: number, bytesMax: number, ticket: number): void

@@ -3,6 +3,8 @@
 // (test/plane/contract.test.ts). Every verb and fact about a partition carries its leader epoch; stale ones are
 // counted and ignored. Payloads are copied before a verb returns. (docs/SEAM.md)
 
+import type { Marker } from '../protocol/transaction_marker.ts'
+
 /** A partition's place in the tables; allocated by TypeScript, free again once `retire` is done. */
 export type Slot = number
 /** A connection: reactor, index and generation in one number; never reused within a process. */
@@ -140,6 +142,21 @@ export interface BrokerEndpoint {
   rack: string | null
 }
 
+/** A transaction's end. From version 2 of transactions on each has an epoch of its own (KIP-890). */
+export interface TransactionMarker extends Marker {
+  readonly transactionVersion: number
+}
+
+/** A transactional batch waits for its coordinator's word; answered by `admit` with `ask`. */
+export interface AdmissionNeeded {
+  readonly ask: number
+  readonly producerId: number
+  readonly producerEpoch: number
+  /** Of the Produce: 12 and later add their partitions to the transaction. */
+  readonly apiVersion: number
+  readonly transactionalId: string
+}
+
 /** Facts, one method each, called only inside `drain`. Byte views are valid until the method returns. */
 export interface FactSink {
   connected(conn: ConnId, listener: number, peerHost: string, peerPort: number): void
@@ -154,6 +171,7 @@ export interface FactSink {
   caughtUp(slot: Slot, leaderEpoch: number, replicaId: number): void
   fenced(slot: Slot, leaderEpoch: number): void
   verdictNeeded(principal: number, topicHandle: number, operation: number): void
+  admissionNeeded(slot: Slot, leaderEpoch: number, admission: AdmissionNeeded): void
   directoryFailed(directory: string, errno: number): void
   stalled(reactor: number, microseconds: number): void
   overflow(reactor: number, count: number): void
@@ -237,6 +255,10 @@ export interface DataPlane {
   // --- log: our own topics, and what handlers ask
   /** Leader: offsets are assigned as for Produce. Follower, raft: offsets are kept. done: a=base offset, b=log end. */
   append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void
+  /** Ends a producer's transaction in a partition that we lead, as acks=all. done: a=offset, b=one past it. */
+  marker(slot: Slot, leaderEpoch: number, marker: TransactionMarker, ticket: Ticket): void
+  /** The answer to `admissionNeeded`: 0, or the error that its batches end with. */
+  admit(slot: Slot, ask: number, errorCode: number): void
   /** Syncs what was appended before the call; several calls may share one sync. done: a=recovery point. */
   flush(slot: Slot, ticket: Ticket): void
   /** Raft partitions only. */

@@ -117,7 +117,14 @@ TEST("producers: expiry forgets the idle, keeps open transactions, and the table
     if ((p.find(id * 7919) != nullptr) != (id > 1000)) CHECK_EQ(id, -1);
   }
   CHECK(p.find(13) != nullptr);
-  p.replay_marker(13, 0, 3, 2500);
+  ProducerBatch marker = batch(13, 0, 0, 1, 6);
+  marker.is_marker = true;
+  marker.coordinator_epoch = 3;
+  CompletedTransaction ended;
+  CHECK(p.replay_marker(marker, &ended));
+  CHECK_EQ(ended.first_offset, 5);
+  CHECK(ended.is_aborted);
+  CHECK_EQ(ended.last_stable_offset, 7);
   CHECK_EQ(p.first_unstable_offset(), -1);
   CHECK_EQ(p.find(13)->coordinator_epoch, 3);
 }

@@ -65,8 +65,8 @@ TEST("produce: what is wrong before the partition is asked") {
   CHECK_EQ(error(7, "t", 0, batch_of(node, 1, zstd)), ErrorCode::kNone);
   CHECK_EQ(error(9, "t", 0, good, false, 2), ErrorCode::kInvalidRequiredAcks);
   ProduceBody with_id{9, 1, 1000, {{"t", 0, good}}, "my-transaction"};
-  CHECK_EQ(produce(node, with_id).error(), ErrorCode::kInvalidTxnState);
-  CHECK_EQ(node.partition(0).log_end_offset(), 1);
+  CHECK_EQ(produce(node, with_id).error(), ErrorCode::kNone);
+  CHECK_EQ(node.partition(0).log_end_offset(), 2);
 }
 
 TEST("produce: what is wrong with the batch") {

@@ -8,6 +8,7 @@ import { logSuite } from './log_suite.ts'
 import { produceSuite } from './produce_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
 import { retentionSuite } from './retention_suite.ts'
+import { transactionsSuite } from './transactions_suite.ts'
 
 describe('plane: model: connection', () => connectionSuite(modelHarness))
 describe('plane: model: produce', () => produceSuite(modelHarness))
@@ -15,3 +16,4 @@ describe('plane: model: fetch', () => fetchSuite(modelHarness))
 describe('plane: model: replication', () => replicationSuite(modelHarness))
 describe('plane: model: log', () => logSuite(modelHarness))
 describe('plane: model: retention', () => retentionSuite(modelHarness))
+describe('plane: model: transactions', () => transactionsSuite(modelHarness))

@@ -1,7 +1,7 @@
 // What the contract suite needs of a plane, whichever it is: a way in, a way to wait, a way to restart.
 // One harness file per plane; the suite never asks which one it runs on, only what it can do.
 
-import type { DataPlane, FactSink, PlaneOptions } from '../../src/plane/plane.ts'
+import type { AdmissionNeeded, DataPlane, FactSink, PlaneOptions } from '../../src/plane/plane.ts'
 
 /** A client's end of a connection. */
 export interface TestConnection {
@@ -95,6 +95,9 @@ export class Facts implements FactSink {
   }
   verdictNeeded(principal: number, topicHandle: number, operation: number): void {
     this.all.push({ kind: 'verdictNeeded', principal, topicHandle, operation })
+  }
+  admissionNeeded(slot: number, leaderEpoch: number, admission: AdmissionNeeded): void {
+    this.all.push({ kind: 'admissionNeeded', slot, leaderEpoch, ...admission })
   }
   directoryFailed(directory: string, errno: number): void {
     this.all.push({ kind: 'directoryFailed', directory, errno })

@@ -9,6 +9,7 @@ import { logSuite } from './log_suite.ts'
 import { produceSuite } from './produce_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
 import { retentionSuite } from './retention_suite.ts'
+import { transactionsSuite } from './transactions_suite.ts'
 
 const all = [nativeHarness(1), nativeHarness(3), nativeHarness(1, { transport: 'copy' })]
 for (const harness of [...all, simHarness(1), simHarness(2)]) {
@@ -18,4 +19,5 @@ for (const harness of [...all, simHarness(1), simHarness(2)]) {
   describe(`plane: ${harness.name}: replication`, () => replicationSuite(harness))
   describe(`plane: ${harness.name}: log`, () => logSuite(harness))
   describe(`plane: ${harness.name}: retention`, () => retentionSuite(harness))
+  describe(`plane: ${harness.name}: transactions`, () => transactionsSuite(harness))
 }

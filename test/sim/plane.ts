@@ -183,6 +183,14 @@ export class SimPlane implements DataPlane {
     })
   }
 
+  marker(...[slot, leaderEpoch, marker, ticket]: Parameters<DataPlane['marker']>): void {
+    this.run('marker', slot, ticket, () => this.inner.marker(slot, leaderEpoch, marker, ticket))
+  }
+
+  admit(...args: Parameters<DataPlane['admit']>): void {
+    if (!this.isOver) this.inner.admit(...args)
+  }
+
   flush(slot: Slot, ticket: Ticket): void {
     this.run('flush', slot, ticket, () => {
       const { diskDelayMs, timeline, bugs } = this.parts

@@ -147,6 +147,7 @@ export class CounterWorld {
       caughtUp: nothing,
       fenced: nothing,
       verdictNeeded: nothing,
+      admissionNeeded: nothing,
       directoryFailed: nothing,
       stalled: nothing,
       overflow: nothing,
