@@ -26,6 +26,8 @@ export function singleNodeDefaults(directory: string, host: string, port: number
     `log.dirs=${directory.replaceAll('\\', '\\\\')}`,
     // There is one broker to hold them.
     'offsets.topic.replication.factor=1',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
   ].join('\n')
 }
 

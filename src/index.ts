@@ -40,7 +40,11 @@ export type { LogLevel } from './lib/log.ts'
 export { StartRefused } from './node.ts'
 
 /** A broker that lives for a test has few groups, which should not wait for members that never come. */
-const TEMPORARY_DEFAULTS = ['offsets.topic.num.partitions=1', 'group.initial.rebalance.delay.ms=0']
+const TEMPORARY_DEFAULTS = [
+  'offsets.topic.num.partitions=1',
+  'transaction.state.log.num.partitions=1',
+  'group.initial.rebalance.delay.ms=0',
+]
 
 /** How to start a broker; everything has a default. */
 export interface BrokerOptions {

@@ -19,6 +19,7 @@ import { ProducerIdSource } from './broker/producer_ids.ts'
 import { Publisher } from './broker/publisher.ts'
 import { brokerApis, controllerApis } from './broker/served.ts'
 import type { Listener } from './broker/session.ts'
+import { TransactionCoordinator } from './broker/transaction_coordinator.ts'
 import type { BrokerConfig } from './config/config.ts'
 import type { ParsedConfig } from './config/parse.ts'
 import { retentionOf } from './config/topic_config.ts'
@@ -33,7 +34,6 @@ import { CONFIG_RESOURCE } from './metadata/configs.ts'
 import { METADATA_VERSION_MAX } from './metadata/features.ts'
 import { EMPTY_PROVENANCE, type MetadataDelta, MetadataImage } from './metadata/image.ts'
 import type { DataPlane, FactSink, PlaneOptions } from './plane/plane.ts'
-import { ErrorCode } from './protocol/errors.ts'
 import { readBatches } from './raft/batches.ts'
 import { RAFT_DEFAULTS } from './raft/contract.ts'
 import { NO_DIRECTORY } from './raft/voters.ts'
@@ -78,6 +78,7 @@ export class OttlaNode {
   private checkpoints!: Checkpoints
   private upkeep!: LogUpkeep
   private groups!: GroupCoordinator
+  private transactions!: TransactionCoordinator
   private autoTopics!: AutoTopics
   private lifecycle!: Lifecycle
   private layered: BrokerConfig
@@ -212,6 +213,15 @@ export class OttlaNode {
       config: settings,
       partitionConfig: configOf,
     })
+    this.transactions = new TransactionCoordinator({
+      world,
+      plane,
+      tickets,
+      publisher: () => this.publisher,
+      groups: this.groups,
+      config: settings,
+      partitionConfig: configOf,
+    })
     this.publisher = new Publisher({
       plane,
       tickets,
@@ -219,7 +229,10 @@ export class OttlaNode {
       nodeId: derived.nodeId,
       listeners: this.listeners,
       partitionConfig: configOf,
-      onRole: (partition, role) => this.groups.role(partition, role),
+      onRole: (partition, role) => {
+        this.groups.role(partition, role)
+        this.transactions.role(partition, role)
+      },
       log: world.log.child('partitions'),
     })
     const { directories, publisher } = this
@@ -282,7 +295,7 @@ export class OttlaNode {
   }
 
   private connectFacts(): void {
-    const { dispatch, tickets, world, plane, groups } = this
+    const { dispatch, tickets, world, plane, groups, transactions } = this
     const sink: FactSink = {
       connected: (...fact) => dispatch.connected(...fact),
       disconnected: (conn) => dispatch.disconnected(conn),
@@ -294,15 +307,18 @@ export class OttlaNode {
       stalled: (reactor, microseconds) =>
         world.log.warn('a reactor stalled', { reactor, microseconds }),
       overflow: (reactor, count) => world.log.warn('facts had to wait', { reactor, count }),
-      highWatermark: (...fact) => groups.committed(...fact),
+      highWatermark: (...fact) => {
+        groups.committed(...fact)
+        transactions.committed(...fact)
+      },
       // Nobody dials or asks for verdicts yet.
       response: () => {},
       dialled: () => {},
       caughtUp: () => {},
       fenced: () => {},
       verdictNeeded: () => {},
-      admissionNeeded: (slot, _leaderEpoch, { ask }) =>
-        plane.admit(slot, ask, ErrorCode.INVALID_TXN_STATE),
+      admissionNeeded: (slot, _leaderEpoch, admission) =>
+        transactions.admissionNeeded(slot, admission),
     }
     const drain = () => {
       if (this.isPlaneOpen && plane.drain(sink) > 0) world.defer(drain)
@@ -362,6 +378,7 @@ export class OttlaNode {
       producerIds: this.producerIds(),
       autoTopics: this.autoTopics,
       groups: this.groups,
+      transactions: this.transactions,
       listeners: this.listeners,
       config: () => this.layered,
     }
@@ -419,6 +436,7 @@ export class OttlaNode {
     }
     this.publisher.publish(delta, image)
     this.groups.published(delta, image)
+    this.transactions.published(delta, image)
   }
 
   private layer(image: MetadataImage): BrokerConfig {
@@ -455,6 +473,7 @@ export class OttlaNode {
     this.upkeep.stop()
     const { brokerEpoch } = this.lifecycle
     this.groups.stop()
+    this.transactions.stop()
     await this.flushAll()
     this.checkpoints.write()
     await this.closeParts(true)
@@ -477,6 +496,7 @@ export class OttlaNode {
     // Neither is there when the start failed before they were made.
     this.controller?.stop()
     this.groups?.stop()
+    this.transactions?.stop()
     this.raft?.stop()
     await this.plane.close({ graceMs: DRAIN_MS, isClean })
     this.isPlaneOpen = false

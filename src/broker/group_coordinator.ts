@@ -51,6 +51,7 @@ const READS: ReadonlySet<Kind> = new Set([
 /** Requests whose records are all there is to them. */
 const REFUSABLE: ReadonlySet<Kind> = new Set([
   'offsetCommit',
+  'txnOffsetCommit',
   'offsetDelete',
   'deleteGroups',
   'topicsDeleted',

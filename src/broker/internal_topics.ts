@@ -1,7 +1,7 @@
 // The topics that coordinators keep their state in: made when first needed, as Kafka makes them, with their own
 // partition count, replication and settings, whoever asks first (a client by Metadata, or FindCoordinator).
 // Invariant: a topic is asked of the controller once at a time.
-// Kafka: AutoTopicCreationManager, GroupCoordinatorService.groupMetadataTopicConfigs.
+// Kafka: AutoTopicCreationManager, GroupCoordinatorService.groupMetadataTopicConfigs, TransactionStateManager.
 
 import type { BrokerConfig } from '../config/config.ts'
 import type { ControllerHost } from '../host/controller_host.ts'
@@ -11,11 +11,13 @@ import { ErrorCode } from '../protocol/errors.ts'
 import type { CreateTopics } from '../protocol/messages/topics.ts'
 
 export const GROUP_TOPIC = '__consumer_offsets'
+export const TRANSACTION_TOPIC = '__transaction_state'
 
 type CreatableTopic = RequestOf<typeof CreateTopics>['topics'][number]
 
 /** How a topic is created when nobody said how. */
 export function creatableTopic(name: string, config: BrokerConfig): CreatableTopic {
+  if (name === TRANSACTION_TOPIC) return transactionTopic(config)
   if (name !== GROUP_TOPIC) {
     return { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }
   }
@@ -28,6 +30,29 @@ export function creatableTopic(name: string, config: BrokerConfig): CreatableTop
       { name: 'cleanup.policy', value: 'compact' },
       { name: 'compression.type', value: 'producer' },
       { name: 'segment.bytes', value: String(config.get('offsets.topic.segment.bytes')) },
+    ],
+  }
+}
+
+/** Nothing of it may be lost: no unclean leaders, and a minimum of replicas of its own. */
+function transactionTopic(config: BrokerConfig): CreatableTopic {
+  return {
+    name: TRANSACTION_TOPIC,
+    numPartitions: config.get('transaction.state.log.num.partitions'),
+    replicationFactor: config.get('transaction.state.log.replication.factor'),
+    assignments: [],
+    configs: [
+      { name: 'unclean.leader.election.enable', value: 'false' },
+      { name: 'compression.type', value: 'uncompressed' },
+      { name: 'cleanup.policy', value: 'compact' },
+      {
+        name: 'min.insync.replicas',
+        value: String(config.get('transaction.state.log.min.isr')),
+      },
+      {
+        name: 'segment.bytes',
+        value: String(config.get('transaction.state.log.segment.bytes')),
+      },
     ],
   }
 }

@@ -17,6 +17,7 @@ import type { AutoTopics } from './internal_topics.ts'
 import type { ProducerIdSource } from './producer_ids.ts'
 import type { LocalPartition, Publisher } from './publisher.ts'
 import type { Listener } from './session.ts'
+import type { TransactionCoordinator } from './transaction_coordinator.ts'
 
 export interface BrokerNode {
   readonly nodeId: number
@@ -34,6 +35,7 @@ export interface BrokerNode {
   readonly producerIds: ProducerIdSource
   readonly autoTopics: AutoTopics
   readonly groups: GroupCoordinator
+  readonly transactions: TransactionCoordinator
   readonly listeners: readonly Listener[]
   /** The configuration in force, dynamic settings included. */
   config(): BrokerConfig

@@ -16,6 +16,8 @@ import { serveMetadata } from './handlers/metadata.ts'
 import { serveOffsets } from './handlers/offsets.ts'
 import { serveProducers } from './handlers/producers.ts'
 import { serveDescribeQuorum, serveRaft } from './handlers/quorum.ts'
+import { serveTransactionAdmin } from './handlers/transaction_admin.ts'
+import { serveTransactions } from './handlers/transactions.ts'
 import type { BrokerNode } from './node.ts'
 
 /** The apis of a broker listener. Produce and Fetch never come up: the data plane serves them. */
@@ -36,6 +38,8 @@ export function brokerApis(node: BrokerNode): ServedApis {
   serveGroups(served, node)
   serveConsumerGroups(served, node)
   serveGroupOffsets(served, node)
+  serveTransactions(served, node)
+  serveTransactionAdmin(served, node)
   serveApiVersions(served, node)
   return served
 }

@@ -3,6 +3,8 @@
 // The host (host/shard_host.ts, host/controller_host.ts) appends the records as one batch, replays them at once, and
 // holds every reply until the high watermark covers the last offset the shard had when the reply was computed.
 
+import type { Marker } from '../protocol/transaction_marker.ts'
+
 /** Whoever asked; the host's number for a request in flight. */
 export type Ticket = number
 /** Names a timer of a shard; arming it again moves it. */
@@ -18,6 +20,16 @@ export class Decision<Record, Reply, Effect = never> {
   readonly timers = new Map<TimerKey, number | null>()
   /** Messages to others, released after the append. */
   readonly effects: Effect[] = []
+  /** The records are of a producer's transaction: they count from its marker on, or never. */
+  transaction: TransactionalProducer | null = null
+  /** Ends a producer's transaction in the shard's log; a batch of its own, and no records beside it. */
+  marker: Marker | null = null
+}
+
+/** A producer whose records a shard writes. */
+export interface TransactionalProducer {
+  readonly producerId: number
+  readonly producerEpoch: number
 }
 
 export interface Shard<Request, Record, Reply, Effect = never> {
@@ -28,6 +40,11 @@ export interface Shard<Request, Record, Reply, Effect = never> {
     out: Decision<Record, Reply, Effect>,
   ): void
   expire(timer: TimerKey, nowMs: number, out: Decision<Record, Reply, Effect>): void
-  /** The only writer of truth: the same code when writing, loading and on a standby. */
-  replay(record: Record, offset: number): void
+  /**
+   * The only writer of truth: the same code when writing, loading and on a standby. A record of a transaction comes with
+   * its producer id, and counts when `endTransaction` says so.
+   */
+  replay(record: Record, offset: number, producerId?: number): void
+  /** Of shards whose records may be of transactions. */
+  endTransaction?(producerId: number, isCommit: boolean): void
 }

@@ -2,8 +2,8 @@
 //
 // Offsets come from members of the present generation, or from anyone while the group is empty: simple consumers, which
 // have no member id and generation -1, and tools. The coordinator does not judge offsets or topics; it judges who
-// commits. Invariant: nothing here changes an offset, records do. Pending transactional commits are not kept yet, so
-// every commit is stable. Kafka: OffsetMetadataManager, ClassicGroup.validateOffsetCommit. KIP-211, KIP-496.
+// commits. Invariant: nothing here changes an offset, records do. While a transaction may still change one
+// (transactions.ts), who asks for stable offsets is told to come back. Kafka: OffsetMetadataManager, ClassicGroup.validateOffsetCommit. KIP-211, KIP-496.
 
 import type { Ticket } from '../coordinator/shard.ts'
 import { ZERO_UUID } from '../lib/uuid.ts'
@@ -134,7 +134,7 @@ export function fetchOffsets(
     turn.reply(ticket, { kind: 'offsetFetch', response: { groupId, topics: [], errorCode } })
     return
   }
-  const topics = request.topics === null ? allOffsets(turn, groupId) : theseOffsets(turn, request)
+  const topics = request.topics === null ? allOffsets(turn, request) : theseOffsets(turn, request)
   const response = { groupId, topics, errorCode: ErrorCode.NONE }
   turn.reply(ticket, { kind: 'offsetFetch', response })
 }
@@ -144,6 +144,7 @@ function theseOffsets(turn: Turn, request: OffsetsWanted): FetchedOffsets['topic
     name,
     topicId,
     partitions: partitionIndexes.map((partition) => {
+      if (isUnstable(turn, request, name, partition)) return unstable(partition)
       const commit = turn.truth.offset(request.groupId, name, partition)
       // A commit for an earlier topic of this name is none for this one.
       const isOurs = commit !== undefined && mayBeSameTopic(commit.topicId, topicId)
@@ -152,13 +153,23 @@ function theseOffsets(turn: Turn, request: OffsetsWanted): FetchedOffsets['topic
   }))
 }
 
-function allOffsets(turn: Turn, groupId: string): FetchedOffsets['topics'] {
-  const committed = turn.truth.offsets.get(groupId) ?? []
+function allOffsets(turn: Turn, request: OffsetsWanted): FetchedOffsets['topics'] {
+  const committed = turn.truth.offsets.get(request.groupId) ?? []
   return Array.from(committed, ([name, partitions]) => ({
     name,
     topicId: ZERO_UUID,
-    partitions: Array.from(partitions, ([partition, commit]) => fetched(partition, commit)),
+    partitions: Array.from(partitions, ([partition, commit]) =>
+      isUnstable(turn, request, name, partition) ? unstable(partition) : fetched(partition, commit),
+    ),
   }))
+}
+
+function isUnstable(turn: Turn, request: OffsetsWanted, topic: string, partition: number) {
+  return request.requireStable && turn.truth.pending.has(request.groupId, topic, partition)
+}
+
+function unstable(partitionIndex: number): FetchedPartition {
+  return { ...fetched(partitionIndex, undefined), errorCode: ErrorCode.UNSTABLE_OFFSET_COMMIT }
 }
 
 function mayBeSameTopic(x: string, y: string): boolean {
@@ -255,6 +266,10 @@ export function tombstonesOf(turn: Turn, group: string): GroupRecord[] {
     for (const partition of partitions.keys()) {
       records.push(offsetTombstone({ group, topic, partition }))
     }
+  }
+  for (const { key } of turn.truth.pending.of(group)) {
+    const isCommitted = turn.truth.offset(group, key.topic, key.partition) !== undefined
+    if (!isCommitted) records.push(offsetTombstone(key))
   }
   return records
 }

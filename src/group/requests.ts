@@ -12,9 +12,12 @@ import type {
   SyncGroup,
 } from '../protocol/messages/classic_group.ts'
 import type { OffsetCommit, OffsetDelete } from '../protocol/messages/offsets.ts'
+import type { TxnOffsetCommit } from '../protocol/messages/transaction.ts'
+import type { Marker } from '../protocol/transaction_marker.ts'
 import type { DescribedConsumerGroup } from './consumer/describe.ts'
 import type { HeartbeatRequest, HeartbeatResponse } from './consumer/heartbeat.ts'
 import type { FetchedOffsets, OffsetsWanted } from './offsets.ts'
+import type { TxnCommitRequest } from './transactions.ts'
 
 /** The client behind a JoinGroup: its id, and its address the way Java prints one, `/127.0.0.1`. */
 export interface Client {
@@ -75,6 +78,8 @@ export type GroupRequest =
       readonly request: HeartbeatRequest
       readonly client: Client
     }
+  | { readonly kind: 'txnOffsetCommit'; readonly request: TxnCommitRequest }
+  | { readonly kind: 'writeMarker'; readonly marker: Marker }
   | {
       [K in keyof Conversations]: {
         readonly kind: K
@@ -92,6 +97,11 @@ export type GroupReply =
   | {
       readonly kind: 'consumerGroupDescribe'
       readonly groups: readonly DescribedConsumerGroup[]
+    }
+  | { readonly kind: 'writeMarker' }
+  | {
+      readonly kind: 'txnOffsetCommit'
+      readonly response: EncodableOf<(typeof TxnOffsetCommit)['response']>
     }
   | { readonly kind: 'joinGroup'; readonly response: JoinResponse }
   | { readonly kind: 'offsetFetch'; readonly response: FetchedOffsets }

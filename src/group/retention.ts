@@ -50,9 +50,10 @@ function expireOffsetsOf(
   since: RetentionBase | null,
 ): boolean {
   const committed = turn.truth.offsets.get(group.groupId)
-  if (committed === undefined) return true
+  const hasPending = turn.truth.pending.of(group.groupId).length > 0
+  if (committed === undefined) return !hasPending
   if (since === null) return false
-  let isAllExpired = true
+  let isAllExpired = !hasPending
   for (const [topic, partitions] of committed) {
     if (group.isSubscribedTo(topic)) {
       isAllExpired = false

@@ -42,6 +42,7 @@ import { expireOffsets } from './retention.ts'
 import type { GroupSettings } from './settings.ts'
 import { syncGroup } from './sync.ts'
 import { parseTimer, RETENTION_TIMER, rebalanceTimer, sessionTimer, type Timer } from './timers.ts'
+import { commitInTransaction, writeMarker } from './transactions.ts'
 import { GroupTruth } from './truth.ts'
 import { type Coordinator, type GroupDecision, Turn } from './turn.ts'
 
@@ -100,6 +101,10 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
         return describeGroups(turn, request, ticket)
       case 'deleteGroups':
         return deleteGroups(turn, request, ticket)
+      case 'txnOffsetCommit':
+        return commitInTransaction(turn, request, ticket)
+      case 'writeMarker':
+        return writeMarker(turn, request, ticket)
       case 'topicsDeleted':
         forgetTopics(turn, request.topics)
         return turn.reply(ticket, { kind: 'topicsDeleted' })
@@ -135,8 +140,9 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
     else if (isOfMember(timer)) expireMember(turn, group, timer.memberId)
   }
 
-  replay(record: GroupRecord, _offset: number): void {
-    this.truth.replay(record)
+  replay(record: GroupRecord, offset: number, producerId?: number): void {
+    if (producerId === undefined) this.truth.replay(record, offset)
+    else this.truth.hold(record, offset, producerId)
     if (!this.isActive) return
     if (record.type === 'GroupMetadata' && record.value === null) this.forget(record.key.group)
     if (record.type === 'ConsumerGroupMetadata' && record.value === null) {
@@ -146,6 +152,10 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
     if (record.type === 'OffsetCommit' && record.value !== null) {
       this.remember(record.key.group, Number(record.value.commitTimestamp))
     }
+  }
+
+  endTransaction(producerId: number, isCommit: boolean): void {
+    this.truth.endTransaction(producerId, isCommit)
   }
 
   /** Groups that read these topics compare them with what they last saw, at their next heartbeat. */
@@ -165,6 +175,7 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
       groups.set(groupId, ClassicGroup.fromRecord(groupId, value))
     }
     for (const groupId of truth.offsets.keys()) this.remember(groupId, turn.nowMs)
+    for (const groupId of truth.pending.groups()) this.remember(groupId, turn.nowMs)
     for (const group of groups.values()) {
       for (const member of group.members) turn.touch(group, member)
       // The limit may have been lowered: a rebalance lets its members commit before some have to go.
@@ -184,12 +195,14 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
   /** A deleted group is gone, or a simple one should offsets be left of it. */
   private forget(groupId: string): void {
     this.coordinator.groups.delete(groupId)
-    if (this.truth.offsets.has(groupId)) this.remember(groupId, -1)
+    const { offsets, pending } = this.truth
+    if (offsets.has(groupId) || pending.of(groupId).length > 0) this.remember(groupId, -1)
   }
 
   /** As `forget`; a classic group that takes its place is there already. */
   private forgetConsumer(groupId: string): void {
-    if (this.truth.offsets.has(groupId)) this.remember(groupId, -1)
+    const { offsets, pending } = this.truth
+    if (offsets.has(groupId) || pending.of(groupId).length > 0) this.remember(groupId, -1)
   }
 }
 

@@ -6,6 +6,7 @@
 
 import type { ConsumerGroup } from './consumer/consumer_group.ts'
 import { replayConsumerGroup } from './consumer/replay.ts'
+import { PendingOffsets } from './pending.ts'
 import type { GroupMetadataValue, GroupRecord, OffsetCommitValue } from './records.ts'
 
 /** Topic → partition → commit. */
@@ -16,6 +17,10 @@ export class GroupTruth {
   private readonly stored = new Map<string, GroupMetadataValue>()
   private readonly consumer = new Map<string, ConsumerGroup>()
   private readonly committed = new Map<string, GroupOffsets>()
+  /** Where in the log a commit lies: of two, the later one counts. */
+  private readonly recordedAt = new WeakMap<OffsetCommitValue, number>()
+  /** Commits of transactions that have not ended. */
+  readonly pending = new PendingOffsets()
 
   get groups(): ReadonlyMap<string, GroupMetadataValue> {
     return this.stored
@@ -37,6 +42,8 @@ export class GroupTruth {
 
   /** Records of share and streams groups are passed over. */
   replay(record: GroupRecord): void {
+  /** Kinds of records that are not of classic groups are passed over. */
+  replay(record: GroupRecord, offset = -1): void 
     switch (record.type) {
       case 'GroupMetadata':
         if (record.value === null) this.stored.delete(record.key.group)
@@ -44,22 +51,38 @@ export class GroupTruth {
         return
       case 'OffsetCommit':
         if (record.value === null) this.forget(record.key)
-        else this.commit(record.key, record.value)
+        else this.commit(record.key, record.value, offset)
         return
       default:
         replayConsumerGroup(this.consumer, record)
     }
-  }
+
+  /** A record of a transaction that has not ended. */
+  hold(record: GroupRecord, offset: number, producerId: number): void 
+    if (record.type !== 'OffsetCommit' || record.value === null) return
+    this.pending.hold(producerId, { key: record.key, value: record.value, offset })
+
+  /** What the transaction had committed counts from now on, or never. */
+  endTransaction(producerId: number, isCommit: boolean): void 
+    for (const { key, value, offset } of this.pending.end(producerId)) {
+      if (!isCommit) continue
+      const known = this.offset(key.group, key.topic, key.partition)
+      const isNewer = known === undefined || (this.recordedAt.get(known) ?? -1) < offset
+      if (isNewer) this.commit(key, value, offset)
+    }
 
   private commit(
     key: { group: string; topic: string; partition: number },
     value: OffsetCommitValue,
+    offset: number,
   ) {
+    this.recordedAt.set(value, offset)
     const topics = entry(this.committed, key.group, () => new Map())
     entry(topics, key.topic, () => new Map<number, OffsetCommitValue>()).set(key.partition, value)
   }
 
   private forget(key: { group: string; topic: string; partition: number }): void {
+    this.pending.drop(key)
     const topics = this.committed.get(key.group)
     const partitions = topics?.get(key.topic)
     if (topics === undefined || partitions === undefined) return

@@ -3,9 +3,10 @@
 // Invariant: `truth` is only read here; `groups` is the soft side of it, and holds every classic group of the truth and
 // those that live only in memory. A group is a classic or a consumer group, never both. Kafka: GroupMetadataManager's fields and CoordinatorTimer.
 
-import type { Decision, Ticket, TimerKey } from '../coordinator/shard.ts'
+import type { Decision, Ticket, TimerKey, TransactionalProducer } from '../coordinator/shard.ts'
 import type { Random } from '../lib/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
+import type { Marker } from '../protocol/transaction_marker.ts'
 import type { ClassicGroup } from './classic_group.ts'
 import type { Cluster } from './consumer/cluster.ts'
 import { type Member, NO_BYTES, type Waiting } from './member.ts'
@@ -71,6 +72,16 @@ export class Turn implements Coordinator {
 
   reply(ticket: Ticket, reply: GroupReply): void {
     this.out.replies.push([ticket, reply])
+  }
+
+  /** The records of this decision are of a producer's transaction. */
+  writeFor(producer: TransactionalProducer): void {
+    this.out.transaction = producer
+  }
+
+  /** Ends a producer's transaction in this log. */
+  writeMarker(marker: Marker): void {
+    this.out.marker = marker
   }
 
   /** Arms a timer to fire after some time. */

@@ -2,7 +2,9 @@
 // others when they are in the log. Invariant: the records of one decision are in one batch.
 // Kafka: CoordinatorRuntime.CoordinatorBatch.
 
+import type { TransactionalProducer } from '../coordinator/shard.ts'
 import { BATCH_HEADER_BYTES } from '../protocol/record_batch.ts'
+import type { Marker } from '../protocol/transaction_marker.ts'
 import type { StoredRecord } from './shard_log.ts'
 
 /** How many records one batch holds before the next request starts another. */
@@ -16,9 +18,28 @@ export class Batch<Effect> {
   readonly effects: Effect[] = []
   bytes = BATCH_HEADER_BYTES
   readonly baseOffset: number
+  /** All of its records are of this producer's transaction. */
+  producer: TransactionalProducer | null = null
+  /** It is a transaction's end, and has no records. */
+  marker: Marker | null = null
 
   constructor(baseOffset: number) {
     this.baseOffset = baseOffset
+  }
+
+  /** How many offsets it takes. */
+  get size(): number {
+    return this.marker === null ? this.records.length : 1
+  }
+
+  /** Whether records of this producer, or of none, may be in it. */
+  takes(producer: TransactionalProducer | null): boolean {
+    if (this.size === 0) return true
+    return (
+      this.marker === null &&
+      this.producer?.producerId === producer?.producerId &&
+      this.producer?.producerEpoch === producer?.producerEpoch
+    )
   }
 
   /** Whether so many more records of so many bytes fit. */

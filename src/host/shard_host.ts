@@ -201,8 +201,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     const startedMs = world.clock.nowMs()
     const shard = kind.create(partition)
     const { logStartOffset } = plane.partition(this.slot)
-    const replay = (record: Record, offset: number) => shard.replay(record, offset)
-    const into = new ShardLog(kind.codec, decompress, replay, logStartOffset)
+    const into = new ShardLog(kind.codec, decompress, shard, logStartOffset)
     const isWanted = () => generation === this.generation
     const { slot } = this
     const loaded = await loadShard({ world, tickets, slot, into, bytes: loadBytes(), isWanted })
@@ -330,9 +329,18 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     const { kind } = this.options
     const stored = decision.records.map((record) => kind.codec.encode(record))
     const bytes = sizeOf(stored)
-    if (!this.makeRoom(bytes, stored.length)) return this.refuse(decision, request)
+    if (!this.makeRoom(bytes, decision)) return this.refuse(decision, request)
     const { batch } = this
-    for (const record of decision.records) shard.replay(record, this.nextOffset++)
+    const { transaction, marker } = decision
+    for (const record of decision.records) {
+      shard.replay(record, this.nextOffset++, transaction?.producerId)
+    }
+    if (stored.length > 0) batch.producer = transaction
+    if (marker !== null) {
+      shard.endTransaction?.(marker.producerId, marker.isCommit)
+      batch.marker = marker
+      this.nextOffset++
+    }
     for (const record of stored) batch.records.push(record)
     batch.bytes += bytes
     batch.effects.push(...decision.effects)
@@ -358,12 +366,16 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   }
 
   /** Begins another batch when this one cannot take so much; false when none can. */
-  private makeRoom(bytes: number, count: number): boolean {
+  private makeRoom(bytes: number, decision: Decision<Record, Reply, Effect>): boolean {
     const bytesMax = this.options.batchBytesMax()
-    if (count === 0) return true
+    const { transaction, marker, records } = decision
+    const count = records.length
+    if (count === 0 && marker === null) return true
     if (BATCH_HEADER_BYTES + bytes > bytesMax) return false
     const { batch } = this
-    if (!batch.hasRoom(bytes, count, bytesMax) && batch.records.length > 0) {
+    const fits =
+      batch.hasRoom(bytes, count, bytesMax) && marker === null && batch.takes(transaction)
+    if (!fits && batch.size > 0) {
       this.full.push(batch)
       this.batch = new Batch(this.nextOffset)
     }
@@ -388,30 +400,41 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   private flush(): void {
     const next = this.full.shift() ?? this.batch
     if (next === this.batch) this.batch = new Batch(this.nextOffset)
-    if (next.records.length > 0) this.append(next)
+    if (next.size > 0) this.append(next)
     else this.finish(next)
   }
 
   private append(batch: Batch<Effect>): void {
     const { tickets, world } = this.options
-    const bytes = encodeBatch({ records: batch.records, timestamp: world.clock.nowMs() })
     const { generation } = this
     this.isAppending = true
     // Now, and not only when it is done: a disk that hangs must not hold replies for ever.
     this.arm()
     tickets.call(
-      (plane, ticket) => plane.append(this.slot, this.leaderEpoch, bytes, ticket),
+      (plane, ticket) => this.write(plane, batch, world.clock.nowMs(), ticket),
       (done) => {
         if (generation === this.generation) this.appended(batch, done)
       },
     )
   }
 
+  private write(plane: DataPlane, batch: Batch<Effect>, nowMs: number, ticket: number): void {
+    const { slot, leaderEpoch } = this
+    const { marker, producer, records } = batch
+    if (marker === null) {
+      const isTransactional = producer !== null
+      const bytes = encodeBatch({ records, timestamp: nowMs, isTransactional, ...producer })
+      return plane.append(slot, leaderEpoch, bytes, ticket)
+    }
+    // Version 1: one that was written before is written again, so that every marker takes an offset.
+    plane.marker(slot, leaderEpoch, { ...marker, transactionVersion: 1 }, ticket)
+  }
+
   private appended(batch: Batch<Effect>, { errorCode, a }: Done): void {
     this.isAppending = false
     const isOurs = errorCode === ErrorCode.NONE && a === batch.baseOffset
     if (!isOurs) return this.appendFailed(batch, errorCode, a)
-    this.appendedOffset = batch.baseOffset + batch.records.length
+    this.appendedOffset = batch.baseOffset + batch.size
     this.finish(batch)
     if (this.full.length > 0) this.flush()
     else this.wake()

@@ -1,12 +1,12 @@
 // What a shard's partition holds, read back: batches become records in offset order, once, whatever compaction left.
 //
-// Invariant: records of a transaction count from its commit marker on and not at all after its abort; until the
-// marker comes they are held apart (clients of Apache Kafka commit offsets in transactions, and we open its
-// directories). Types that we do not have are those of a newer release and are passed over.
+// Invariant: records of a transaction count from its commit marker on and not at all after its abort; a shard that knows
+// transactions is told of both, for others they are held apart until the marker comes. Types that we do not have are those of a newer release and are passed over.
 // Kafka: CoordinatorLoaderImpl, CoordinatorRuntime.CoordinatorContext.replay.
 
-import { Reader } from '../lib/bytes.ts'
+import type { Shard } from '../coordinator/shard.ts'
 import { type BatchHeader, batchesOf, type Recode, recordsOf } from '../protocol/record_batch.ts'
+import { readMarker } from '../protocol/transaction_marker.ts'
 
 /** Key and value bytes of a record in a shard's log; a null value is a tombstone. */
 export interface StoredRecord {
@@ -21,7 +21,8 @@ export interface RecordCodec<Record> {
   decode(stored: StoredRecord): Record | null
 }
 
-const CONTROL_COMMIT = 1
+/** Whom records are read for. */
+export type ReplayTarget<Record> = Pick<Shard<never, Record, never>, 'replay' | 'endTransaction'>
 
 interface Pending<Record> {
   readonly record: Record
@@ -32,7 +33,7 @@ interface Pending<Record> {
 export class ShardLog<Record> {
   private readonly codec: RecordCodec<Record>
   private readonly decompress: Recode
-  private readonly replay: (record: Record, offset: number) => void
+  private readonly target: ReplayTarget<Record>
   /** Records of transactions without a marker yet, by producer id. */
   private readonly pending = new Map<number, Pending<Record>[]>()
   /** The offset after the last batch that was read. */
@@ -43,12 +44,12 @@ export class ShardLog<Record> {
   constructor(
     codec: RecordCodec<Record>,
     decompress: Recode,
-    replay: (record: Record, offset: number) => void,
+    target: ReplayTarget<Record>,
     startOffset: number,
   ) {
     this.codec = codec
     this.decompress = decompress
-    this.replay = replay
+    this.target = target
     this.nextOffset = startOffset
   }
 
@@ -74,24 +75,30 @@ export class ShardLog<Record> {
   }
 
   private hold(producerId: number, pending: Pending<Record>): void {
+    const { target } = this
+    if (target.endTransaction !== undefined) {
+      this.recordCount++
+      target.replay(pending.record, pending.offset, producerId)
+      return
+    }
     const held = this.pending.get(producerId)
     if (held === undefined) this.pending.set(producerId, [pending])
     else held.push(pending)
   }
 
   private endTransaction(bytes: Uint8Array, batch: BatchHeader): void {
-    for (const { key } of recordsOf(bytes, batch, this.decompress)) {
-      const held = this.pending.get(batch.producerId) ?? []
-      this.pending.delete(batch.producerId)
-      if (key === null) continue
-      const reader = new Reader(key)
-      reader.int16()
-      if (reader.int16() === CONTROL_COMMIT) for (const pending of held) this.apply(pending)
+    const { producerId } = batch
+    for (const record of recordsOf(bytes, batch, this.decompress)) {
+      const isCommit = readMarker(record)?.isCommit === true
+      this.target.endTransaction?.(producerId, isCommit)
+      const held = this.pending.get(producerId) ?? []
+      this.pending.delete(producerId)
+      if (isCommit) for (const pending of held) this.apply(pending)
     }
   }
 
   private apply({ record, offset }: Pending<Record>): void {
     this.recordCount++
-    this.replay(record, offset)
+    this.target.replay(record, offset)
   }
 }

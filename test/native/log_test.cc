@@ -393,7 +393,7 @@ TEST("log: transactions: aborted ranges are found across segments and cut with t
   f.fill(0, 12);
   CHECK_OK(f.log->append_aborted(*f.io, {7, 1, 2, 1}));
   CHECK_OK(f.log->append_aborted(*f.io, {8, 0, 7, 3}));
-  CHECK_EQ(f.log->append_aborted(*f.io, {8, 0, 7, 3}).code, Code::kInvalid);
+  CHECK_OK(f.log->append_aborted(*f.io, {8, 0, 7, 3}));  // a replay adds nothing
   std::vector<AbortedTransaction> found;
   CHECK_OK(f.log->collect_aborted(*f.io, 0, 12, &found));
   CHECK_EQ(found.size(), 2);

@@ -1,15 +1,16 @@
-// FindCoordinator: which broker holds the state of a group. The topic behind it is made when first asked for.
-// Transactional ids and share partitions have no coordinators yet: INVALID_REQUEST, which clients take for final, so
-// that nobody waits for what will not come.
+// FindCoordinator: which broker holds the state of a group or of a transactional id. The topic behind it is made when
+// first asked for. Share partitions have no coordinators yet: INVALID_REQUEST, which clients take for final, so that nobody
+// waits for what will not come.
 // Kafka: KafkaApis.getCoordinator, CoordinatorType; KIP-699 (several keys), KIP-932 (share keys).
 
 import { ErrorCode, errorOf } from '../../protocol/errors.ts'
 import { FindCoordinator } from '../../protocol/messages/classic_group.ts'
 import type { Handler, ServedApis } from '../dispatch.ts'
-import { GROUP_TOPIC } from '../internal_topics.ts'
+import { GROUP_TOPIC, TRANSACTION_TOPIC } from '../internal_topics.ts'
 import { type BrokerNode, endpointOf } from '../node.ts'
 
 const GROUP_KEY = 0
+const TRANSACTION_KEY = 1
 const SHARE_KEY = 2
 const SEVERAL_KEYS_VERSION = 4
 
@@ -27,9 +28,10 @@ export function serveFindCoordinator(served: ServedApis, node: BrokerNode): void
 function findCoordinator(node: BrokerNode): Handler<typeof FindCoordinator> {
   return async ({ key, keyType, coordinatorKeys }, { version, session }) => {
     const listener = session.listener.name
-    if (keyType === GROUP_KEY) await ensureTopic(node)
+    const topic = topicOf(keyType)
+    if (topic !== null) await ensureTopic(node, topic)
     const find = (wanted: string) =>
-      keyType === GROUP_KEY ? findGroup(node, wanted, listener) : nowhere(ErrorCode.INVALID_REQUEST)
+      topic === null ? nowhere(ErrorCode.INVALID_REQUEST) : findKey(node, topic, wanted, listener)
     if (version >= SEVERAL_KEYS_VERSION) {
       // A type that nobody knows is an error of the whole request, which alone has a sentence.
       const isKnown = keyType >= GROUP_KEY && keyType <= SHARE_KEY
@@ -49,15 +51,22 @@ function findCoordinator(node: BrokerNode): Handler<typeof FindCoordinator> {
 }
 
 /** Kafka tells the client to come back; we let it wait for the topic, which is quicker for both. */
-async function ensureTopic(node: BrokerNode): Promise<void> {
-  if (node.image.topics.byName(GROUP_TOPIC) !== undefined) return
-  await node.autoTopics.create(GROUP_TOPIC)
+async function ensureTopic(node: BrokerNode, topic: string): Promise<void> {
+  if (node.image.topics.byName(topic) !== undefined) return
+  await node.autoTopics.create(topic)
   await node.publisher.settled()
 }
 
-function findGroup(node: BrokerNode, groupId: string, listener: string): Found {
-  const partition = node.groups.partitionOf(groupId)
-  const topic = node.image.topics.byName(GROUP_TOPIC)
+/** The topic behind a type of keys; null: there is none. */
+function topicOf(keyType: number): string | null {
+  if (keyType === GROUP_KEY) return GROUP_TOPIC
+  return keyType === TRANSACTION_KEY ? TRANSACTION_TOPIC : null
+}
+
+function findKey(node: BrokerNode, name: string, key: string, listener: string): Found {
+  const coordinator = name === GROUP_TOPIC ? node.groups : node.transactions
+  const partition = coordinator.partitionOf(key)
+  const topic = node.image.topics.byName(name)
   const leader = partition === undefined ? undefined : topic?.partitions[partition]?.leader
   const endpoint = leader === undefined ? undefined : endpointOf(node.image, leader, listener)
   if (leader === undefined || endpoint === undefined) {

@@ -1,31 +1,16 @@
-// InitProducerId without transactions, and DescribeProducers. KIP-98, KIP-360, KIP-664.
+// DescribeProducers: what partitions know of producers, and where their transactions begin. KIP-664.
 
 import { invalidTopicName } from '../../controller/topics.ts'
 import { ErrorCode, errorOf } from '../../protocol/errors.ts'
-import { DescribeProducers, InitProducerId } from '../../protocol/messages/transaction.ts'
+import { DescribeProducers } from '../../protocol/messages/transaction.ts'
 import type { Handler, ServedApis } from '../dispatch.ts'
 import { type BrokerNode, findLeader } from '../node.ts'
 
 const ROW_BYTES = 48
 
 export function serveProducers(served: ServedApis, node: BrokerNode): void {
-  served.serve(InitProducerId, '0-5', initProducerId(node))
   served.serve(DescribeProducers, '0', describeProducers(node))
 }
-
-function initProducerId(node: BrokerNode): Handler<typeof InitProducerId> {
-  return async ({ transactionalId, producerId, producerEpoch }) => {
-    if (transactionalId === '') return refused(ErrorCode.INVALID_REQUEST)
-    // Transactions are not built: an error that no client retries.
-    if (transactionalId !== null) return refused(ErrorCode.INVALID_TXN_STATE)
-    if ((producerId === -1) !== (producerEpoch === -1)) return refused(ErrorCode.INVALID_REQUEST)
-    const taken = await node.producerIds.take()
-    if ('errorCode' in taken) return refused(taken.errorCode)
-    return { errorCode: ErrorCode.NONE, producerId: taken.producerId, producerEpoch: 0 }
-  }
-}
-
-const refused = (errorCode: number) => ({ errorCode, producerId: -1, producerEpoch: -1 })
 
 function describeProducers(node: BrokerNode): Handler<typeof DescribeProducers> {
   return async (request) => {

@@ -34,7 +34,8 @@ function replayed(...batches: Uint8Array[]): string[] {
     encode: (key: string) => ({ key: encoder.encode(key), value: null }),
     decode: ({ key }: { key: Uint8Array }) => decoder.decode(key),
   }
-  const log = new ShardLog(codec, decompress, (key, offset) => seen.push(`${key}@${offset}`), 0)
+  const replay = (key: string, offset: number) => void seen.push(`${key}@${offset}`)
+  const log = new ShardLog(codec, decompress, { replay }, 0)
   for (const bytes of batches) Array.from(log.read(bytes))
   return seen
 }

@@ -1,0 +1,162 @@
+// How a transaction ends: decided and written down first (Prepare), told to every partition by markers, and done
+// (Complete) when all of them have it. What is decided is never taken back; markers are owed until they are written.
+//
+// Non-obvious: with transaction.version 2 every end bumps the epoch, so that whatever is late of a transaction is of an
+// old epoch (KIP-890). A retry is then known by its epoch, which is the one before ours. An abort by the server fences the
+// producer by a bump of its own.
+// Kafka: TransactionCoordinator.{endTransaction, abortTimedOutTransactions}, TransactionMetadata.{prepareAbortOrCommit,
+// prepareComplete, prepareFenceProducerEpoch}.
+
+import type { Ticket } from '../coordinator/shard.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import { EPOCH_MAX, NO_EPOCH, NO_PRODUCER_ID, type Transaction } from './records.ts'
+import type { Producer, TransactionRequest } from './requests.ts'
+import type { Turn } from './turn.ts'
+
+type End = Extract<TransactionRequest, { kind: 'endTransaction' }>
+
+const SHORT_MAX = EPOCH_MAX + 1
+/** From this version on every transaction has an epoch of its own. */
+const BUMPS_SINCE = 2
+
+/** Decides an EndTxn. */
+export function endTransaction(turn: Turn, request: End, ticket: Ticket): void {
+  const { producer, freshProducerId } = request
+  const now = turn.transactions.get(producer.transactionalId)
+  const reply = (errorCode: number, producerId: number, producerEpoch: number) =>
+    turn.reply(ticket, { kind: 'endTransaction', errorCode, producerId, producerEpoch })
+  const verdict = judge(now, request)
+  if (verdict === 'again') {
+    const { producerId, producerEpoch } = successor(now!)
+    return reply(ErrorCode.NONE, producerId, producerEpoch)
+  }
+  if (verdict !== ErrorCode.NONE) return reply(verdict, NO_PRODUCER_ID, NO_EPOCH)
+  const bumps = request.transactionVersion >= BUMPS_SINCE
+  const needsId = bumps && now!.producerEpoch >= EPOCH_MAX
+  if (needsId && freshProducerId === null) return turn.reply(ticket, { kind: 'producerIdNeeded' })
+  const next = prepared(turn, now!, request, needsId ? freshProducerId! : NO_PRODUCER_ID)
+  const lastEpoch = bumps ? now!.producerEpoch : turn.lastEpoch(producer.transactionalId)
+  turn.move(producer.transactionalId, next, lastEpoch)
+  const { producerId, producerEpoch } = successor(next)
+  reply(ErrorCode.NONE, producerId, producerEpoch)
+}
+
+/** NONE: the end may be decided; `again`: it was, and the client did not hear. */
+function judge(now: Transaction | undefined, request: End): number | 'again' {
+  const { producer, isCommit, transactionVersion } = request
+  if (now === undefined) return ErrorCode.INVALID_PRODUCER_ID_MAPPING
+  const bumps = transactionVersion >= BUMPS_SINCE
+  const isRetry = bumps && isRetryOf(now, producer)
+  if (now.producerId !== producer.producerId && !isRetry) {
+    return ErrorCode.INVALID_PRODUCER_ID_MAPPING
+  }
+  const isPresent = now.producerEpoch === producer.producerEpoch
+  const isEnding = now.state === 'PrepareCommit' || now.state === 'PrepareAbort'
+  if (!isRetry && (!isPresent || (bumps && isEnding))) return ErrorCode.PRODUCER_FENCED
+  const { INVALID_TXN_STATE } = ErrorCode
+  switch (now.state) {
+    case 'Ongoing':
+      return ErrorCode.NONE
+    case 'PrepareCommit':
+      return isCommit ? ErrorCode.CONCURRENT_TRANSACTIONS : INVALID_TXN_STATE
+    case 'PrepareAbort':
+      return isCommit ? INVALID_TXN_STATE : ErrorCode.CONCURRENT_TRANSACTIONS
+    case 'CompleteCommit':
+      if (isRetry || !bumps) return isCommit ? 'again' : INVALID_TXN_STATE
+      return isCommit ? INVALID_TXN_STATE : ErrorCode.NONE
+    case 'CompleteAbort':
+      if (isRetry || !bumps) return isCommit ? INVALID_TXN_STATE : 'again'
+      return isCommit ? INVALID_TXN_STATE : ErrorCode.NONE
+    // Nothing was added: with an epoch for each transaction an abort of nothing bumps it all the same.
+    case 'Empty':
+      return bumps && !isCommit ? ErrorCode.NONE : INVALID_TXN_STATE
+    case 'Dead':
+      return ErrorCode.INVALID_PRODUCER_ID_MAPPING
+  }
+}
+
+/** The client speaks as it was before the end that is decided already. */
+function isRetryOf(now: Transaction, { producerId, producerEpoch }: Producer): boolean {
+  if (now.clientTransactionVersion < BUMPS_SINCE || now.state === 'Ongoing') return false
+  if (now.state === 'Empty') return false
+  if (producerId === now.producerId) return now.producerEpoch === producerEpoch + 1
+  const isDone = now.state === 'CompleteCommit' || now.state === 'CompleteAbort'
+  const wasLast = producerEpoch === EPOCH_MAX && now.producerEpoch === 0
+  return isDone && wasLast && producerId === now.previousProducerId
+}
+
+function prepared(
+  turn: Turn,
+  now: Transaction,
+  { isCommit, transactionVersion }: End,
+  nextProducerId: number,
+): Transaction {
+  const bumps = transactionVersion >= BUMPS_SINCE
+  return {
+    ...now,
+    state: isCommit ? 'PrepareCommit' : 'PrepareAbort',
+    producerEpoch: bumps ? now.producerEpoch + 1 : now.producerEpoch,
+    nextProducerId,
+    partitions: now.state === 'Ongoing' ? now.partitions : [],
+    startedMs: now.state === 'Ongoing' ? now.startedMs : turn.nowMs,
+    updatedMs: turn.nowMs,
+    clientTransactionVersion: transactionVersion,
+  }
+}
+
+/** Who the producer is for its next transaction. */
+function successor({ producerId, producerEpoch, nextProducerId }: Transaction) {
+  return nextProducerId === NO_PRODUCER_ID
+    ? { producerId, producerEpoch }
+    : { producerId: nextProducerId, producerEpoch: 0 }
+}
+
+/** Nobody ends it: its time is over, or another producer takes the id. Whoever had it is fenced. */
+export function abortByServer(turn: Turn, transactionalId: string, now: Transaction): void {
+  const transactionVersion = turn.settings.serverVersion()
+  const bump = transactionVersion >= BUMPS_SINCE ? 2 : 1
+  const next: Transaction = {
+    ...now,
+    state: 'PrepareAbort',
+    producerEpoch: Math.min(now.producerEpoch + bump, SHORT_MAX),
+    updatedMs: turn.nowMs,
+    clientTransactionVersion: transactionVersion,
+  }
+  turn.move(transactionalId, next, NO_EPOCH)
+}
+
+/** What is still to be told of an end; null when nothing is. */
+export function owedMarkers(turn: Turn, transactionalId: string, ticket: Ticket): void {
+  const now = turn.transactions.get(transactionalId)
+  const isOwed = now?.state === 'PrepareCommit' || now?.state === 'PrepareAbort'
+  const markers = isOwed
+    ? {
+        transactionalId,
+        producerId: now.producerId,
+        producerEpoch: now.producerEpoch,
+        isCommit: now.state === 'PrepareCommit',
+        transactionVersion: now.clientTransactionVersion,
+        partitions: now.partitions,
+      }
+    : null
+  turn.reply(ticket, { kind: 'owedMarkers', markers })
+}
+
+/** Every partition has its marker. */
+export function markersWritten(turn: Turn, producer: Producer, ticket: Ticket): void {
+  turn.reply(ticket, { kind: 'markersWritten' })
+  const now = turn.transactions.get(producer.transactionalId)
+  if (now?.state !== 'PrepareCommit' && now?.state !== 'PrepareAbort') return
+  const { producerId, producerEpoch } = producer
+  if (now.producerId !== producerId || now.producerEpoch !== producerEpoch) return
+  const next = successor(now)
+  turn.move(producer.transactionalId, {
+    ...now,
+    ...next,
+    state: now.state === 'PrepareCommit' ? 'CompleteCommit' : 'CompleteAbort',
+    previousProducerId: now.producerId,
+    nextProducerId: NO_PRODUCER_ID,
+    partitions: [],
+    updatedMs: turn.nowMs,
+  })
+}
