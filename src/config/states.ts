@@ -13,7 +13,6 @@ export const noCordon = notBuilt('cordoning log directories is not built', 'plac
 export const noGroupCompression = notBuilt('what coordinators write is not compressed')
 export const noShare = notBuilt('share groups are not built')
 export const noStreams = notBuilt('streams groups are not built')
-export const noTransactions = notBuilt('transactions are not built')
 export const noCleaner = notBuilt('compaction is not built: nothing is compacted')
 export const noRecompression = notBuilt('recompression is not built: batches keep their codec')
 export const noFollowers = notBuilt('fetching from other brokers is not built')

@@ -3,7 +3,7 @@
 // Offsets come from members of the present generation, or from anyone while the group is empty: simple consumers, which
 // have no member id and generation -1, and tools. The coordinator does not judge offsets or topics; it judges who
 // commits. Invariant: nothing here changes an offset, records do. While a transaction may still change one
-// (transactions.ts), who asks for stable offsets is told to come back. Kafka: OffsetMetadataManager, ClassicGroup.validateOffsetCommit. KIP-211, KIP-496.
+// (commits/transactions.ts), who asks for stable offsets is told to come back. Kafka: OffsetMetadataManager, ClassicGroup.validateOffsetCommit. KIP-211, KIP-496.
 
 import type { Ticket } from '../coordinator/shard.ts'
 import { ZERO_UUID } from '../lib/uuid.ts'

@@ -14,10 +14,10 @@ import type {
 import type { OffsetCommit, OffsetDelete } from '../protocol/messages/offsets.ts'
 import type { TxnOffsetCommit } from '../protocol/messages/transaction.ts'
 import type { Marker } from '../protocol/transaction_marker.ts'
+import type { TxnCommitRequest } from './commits/transactions.ts'
 import type { DescribedConsumerGroup } from './consumer/describe.ts'
 import type { HeartbeatRequest, HeartbeatResponse } from './consumer/heartbeat.ts'
 import type { FetchedOffsets, OffsetsWanted } from './offsets.ts'
-import type { TxnCommitRequest } from './transactions.ts'
 
 /** The client behind a JoinGroup: its id, and its address the way Java prints one, `/127.0.0.1`. */
 export interface Client {

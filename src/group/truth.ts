@@ -4,9 +4,9 @@
 // here while a record of its kind says so, an offset while an OffsetCommit does, and nothing is here otherwise.
 // Kafka: GroupMetadataManager.replay, OffsetMetadataManager.replay.
 
+import { PendingOffsets } from './commits/pending.ts'
 import type { ConsumerGroup } from './consumer/consumer_group.ts'
 import { replayConsumerGroup } from './consumer/replay.ts'
-import { PendingOffsets } from './pending.ts'
 import type { GroupMetadataValue, GroupRecord, OffsetCommitValue } from './records.ts'
 
 /** Topic → partition → commit. */
@@ -41,9 +41,7 @@ export class GroupTruth {
   }
 
   /** Records of share and streams groups are passed over. */
-  replay(record: GroupRecord): void {
-  /** Kinds of records that are not of classic groups are passed over. */
-  replay(record: GroupRecord, offset = -1): void 
+  replay(record: GroupRecord, offset = -1): void {
     switch (record.type) {
       case 'GroupMetadata':
         if (record.value === null) this.stored.delete(record.key.group)
@@ -56,20 +54,23 @@ export class GroupTruth {
       default:
         replayConsumerGroup(this.consumer, record)
     }
+  }
 
   /** A record of a transaction that has not ended. */
-  hold(record: GroupRecord, offset: number, producerId: number): void 
+  hold(record: GroupRecord, offset: number, producerId: number): void {
     if (record.type !== 'OffsetCommit' || record.value === null) return
     this.pending.hold(producerId, { key: record.key, value: record.value, offset })
+  }
 
   /** What the transaction had committed counts from now on, or never. */
-  endTransaction(producerId: number, isCommit: boolean): void 
+  endTransaction(producerId: number, isCommit: boolean): void {
     for (const { key, value, offset } of this.pending.end(producerId)) {
       if (!isCommit) continue
       const known = this.offset(key.group, key.topic, key.partition)
       const isNewer = known === undefined || (this.recordedAt.get(known) ?? -1) < offset
       if (isNewer) this.commit(key, value, offset)
     }
+  }
 
   private commit(
     key: { group: string; topic: string; partition: number },

@@ -1,4 +1,4 @@
-// What tools ask: one transactional id, or those that a filter lets through. KIP-664, KIP-994.
+// What tools ask: one transactional id, or those that a filter lets through. KIP-664, KIP-994, KIP-1152.
 // Kafka: TransactionCoordinator.{handleDescribeTransactions, handleListTransactions}.
 
 import type { Ticket } from '../coordinator/shard.ts'
@@ -13,7 +13,7 @@ export function describeTransaction(turn: Turn, transactionalId: string, ticket:
 
 /** Decides this shard's part of a ListTransactions. */
 export function listTransactions(turn: Turn, filter: TransactionFilter, ticket: Ticket): void {
-  const { states, producerIds, durationMs } = filter
+  const { states, producerIds, durationMs, matches } = filter
   const transactions = []
   for (const [transactionalId, transaction] of turn.transactions) {
     const { state, producerId, startedMs } = transaction
@@ -21,7 +21,7 @@ export function listTransactions(turn: Turn, filter: TransactionFilter, ticket: 
     if (producerIds.length > 0 && !producerIds.includes(producerId)) continue
     const isOpen = state === 'Ongoing' || state === 'PrepareCommit' || state === 'PrepareAbort'
     if (durationMs >= 0 && (!isOpen || turn.nowMs - startedMs <= durationMs)) continue
-    transactions.push({ transactionalId, transaction })
+    if (matches(transactionalId)) transactions.push({ transactionalId, transaction })
   }
   turn.reply(ticket, { kind: 'list', transactions })
 }

@@ -16,6 +16,7 @@ export interface TransactionFilter {
   readonly producerIds: readonly number[]
   /** Open for longer than this; negative: however long. */
   readonly durationMs: number
+  readonly matches: (transactionalId: string) => boolean
 }
 
 /** What the markers of a transaction that ends say, and where they go. */

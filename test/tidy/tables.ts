@@ -129,6 +129,7 @@ export const MAY_BE_LONG: Record<string, string> = {
 /** Entries a folder of src/ or native/ may have; a header and its source are one. */
 export const ENTRIES_MAX = 20
 export const MAY_BE_WIDE: Record<string, string> = {
+  src: 'a folder per layer of the import law, and the four doors',
   'src/config': 'a table per scope, and each way of reading, judging and telling them',
   'src/plane': 'the seam is three files; the model of the plane, a noun per file, is the rest',
 }

@@ -1,16 +1,17 @@
 // What tools ask about transactions: DescribeTransactions and ListTransactions.
-// Kafka: KafkaApis.{handleDescribeTransactionsRequest, handleListTransactionsRequest}. KIP-664, KIP-994.
+// Kafka: KafkaApis.{handleDescribeTransactionsRequest, handleListTransactionsRequest}. KIP-664, KIP-994, KIP-1152.
 
 import { ErrorCode } from '../../protocol/errors.ts'
 import { DescribeTransactions, ListTransactions } from '../../protocol/messages/transaction.ts'
 import { isStateName } from '../../transaction/states.ts'
 import type { Handler, ServedApis } from '../dispatch.ts'
 import type { BrokerNode } from '../node.ts'
+import { compileTopicRegex } from '../topic_regex.ts'
 
 export function serveTransactionAdmin(served: ServedApis, node: BrokerNode): void {
   served
     .serve(DescribeTransactions, '0', describeTransactions(node))
-    .serve(ListTransactions, '0-1', listTransactions(node))
+    .serve(ListTransactions, '0-2', listTransactions(node))
 }
 
 function describeTransactions(node: BrokerNode): Handler<typeof DescribeTransactions> {
@@ -48,14 +49,18 @@ function describeTransactions(node: BrokerNode): Handler<typeof DescribeTransact
 }
 
 function listTransactions(node: BrokerNode): Handler<typeof ListTransactions> {
-  return async ({ stateFilters, producerIdFilters, durationFilter }) => {
+  return async ({ stateFilters, producerIdFilters, durationFilter, transactionalIdPattern }) => {
     const unknownStateFilters = stateFilters.filter((name) => !isStateName(name))
     const states = stateFilters.filter(isStateName)
     if (stateFilters.length > 0 && states.length === 0) return { unknownStateFilters }
+    const pattern = transactionalIdPattern ?? ''
+    const matches = pattern === '' ? () => true : compileTopicRegex(pattern)
+    if (matches === null) return { errorCode: ErrorCode.INVALID_REGULAR_EXPRESSION }
     const filter = {
       states,
       producerIds: producerIdFilters.map(Number),
       durationMs: Number(durationFilter),
+      matches,
     }
     const replies = await Promise.all(
       node.transactions

@@ -362,6 +362,12 @@ test('tools see transactions, and may end one that hangs', async () => {
   expect(await list({ stateFilters: ['Empty'] })).toEqual([])
   expect(await list({ producerIdFilters: [BigInt(producerId) + 1n] })).toEqual([])
   expect(await list({ durationFilter: 600_000n })).toEqual([])
+  const byPattern = async (transactionalIdPattern: string) =>
+    (await bench.client.ask(ListTransactions, 2, { transactionalIdPattern })).transactionStates
+  expect(await byPattern('t[xy]')).toEqual([row])
+  expect(await byPattern('t')).toEqual([])
+  const { errorCode } = await bench.client.ask(ListTransactions, 2, { transactionalIdPattern: '(' })
+  expect(errorCode).toBe(ErrorCode.INVALID_REGULAR_EXPRESSION)
   const odd = await bench.client.ask(ListTransactions, 0, { stateFilters: ['Odd'] })
   expect(odd).toMatchObject({ unknownStateFilters: ['Odd'], transactionStates: [] })
   const described = await bench.client.ask(DescribeProducers, 0, {

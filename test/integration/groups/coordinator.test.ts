@@ -158,7 +158,7 @@ describe('groups: finding the coordinator', () => {
 
   it('what has no coordinator is an error that nobody retries', async () => {
     const bench = await start()
-    for (const keyType of [1, 2, 9]) {
+    for (const keyType of [2, 9]) {
       const one = await bench.client.ask(FindCoordinator, 3, { key: 'x', keyType })
       expect(one).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST, nodeId: -1, port: -1 })
       const many = await bench.client.ask(FindCoordinator, 6, { keyType, coordinatorKeys: ['x'] })

@@ -193,8 +193,6 @@ log.retention.check.interval.ms=300000
     expect(warnings.map(({ key }) => key)).toEqual([
       'share.coordinator.state.topic.replication.factor',
       'share.coordinator.state.topic.min.isr',
-      'transaction.state.log.replication.factor',
-      'transaction.state.log.min.isr',
     ])
   })
 })

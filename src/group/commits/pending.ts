@@ -3,7 +3,7 @@
 // Invariant: changed by replay alone, as the truth is. A commit of no transaction that comes later in the log wins over a
 // pending one; a tombstone takes it away. Kafka: OffsetMetadataManager.{pendingTransactionalOffsets, openTransactions}.
 
-import type { OffsetCommitValue, OffsetKey } from './records.ts'
+import type { OffsetCommitValue, OffsetKey } from '../records.ts'
 
 /** A commit, and where it lies in the log. */
 export interface PendingCommit {

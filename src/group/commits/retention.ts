@@ -5,13 +5,13 @@
 // other state keeps all it has. In a consumer group it lasts from its commit unless a member reads the topic. An empty group without offsets goes with the last of them.
 // Kafka: GroupCoordinatorShard.cleanupGroupMetadata, OffsetMetadataManager.cleanupExpiredOffsets. KIP-211.
 
-import type { ClassicGroup } from './classic_group.ts'
-import type { ConsumerGroup } from './consumer/consumer_group.ts'
-import { consumerGroupTombstones } from './consumer/record_sets.ts'
-import { groupTombstone, type OffsetCommitValue, offsetTombstone } from './records.ts'
-import { RECORDS_MAX } from './settings.ts'
-import { RETENTION_TIMER } from './timers.ts'
-import type { Turn } from './turn.ts'
+import type { ClassicGroup } from '../classic_group.ts'
+import type { ConsumerGroup } from '../consumer/consumer_group.ts'
+import { consumerGroupTombstones } from '../consumer/record_sets.ts'
+import { groupTombstone, type OffsetCommitValue, offsetTombstone } from '../records.ts'
+import { RECORDS_MAX } from '../settings.ts'
+import { RETENTION_TIMER } from '../timers.ts'
+import type { Turn } from '../turn.ts'
 
 /** The retention timer fired. */
 export function expireOffsets(turn: Turn): void {

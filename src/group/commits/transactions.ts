@@ -4,17 +4,17 @@
 // agrees is judged here, from version 3 on by member and generation, if the client says them (KIP-447).
 // Kafka: OffsetMetadataManager.{commitTransactionalOffset, validateTransactionalOffsetCommit, completeTransaction}.
 
-import type { Ticket } from '../coordinator/shard.ts'
-import type { Uuid } from '../lib/uuid.ts'
-import type { RequestOf } from '../protocol/dsl.ts'
-import { ErrorCode } from '../protocol/errors.ts'
-import type { TxnOffsetCommit } from '../protocol/messages/transaction.ts'
-import type { Marker } from '../protocol/transaction_marker.ts'
-import type { ClassicGroup } from './classic_group.ts'
-import { commitErrorOf } from './consumer/commits.ts'
-import type { ConsumerGroup } from './consumer/consumer_group.ts'
-import { offsetCommitRecord } from './records.ts'
-import type { Turn } from './turn.ts'
+import type { Ticket } from '../../coordinator/shard.ts'
+import type { Uuid } from '../../lib/uuid.ts'
+import type { RequestOf } from '../../protocol/dsl.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
+import type { TxnOffsetCommit } from '../../protocol/messages/transaction.ts'
+import type { Marker } from '../../protocol/transaction_marker.ts'
+import type { ClassicGroup } from '../classic_group.ts'
+import { commitErrorOf } from '../consumer/commits.ts'
+import type { ConsumerGroup } from '../consumer/consumer_group.ts'
+import { offsetCommitRecord } from '../records.ts'
+import type { Turn } from '../turn.ts'
 
 /** The version of OffsetCommit from which on member epochs are meant. */
 const MEMBER_EPOCHS_SINCE = 9
