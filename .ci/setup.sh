@@ -22,7 +22,10 @@ if ! have; then
   fi
 fi
 
-if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
+# Modules behind a link are another checkout's: npm would empty them for everybody.
+if [ -L node_modules ]; then
+  echo 'ottla: node_modules is a link; its modules are taken as they are' >&2
+elif [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then
   echo 'ottla: installing node modules' >&2
   npm ci --no-audit --no-fund --loglevel=error >&2
   touch node_modules/.package-lock.json

@@ -74,19 +74,6 @@ export const EXPLAINED: Explanation[] = [
     kafka: /silence/,
   },
   {
-    why: 'not_implemented: transactions',
-    api: 'InitProducerId',
-    label: /: transactional id/,
-    ottla: /48/,
-  },
-  {
-    why: 'not_implemented: transactions',
-    api: 'Produce',
-    label: /transactional/,
-    kafka: /53/,
-    ottla: /48/,
-  },
-  {
     why: 'Kafka does not answer null records',
     api: 'Produce',
     label: /null records/,
