@@ -264,6 +264,23 @@ export function logSuite(harness: PlaneHarness): void {
     },
   )
 
+  it.runIf(harness.hasVirtualTime)(
+    'flush: flush.ms: every partition of many has its turn, again and again',
+    async () => {
+      const f = await open()
+      const partitions = [...Array(450).keys()]
+      await f.several(partitions.length, { flushMs: 1_000 })
+      for (const round of [1, 2]) {
+        for (const slot of partitions) f.plane.append(slot, 0, batchOf(['a']), 900_000)
+        await f.under.advance(4_000)
+        await f.under.quiet()
+        const late = partitions.filter((slot) => f.plane.partition(slot).recoveryPoint < round)
+        expect(late).toEqual([])
+      }
+      await f.under.close()
+    },
+  )
+
   it('lookup: by time, exact inside compressed batches', async () => {
     const f = await open()
     await f.single()

@@ -283,5 +283,9 @@ function configOf(options: MachineOptions): Record<string, string | number> {
     'group.initial.rebalance.delay.ms': 100,
     'metadata.log.max.record.bytes.between.snapshots': options.snapshotBytes,
     'metadata.max.retention.bytes': options.retentionBytes,
+    'log.initial.task.delay.ms': 0,
+    'log.retention.check.interval.ms': 200,
+    // Records carry a fixed time; only scenarios that say so lose any, and those by size.
+    'log.retention.ms': -1,
   }
 }

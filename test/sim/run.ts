@@ -20,6 +20,8 @@ export interface Verdict {
   readonly options: ScenarioOptions
   readonly changes: number
   readonly acknowledged: number
+  /** Offsets that retention took, of all that were given. */
+  readonly deleted: number
   readonly lives: number
   readonly committed: number
   /** Partitions given in generations, commits acknowledged, coordinators loaded. */
@@ -60,6 +62,7 @@ export async function runSeed(
     options,
     changes: cluster.admins.reduce((sum, admin) => sum + admin.changes, 0),
     acknowledged: cluster.logs.acknowledged,
+    deleted: cluster.logs.deleted,
     lives: cluster.machine.starts,
     committed: cluster.metadata.committedEndOffset,
     groups: cluster.groups,
@@ -77,7 +80,8 @@ export function worldOf(options: ScenarioOptions) {
 
 async function story(cluster: Cluster, options: ScenarioOptions): Promise<void> {
   const { durationMs, admins, producers, consumers, partitions, pauseMsMax } = options
-  const shared = { topic: 'shared', partitions, pauseMsMax }
+  const shared = { topic: 'shared', partitions, pauseMsMax, keptBytes: options.keptBytes }
+  if (options.keptBytes > 0) cluster.logs.shrinks('shared', options.keptBytes)
   for (let at = 0; at < admins; at++) cluster.addAdmin(`admin${at}`, { names: 4, pauseMsMax })
   for (let at = 0; at < producers; at++) cluster.addProducer(`producer${at}`, shared)
   for (let at = 0; at < consumers; at++) cluster.addConsumer(`consumer${at}`, shared)

@@ -21,6 +21,7 @@ describe('sim', () => {
         const verdict = await runSeed(scenario, seed)
         expect(verdict.violation, commandOf(verdict)).toBe(null)
         expect(verdict.committed).toBeGreaterThan(40)
+        expect(verdict.deleted > 0).toBe(scenario.name === 'retention')
         if (scenario.name === 'groups') expect(verdict.groups.commits).toBeGreaterThan(0)
       }
     },

@@ -15,12 +15,16 @@ class KnownLog {
   /** Values by offset: acknowledged, or seen by a consumer. */
   readonly values = new Map<number, string>()
   readonly sent = new Set<string>()
+  /** Where it started at the last look: never further back, whatever happens. */
+  start = 0
 }
 
 /** Every partition that workloads write to. */
 export class LogChecker {
   private readonly logs = new Map<string, KnownLog>()
   private readonly producerIds = new Set<number>()
+  private readonly kept = new Map<string, number>()
+  private hasPowerGone = false
   acknowledged = 0
   lost = 0
   private readonly disk: SimDisk
@@ -47,6 +51,11 @@ export class LogChecker {
     this.know(topic, partition, offset, value)
   }
 
+  /** Retention may take the front of this topic's logs, as long as so many bytes stay. */
+  shrinks(topic: string, keptBytes: number): void {
+    this.kept.set(topic, keptBytes)
+  }
+
   producerId(id: number): void {
     if (this.producerIds.has(id)) throw new Violation(`producer id ${id} was handed out twice`)
     this.producerIds.add(id)
@@ -70,6 +79,7 @@ export class LogChecker {
 
   /** The power went: what is above the ends that are left is lost, and may be. */
   powerLost(): void {
+    this.hasPowerGone = true
     const ends = new Map<string, number>()
     for (const log of this.disk.logs.logs()) {
       const last = log.segments.at(-1)!
@@ -86,6 +96,11 @@ export class LogChecker {
     }
   }
 
+  /** Offsets that lie below the starts of logs. */
+  get deleted(): number {
+    return [...this.logs.values()].reduce((sum, { start }) => sum + start, 0)
+  }
+
   /** Reads the disk itself. */
   check(): void {
     const stored = new Map(
@@ -98,8 +113,23 @@ export class LogChecker {
       for (const { batches } of log?.segments ?? []) {
         for (const { bytes } of batches) readInto(values, name, bytes)
       }
+      if (log !== undefined && this.kept.has(log.topic)) this.shrank(name, known, log)
       compare(name, known, values)
     }
+  }
+
+  /** Only the front may be gone, and no more of it than the limit asks for. */
+  private shrank(name: string, known: KnownLog, { topic, segments }: StoredLog): void {
+    const start = segments[0]!.baseOffset
+    if (start < known.start) {
+      throw new Violation(`${name}: it started at ${known.start}, and starts at ${start} again`)
+    }
+    known.start = start
+    for (const offset of known.values.keys()) if (offset < start) known.values.delete(offset)
+    let bytes = 0
+    for (const { batches } of segments) for (const batch of batches) bytes += batch.bytes.length
+    const isTooFew = start > 0 && bytes < this.kept.get(topic)!
+    if (isTooFew && !this.hasPowerGone) throw new Violation(`${name}: only ${bytes} bytes are left`)
   }
 }
 

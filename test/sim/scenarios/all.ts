@@ -75,6 +75,29 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'retention',
+    story:
+      'logs lose their oldest segments while producers write, consumers read and the node dies',
+    options: (random) => {
+      const options = drawn(random)
+      return {
+        ...options,
+        admins: 0,
+        racers: 0,
+        members: 0,
+        producers: random.nextInt(2, 4),
+        consumers: 2,
+        pauseMsMax: random.pick([5, 20]),
+        keptBytes: random.pick([500, 2000]),
+        faults: {
+          ...options.faults,
+          everyMs: random.pick([400, 1000]),
+          endings: random.pick([['kill'], ['kill', 'power']] as const),
+        },
+      }
+    },
+  },
+  {
     name: 'groups',
     story:
       'members come, go and commit while their coordinator is killed, stopped, stalled or loses power',

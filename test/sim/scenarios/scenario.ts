@@ -30,6 +30,8 @@ export interface ScenarioOptions {
   logDirectories: number
   snapshotBytes: number
   retentionBytes: number
+  /** What retention leaves of a partition that producers share; 0: everything. */
+  keptBytes: number
   diskDelayMsMax: number
   delayMsMax: number
   faults: Faults
@@ -56,6 +58,7 @@ export function drawn(random: Random): ScenarioOptions {
     logDirectories: random.nextInt(1, 3),
     snapshotBytes: random.pick([400, 2000, 20_000]),
     retentionBytes: random.pick([1, 3000, 1_000_000]),
+    keptBytes: 0,
     diskDelayMsMax: random.pick([0, 1, 10]),
     delayMsMax: random.pick([1, 5, 40]),
     faults: {

@@ -2,6 +2,7 @@
 // A record that was readable stays where it is, unless the power went before anybody synced it.
 
 import { ErrorCode } from '../../../src/protocol/errors.ts'
+import { ListOffsets } from '../../../src/protocol/messages/offsets.ts'
 import { Fetch } from '../../../src/protocol/messages/produce_fetch.ts'
 import { batchesOf, isBatchIntact, recordsOf } from '../../../src/protocol/record_batch.ts'
 import { Violation } from '../trace.ts'
@@ -13,6 +14,8 @@ import {
   type Workload,
   type WorkloadContext,
 } from './workload.ts'
+
+const EARLIEST = -2n
 
 /** One consumer of one topic. */
 export class Consumer implements Workload {
@@ -59,9 +62,27 @@ export class Consumer implements Workload {
       if (errorCode !== ErrorCode.NONE) unexpected('Fetch', errorCode)
       // The power may have gone and come back while this answer was on its way.
       if (this.powerLosses !== context.powerLosses()) return true
-      for (const answer of responses[0]?.partitions ?? []) this.take(answer)
+      for (const answer of responses[0]?.partitions ?? []) {
+        if (answer.errorCode === ErrorCode.OFFSET_OUT_OF_RANGE && (options.keptBytes ?? 0) > 0) {
+          await this.reset(answer.partitionIndex)
+        } else this.take(answer)
+      }
       return true
     })
+  }
+
+  /** What was to be read next is gone: goes on where the log starts now. */
+  private async reset(partition: number): Promise<void> {
+    const { context, options } = this
+    const { topics } = await context.client.ask(ListOffsets, 7, {
+      replicaId: -1,
+      topics: [
+        { name: options.topic, partitions: [{ partitionIndex: partition, timestamp: EARLIEST }] },
+      ],
+    })
+    const { errorCode, offset } = topics[0]!.partitions[0]!
+    if (errorCode !== ErrorCode.NONE) return
+    this.positions[partition] = Number(offset)
   }
 
   private take(answer: {

@@ -19,6 +19,8 @@ export interface ProducerOptions {
   topic: string
   partitions: number
   pauseMsMax: number
+  /** retention.bytes; 0 or left out: everything stays. */
+  keptBytes?: number
 }
 
 interface Identity {
@@ -30,9 +32,18 @@ interface Identity {
 /** Creates the topic that producers and consumers share. */
 export async function createTopic(
   context: WorkloadContext,
-  { topic, partitions }: ProducerOptions,
+  { topic, partitions, keptBytes = 0 }: ProducerOptions,
 ): Promise<void> {
-  const wanted = { name: topic, numPartitions: partitions, replicationFactor: 1 }
+  const configs = [
+    { name: 'internal.segment.bytes', value: '300' },
+    { name: 'retention.bytes', value: String(keptBytes) },
+  ]
+  const wanted = {
+    name: topic,
+    numPartitions: partitions,
+    replicationFactor: 1,
+    configs: keptBytes > 0 ? configs : [],
+  }
   await persist(context, async () => {
     const { topics } = await context.client.ask(CreateTopics, 7, { topics: [wanted] })
     const { errorCode } = topics[0]!
