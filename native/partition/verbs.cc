@@ -46,6 +46,7 @@ ErrorCode Partition::retain(PartitionHost& host, int64_t retention_ms, int64_t r
     return ErrorCode::kKafkaStorageError;
   }
   if (retained->segments == 0) return ErrorCode::kNone;
+  update_last_stable_offset();
   host.touch(this);  // what was rolled is synced, as ever
   unlink_doomed(host);
   (void)epochs_.truncate_from_start(host.io(), log_start_offset());

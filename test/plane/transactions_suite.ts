@@ -362,6 +362,18 @@ export function transactionsSuite(harness: PlaneHarness): void {
     },
   )
 
+  it('retain: the beginning of an open transaction may go', async () => {
+    const size = txn(0).length
+    const { f, client } = await begun([txn(0), txn(1), txn(2)], { segmentBytesMax: size })
+    const retention = { retentionMs: -1, retentionBytes: size }
+    await f.ask((ticket) => f.plane.retain(0, retention, ticket))
+    expect(await f.row()).toMatchObject({ logStartOffset: 2, lastStableOffset: 2 })
+    expect(await read(client, 2)).toMatchObject({ errorCode: 0, lastStableOffset: 2 })
+    await end(f)
+    expect((await f.row()).lastStableOffset).toBe(4)
+    await f.under.close()
+  })
+
   it('trim: the beginning of an open transaction may go', async () => {
     const { f } = await begun([txn(0, ['a', 'b'])])
     const client = await f.client()
