@@ -1,12 +1,15 @@
-// The brokers that are compared, as processes: Ottla as users install it (compiled), Apache Kafka with its own JVM flags.
+// The brokers that are compared, as processes: Ottla as users install it (compiled), Apache Kafka with its own JVM flags,
+// and the bare pipe, which is no broker but the ceiling.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CreateTopics, DeleteTopics } from '../src/protocol/messages/topics.ts'
 import { freePorts, Server } from '../test/integration/support/commands.ts'
 import { RawClient } from '../test/integration/support/raw_client.ts'
 import { formatKafka, installKafka, writeProperties } from '../test/oracle/kafka/kafka.ts'
+
+export const BARE_PIPE = 'bare pipe'
 
 /** A broker under measurement. */
 export class RunningBroker {
@@ -15,8 +18,11 @@ export class RunningBroker {
   readonly pid: number
   private readonly server: Server
   private readonly client: RawClient
+  /** The bare pipe makes topics when they are named, with as many partitions as the name says. */
+  private readonly makesTopics: boolean
 
   private constructor(name: string, address: string, server: Server, client: RawClient) {
+    this.makesTopics = name === BARE_PIPE
     this.name = name
     this.address = address
     this.server = server
@@ -30,6 +36,7 @@ export class RunningBroker {
   }
 
   async createTopic(name: string, numPartitions: number): Promise<void> {
+    if (this.makesTopics) return
     const { topics } = await this.client.ask(CreateTopics, 7, {
       topics: [{ name, numPartitions, replicationFactor: 1 }],
       timeoutMs: 30_000,
@@ -38,6 +45,10 @@ export class RunningBroker {
   }
 
   async deleteTopic(name: string): Promise<void> {
+    if (this.makesTopics) {
+      await this.client.ask(DeleteTopics, 1, { topicNames: [name], timeoutMs: 30_000 })
+      return
+    }
     await this.client.ask(DeleteTopics, 6, { topics: [{ name }], timeoutMs: 30_000 })
   }
 
@@ -93,4 +104,17 @@ export async function startApacheKafka(directory: string): Promise<RunningBroker
   const server = new Server('java', [...flags, '-cp', libs, 'kafka.Kafka', file])
   await server.hears(/Kafka Server started/, 120_000)
   return await RunningBroker.connect('kafka', port, server)
+}
+
+/** The bare pipe with a folding checksum, space allocated ahead, and `congestion` when it is given. */
+export async function startBarePipe(
+  program: string,
+  directory: string,
+  congestion?: string,
+): Promise<RunningBroker> {
+  mkdirSync(directory, { recursive: true })
+  const more = congestion === undefined ? [] : ['--congestion', congestion]
+  const server = new Server(program, ['--directory', directory, ...more])
+  const [, port] = await server.hears(/listens on 127\.0\.0\.1:(\d+)/, 10_000)
+  return await RunningBroker.connect(BARE_PIPE, Number(port), server)
 }
