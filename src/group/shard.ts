@@ -149,6 +149,10 @@ export class GroupShard implements Shard<GroupRequest, GroupRecord, GroupReply> 
       this.coordinator.refreshed.delete(record.key.groupId)
       this.forgetConsumer(record.key.groupId)
     }
+    if (record.type === 'ConsumerGroupMemberMetadata' && record.value !== null) {
+      // What became a consumer group was remembered for its offsets when the classic one went.
+      this.coordinator.groups.delete(record.key.groupId)
+    }
     if (record.type === 'OffsetCommit' && record.value !== null) {
       this.remember(record.key.group, Number(record.value.commitTimestamp))
     }
@@ -217,7 +221,7 @@ function watchOver(turn: Turn, group: ConsumerGroup): void {
   const { sessionTimeoutMs } = consumerSettings(turn, groupId)
   for (const member of group.members.values()) {
     const { memberId, classic, state, rebalanceTimeoutMs } = member
-    turn.arm(sessionTimer(groupId, memberId), classic?.sessionTimeoutMs ?? sessionTimeoutMs)
+    turn.arm(sessionTimer(groupId, memberId), sessionTimeoutMs)
     const isGivingUp = state === MemberState.unrevokedPartitions && classic === null
     if (isGivingUp) turn.arm(rebalanceTimer(groupId, memberId), rebalanceTimeoutMs)
   }

@@ -25,9 +25,10 @@ export type TopicCounts = ReadonlyMap<string, number>
 /** A group of KIP-848. */
 export class ConsumerGroup {
   readonly groupId: string
-  groupEpoch = 0
+  /** A member in epoch 0 is one that joins, so a new group begins after it. */
+  groupEpoch = 1
   metadataHash = 0n
-  assignmentEpoch = 0
+  assignmentEpoch = 1
   /** When the target was computed; 0 when the record does not say. */
   assignmentTimestampMs = 0
   /** A record of releases before 4.1 that is still in the log, to be deleted on occasion. */

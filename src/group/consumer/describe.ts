@@ -79,10 +79,19 @@ function describedMember(
     clientHost: member.clientHost,
     subscribedTopicNames: [...member.topicNames],
     subscribedTopicRegex: member.topicRegex,
-    assignment: named(cluster, partitionsOf(member.assigned)),
+    assignment: named(cluster, held(member)),
     targetAssignment: named(cluster, group.targetOf(member.memberId)),
     memberType: member.classic === null ? MEMBER_TYPE.consumer : MEMBER_TYPE.classic,
   }
+}
+
+/** What it has, what it has yet to give up included. */
+function held({ assigned, pendingRevocation }: ConsumerMember): Target {
+  const held = new Map(partitionsOf(assigned))
+  for (const [topicId, partitions] of pendingRevocation) {
+    held.set(topicId, new Set([...(held.get(topicId) ?? []), ...partitions.keys()]))
+  }
+  return held
 }
 
 function named(cluster: Cluster, target: Target): DescribedMember['assignment'] {

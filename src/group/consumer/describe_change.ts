@@ -40,8 +40,7 @@ export function describeChange(
   if (!isSame) records.push(memberRecord(group.groupId, updated))
   records.push(...regex.records)
   const haveNamesChanged = !isSameList(member.topicNames, updated.topicNames)
-  // A new group must leave epoch 0, which says "joining" to clients.
-  const mustBump = haveNamesChanged || regex.isResolved || group.groupEpoch === 0
+  const mustBump = haveNamesChanged || regex.isResolved
   const groupEpoch = refresh(
     turn,
     { group, before: replaced ?? member, updated, mustBump },

@@ -9,7 +9,13 @@ import type { Turn } from '../turn.ts'
 import { hashOfTopics } from './cluster.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
 import type { HeartbeatRequest, HeartbeatResponse } from './heartbeat.ts'
-import { type ConsumerMember, MemberState, NO_PARTITIONS, STATIC_LEAVE_EPOCH } from './member.ts'
+import {
+  type ConsumerMember,
+  MemberState,
+  NO_PARTITIONS,
+  type Owned,
+  STATIC_LEAVE_EPOCH,
+} from './member.ts'
 import { downgrade, mayDowngrade } from './migration/downgrade.ts'
 import { removalRecords } from './record_sets.ts'
 import { currentRecord, groupEpochRecord, regexTombstone } from './records.ts'
@@ -24,10 +30,21 @@ export function leave(turn: Turn, request: HeartbeatRequest): HeartbeatResponse 
   if (known === undefined) return unknownMember(group, instanceId ?? memberId)
   if (known.memberId !== memberId) return fencedInstance(known)
   if (memberEpoch === STATIC_LEAVE_EPOCH) {
-    const away = { ...known, memberEpoch, pendingRevocation: NO_PARTITIONS }
+    const assigned = sinceEver(known.assigned)
+    const away = { ...known, memberEpoch, assigned, pendingRevocation: NO_PARTITIONS }
     turn.records.push(currentRecord(groupId, away))
   } else fence(turn, group, [known])
   return { memberId, memberEpoch }
+}
+
+/** Whoever comes back for them starts over in epoch 0. */
+function sinceEver(owned: Owned): Owned {
+  return new Map(
+    Array.from(owned, ([topicId, partitions]) => [
+      topicId,
+      new Map(Array.from(partitions.keys(), (partition) => [partition, 0])),
+    ]),
+  )
 }
 
 /** Members are out; if that leaves only members of the classic protocol, the group is theirs. */
@@ -69,6 +86,5 @@ export function expireMember(turn: Turn, group: ConsumerGroup, memberId: string)
 /** A member has not given up in time what it had to. */
 export function expireRevocation(turn: Turn, group: ConsumerGroup, memberId: string): void {
   const member = group.member(memberId)
-  const isAway = member?.memberEpoch === STATIC_LEAVE_EPOCH
-  if (member?.state === MemberState.unrevokedPartitions && !isAway) fence(turn, group, [member])
+  if (member?.state === MemberState.unrevokedPartitions) fence(turn, group, [member])
 }

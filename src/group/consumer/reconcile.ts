@@ -60,7 +60,8 @@ function stillHas(reported: ReportedPartitions, revoked: Owned): boolean {
 
 /** Takes away what the member no longer reads, and leaves the rest as it is. */
 function stripUnread(member: ConsumerMember, goal: Goal): ConsumerMember {
-  const read = subscribedTopicIds(member, goal)
+  const names = subscribedNames(member, goal)
+  const read = topicIds(goal.cluster, names)
   const assigned = new Map(member.assigned)
   const pending = new Map(member.pendingRevocation)
   for (const [topicId, partitions] of member.assigned) {
@@ -68,7 +69,9 @@ function stripUnread(member: ConsumerMember, goal: Goal): ConsumerMember {
     assigned.delete(topicId)
     pending.set(topicId, new Map([...(pending.get(topicId) ?? []), ...partitions]))
   }
-  if (assigned.size === member.assigned.size) return member
+  // Who reads nothing at all is written down even so, as Kafka does.
+  const readsNothing = names.length === 0 && member.pendingRevocation.size === 0
+  if (assigned.size === member.assigned.size && !readsNothing) return member
   const next = movedTo(member, member.memberEpoch)
   if (pending.size > 0 && stillHas(goal.reported, pending)) {
     const state = MemberState.unrevokedPartitions
@@ -79,7 +82,7 @@ function stripUnread(member: ConsumerMember, goal: Goal): ConsumerMember {
 
 function computeNext(member: ConsumerMember, goal: Goal): ConsumerMember {
   const { group, target, epoch } = goal
-  const read = subscribedTopicIds(member, goal)
+  const read = topicIds(goal.cluster, subscribedNames(member, goal))
   const kept = new Map<Uuid, Map<number, number>>()
   const revoked = new Map<Uuid, Map<number, number>>()
   const granted: [Uuid, number][] = []
@@ -117,11 +120,8 @@ function movedTo(member: ConsumerMember, memberEpoch: number): ConsumerMember {
 }
 
 /** A pattern that nobody has matched yet matches nothing. */
-function subscribedTopicIds(
-  { topicNames, topicRegex }: ConsumerMember,
-  { cluster, regexes }: Goal,
-): ReadonlySet<Uuid> {
-  return topicIds(cluster, [...topicNames, ...(regexes.get(topicRegex)?.topics ?? [])])
+function subscribedNames({ topicNames, topicRegex }: ConsumerMember, { regexes }: Goal): string[] {
+  return [...topicNames, ...(regexes.get(topicRegex)?.topics ?? [])]
 }
 
 function put(

@@ -53,7 +53,7 @@ export function consumerGroupTombstones(group: ConsumerGroup): GroupRecord[] {
     targetEpochTombstone(groupId),
     ...memberIds.map((memberId) => memberTombstone(groupId, memberId)),
     ...Array.from(group.regexes.keys(), (pattern) => regexTombstone(groupId, pattern)),
-    ...(group.hasPartitionMetadata ? [partitionMetadataTombstone(groupId)] : []),
+    partitionMetadataTombstone(groupId),
     groupEpochTombstone(groupId),
   ]
 }

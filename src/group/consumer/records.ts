@@ -184,11 +184,12 @@ function stored(partitions: Owned): CurrentAssignmentValue['assignedPartitions']
 
 /** Records of releases before 4.3 say no epochs: the member's own is the best that is known. */
 function owned(stored: CurrentAssignmentValue['assignedPartitions'], memberEpoch: number): Owned {
+  const standard = Math.max(memberEpoch, 0)
   return new Map<Uuid, ReadonlyMap<number, number>>(
     stored.map(({ topicId, partitions, assignmentEpochs }) => [
       topicId,
       new Map(
-        partitions.map((partition, index) => [partition, assignmentEpochs?.[index] ?? memberEpoch]),
+        partitions.map((partition, index) => [partition, assignmentEpochs?.[index] ?? standard]),
       ),
     ]),
   )

@@ -39,12 +39,14 @@ export function updateRegex(
   const isUpdated = before !== after
   const records: GroupRecord[] = []
   const patterns = new Map(group.subscribedRegexes)
+  let isNew = false
   if (isUpdated) {
     if (before !== '' && patterns.get(before) === 1) {
       records.push(regexTombstone(group.groupId, before))
       patterns.delete(before)
     }
-    if (after !== '' && !patterns.has(after)) {
+    isNew = after !== '' && !group.subscribedRegexes.has(after)
+    if (isNew) {
       if (turn.settings.consumer.compileRegex(after) === null) {
         const message = `${after} is no regular expression of RE2.`
         return refusal(ErrorCode.INVALID_REGULAR_EXPRESSION, message)
@@ -52,7 +54,7 @@ export function updateRegex(
     }
     if (after !== '') patterns.set(after, 1)
   }
-  if (isMatchingDue(turn, group, patterns)) turn.arm(regexTimer(group.groupId), 0)
+  if (isMatchingDue(turn, group, patterns, isNew)) turn.arm(regexTimer(group.groupId), 0)
   const isKnown = after === '' || group.regexes.has(after)
   return { isUpdated, isResolved: isUpdated && isKnown, records }
 }
@@ -61,6 +63,7 @@ function isMatchingDue(
   turn: Turn,
   group: ConsumerGroup,
   patterns: ReadonlyMap<string, number>,
+  isNew: boolean,
 ): boolean {
   if (patterns.size === 0) return false
   let lastMs = Number.NEGATIVE_INFINITY
@@ -70,10 +73,11 @@ function isMatchingDue(
     version = Math.max(version, resolved.version)
   }
   if (turn.nowMs <= lastMs + MATCH_INTERVAL_MS) return false
-  const hasUnmatched = [...patterns.keys()].some((pattern) => !group.regexes.has(pattern))
+  // Others than those that were matched: there is a new one, or one is gone.
+  const areOthers = isNew || patterns.size !== group.regexes.size
   const { regexRefreshIntervalMs } = turn.settings.consumer
   return (
-    hasUnmatched ||
+    areOthers ||
     version < turn.cluster.topicsAddedVersion ||
     turn.nowMs > lastMs + regexRefreshIntervalMs
   )

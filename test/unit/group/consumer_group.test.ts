@@ -13,7 +13,7 @@ describe('group: consumer', () => {
     const bench = new ConsumerBench({ orders: 4 })
     const a = new Consumer848(bench, 'a')
     expect(a.beat()).toBe(ErrorCode.NONE)
-    expect([a.epoch, a.owned.size]).toEqual([1, 4])
+    expect([a.epoch, a.owned.size]).toEqual([2, 4])
     expect(bench.consumers!.state).toBe('Stable')
     expect(bench.records.map(({ type }) => type)).toEqual([
       'ConsumerGroupMemberMetadata',
@@ -30,13 +30,13 @@ describe('group: consumer', () => {
     const b = new Consumer848(bench, 'b')
     a.beat()
     b.beat()
-    expect([b.epoch, b.owned.size, bench.consumers!.state]).toEqual([2, 0, 'Reconciling'])
+    expect([b.epoch, b.owned.size, bench.consumers!.state]).toEqual([3, 0, 'Reconciling'])
     a.beat()
-    expect([a.epoch, a.owned.size]).toEqual([1, 2])
+    expect([a.epoch, a.owned.size]).toEqual([2, 2])
     b.beat()
     expect(b.owned.size).toBe(0)
     a.beat()
-    expect(a.epoch).toBe(2)
+    expect(a.epoch).toBe(3)
     b.beat()
     expect([b.owned.size, bench.consumers!.state]).toEqual([2, 'Stable'])
   })
@@ -212,7 +212,7 @@ describe('group: consumer', () => {
     const b = new Consumer848(bench, 'b')
     a.beat()
     expect(b.beat()).toBe(ErrorCode.NONE)
-    expect([b.epoch, b.owned.size, bench.consumers!.state]).toEqual([1, 0, 'Assigning'])
+    expect([b.epoch, b.owned.size, bench.consumers!.state]).toEqual([2, 0, 'Assigning'])
     bench.advance(1000)
     settle([a, b])
     expect(sizes(a, b)).toEqual([2, 2])
@@ -391,7 +391,7 @@ describe('group: consumer', () => {
     expect(list(['Consumer'], ['STABLE'])).toEqual([listed])
     expect(list(['classic'])).toEqual([])
     const described = bench.describe()
-    expect(described).toMatchObject({ groupState: 'Stable', groupEpoch: 1, assignmentEpoch: 1 })
+    expect(described).toMatchObject({ groupState: 'Stable', groupEpoch: 2, assignmentEpoch: 2 })
     expect(described.members[0]!.assignment.topicPartitions).toEqual([
       { topicId: bench.topics.topic('orders')!.id, topicName: 'orders', partitions: [0, 1] },
     ])
