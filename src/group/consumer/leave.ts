@@ -4,7 +4,7 @@
 // brings the new target. A static member that leaves for a while keeps its partitions, under an epoch nobody can use.
 // Kafka: GroupMetadataManager.consumerGroupLeave, consumerGroupFenceMembers.
 
-import { memberTimers } from '../timers.ts'
+import { memberTimers, rebalanceTimer } from '../timers.ts'
 import type { Turn } from '../turn.ts'
 import { hashOfTopics } from './cluster.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
@@ -33,6 +33,8 @@ export function leave(turn: Turn, request: HeartbeatRequest): HeartbeatResponse 
     const assigned = sinceEver(known.assigned)
     const away = { ...known, memberEpoch, assigned, pendingRevocation: NO_PARTITIONS }
     turn.records.push(currentRecord(groupId, away))
+    // It gives up nothing any more; its session is what ends it.
+    turn.cancel(rebalanceTimer(groupId, memberId))
   } else fence(turn, group, [known])
   return { memberId, memberEpoch }
 }
