@@ -144,7 +144,8 @@ test('addon: bad arguments are TypeErrors that say which and what', async () => 
   const plane = addon['open']!({ nodeId: 1 }, () => {}) as number
   for (const [name, verb] of Object.entries(addon)) {
     if (['open', 'join', 'close', 'isClosed', 'rings', 'counters'].includes(name)) continue
-    expect(() => verb(plane), name).toThrow(TypeError)
+    // It asks about a descriptor, and a plane's number may be one.
+    if (name !== 'isAbandoned') expect(() => verb(plane), name).toThrow(TypeError)
     expect(() => verb(plane, {}, [], 'x', Number.NaN, null), name).toThrow(TypeError)
     expect(() => verb(plane, Number.POSITIVE_INFINITY, -1, 1.5, {}, 0), name).toThrow(TypeError)
   }
