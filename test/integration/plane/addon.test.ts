@@ -141,11 +141,13 @@ test('addon: bad arguments are TypeErrors that say which and what', async () => 
   expect(() => addon['open']!({ nodeId: 1, transport: 'x' }, () => {})).toThrow(/transport/)
   expect(() => addon['open']!({ nodeId: 1 }, 5)).toThrow(/doorbell must be a function/)
   expect(() => addon['listen']!(12345, 1, '', 0, true)).toThrow(/plane must be an open plane/)
+  // It asks about a descriptor, and a plane's number may be one.
+  expect(() => addon['isAbandoned']!({})).toThrow(/descriptor/)
   const plane = addon['open']!({ nodeId: 1 }, () => {}) as number
   for (const [name, verb] of Object.entries(addon)) {
-    if (['open', 'join', 'close', 'isClosed', 'rings', 'counters'].includes(name)) continue
-    // It asks about a descriptor, and a plane's number may be one.
-    if (name !== 'isAbandoned') expect(() => verb(plane), name).toThrow(TypeError)
+    if (['isAbandoned', 'open', 'join', 'close', 'isClosed', 'rings', 'counters'].includes(name))
+      continue
+    expect(() => verb(plane), name).toThrow(TypeError)
     expect(() => verb(plane, {}, [], 'x', Number.NaN, null), name).toThrow(TypeError)
     expect(() => verb(plane, Number.POSITIVE_INFINITY, -1, 1.5, {}, 0), name).toThrow(TypeError)
   }
