@@ -208,8 +208,9 @@ void Produces::judge(Context& context, Entry* entry) {
   // A transaction has a name and a producer: else nobody could say that it is open.
   if (error == ErrorCode::kNone && size >= kBatchHeaderBytes) {
     const RecordBatch batch(entry->op.records, static_cast<size_t>(size));
-    const bool is_named = !request->parsed.transactional_id.empty();
-    if (batch.is_transactional() && (!is_named || !batch.has_producer_id())) {
+    if (batch.is_transactional() && request->parsed.transactional_id.data() == nullptr) {
+      error = ErrorCode::kTransactionalIdAuthorizationFailed;
+    } else if (batch.is_transactional() && !batch.has_producer_id()) {
       error = ErrorCode::kInvalidTxnState;
     }
   }

@@ -160,7 +160,8 @@ export class TransactionCoordinator {
     const local = this.led.get(slot)
     if (local === undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     const { topic, partition } = local
-    const { apiVersion } = admission
+    const { apiVersion, transactionalId } = admission
+    if (transactionalId === '') return ErrorCode.INVALID_REQUEST
     const config = this.options.config()
     const verifyOnly = apiVersion < ADDS_SINCE
     if (verifyOnly && !config.get('transaction.partition.verification.enable')) {

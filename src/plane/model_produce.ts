@@ -123,8 +123,8 @@ export class ModelProduces {
     const checked = onlyBatch(entry.batch, origin.apiVersion)
     if ('refusal' in checked) {
       end(entry, checked.refusal.errorCode)
-    } else if (isNameless(checked.ok, request.transactionalId)) {
-      end(entry, ErrorCode.INVALID_TXN_STATE)
+    } else if (namelessError(checked.ok, request.transactionalId) !== ErrorCode.NONE) {
+      end(entry, namelessError(checked.ok, request.transactionalId))
     } else if (!ALL_ACKS.includes(request.acks)) {
       end(entry, ErrorCode.INVALID_REQUIRED_ACKS)
     } else if (entry.topic!.isInternal === true && !origin.isAdminClient) {
@@ -377,9 +377,11 @@ export class ModelProduces {
 }
 
 /** A transaction has a name and a producer: else nobody could say that it is open. */
-function isNameless(batch: Uint8Array, transactionalId: string | null): boolean {
+function namelessError(batch: Uint8Array, transactionalId: string | null): number {
   const header = transactionalHeader(batch)
-  return header !== null && ((transactionalId ?? '') === '' || header.producerId < 0)
+  if (header === null) return ErrorCode.NONE
+  if (transactionalId === null) return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+  return header.producerId < 0 ? ErrorCode.INVALID_TXN_STATE : ErrorCode.NONE
 }
 
 function newEntry(index: number, topic: TopicRoute | null): Entry {

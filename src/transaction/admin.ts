@@ -19,8 +19,8 @@ export function listTransactions(turn: Turn, filter: TransactionFilter, ticket: 
     const { state, producerId, startedMs } = transaction
     if (states.length > 0 && !states.includes(state)) continue
     if (producerIds.length > 0 && !producerIds.includes(producerId)) continue
-    const isOpen = state === 'Ongoing' || state === 'PrepareCommit' || state === 'PrepareAbort'
-    if (durationMs >= 0 && (!isOpen || turn.nowMs - startedMs <= durationMs)) continue
+    // What has not begun yet has lasted for ever, to Kafka.
+    if (durationMs >= 0 && turn.nowMs - startedMs <= durationMs) continue
     if (matches(transactionalId)) transactions.push({ transactionalId, transaction })
   }
   turn.reply(ticket, { kind: 'list', transactions })

@@ -60,7 +60,8 @@ TEST("produce: what is wrong before the partition is asked") {
   CHECK_EQ(error(9, "t", 0, two), ErrorCode::kInvalidRecord);
   CHECK_EQ(error(9, "t", 0, old_magic), ErrorCode::kInvalidRecord);
   CHECK_EQ(error(9, "t", 0, cut), ErrorCode::kInvalidRecord);
-  CHECK_EQ(error(9, "t", 0, batch_of(node, 1, transactional)), ErrorCode::kInvalidTxnState);
+  CHECK_EQ(error(9, "t", 0, batch_of(node, 1, transactional)),
+           ErrorCode::kTransactionalIdAuthorizationFailed);
   CHECK_EQ(error(6, "t", 0, batch_of(node, 1, zstd)), ErrorCode::kUnsupportedCompressionType);
   CHECK_EQ(error(7, "t", 0, batch_of(node, 1, zstd)), ErrorCode::kNone);
   CHECK_EQ(error(9, "t", 0, good, false, 2), ErrorCode::kInvalidRequiredAcks);

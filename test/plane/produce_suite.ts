@@ -67,7 +67,7 @@ export function produceSuite(harness: PlaneHarness): void {
     [
       'a transaction',
       batchOf(['a'], { isTransactional: true, producerId: 9, producerEpoch: 0, baseSequence: 0 }),
-      ErrorCode.INVALID_TXN_STATE,
+      ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     ],
   ])('validate: %s is refused', async (_name, records, errorCode) => {
     const f = await open()

@@ -168,9 +168,12 @@ export function transactionsSuite(harness: PlaneHarness): void {
 
   it('admission: a transaction needs a name, and stays one to its end', async () => {
     const { f, client } = await begun([txn(0)])
-    const { INVALID_TXN_STATE } = ErrorCode
+    const { INVALID_TXN_STATE, TRANSACTIONAL_ID_AUTHORIZATION_FAILED } = ErrorCode
     const nameless = await client.produce(9, produceOf(txn(1)))
-    expect(produced(nameless).errorCode).toBe(INVALID_TXN_STATE)
+    expect(produced(nameless).errorCode).toBe(TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    const nobody = batchOf(['b'], { isTransactional: true })
+    const refused = await client.produce(9, produceOf(nobody, ID))
+    expect(produced(refused).errorCode).toBe(INVALID_TXN_STATE)
     const plain = batchOf(['b'], { producerId: PID, producerEpoch: 0, baseSequence: 1 })
     const outside = produced(await client.produce(9, produceOf(plain, ID)))
     expect(outside).toMatchObject({ errorCode: INVALID_TXN_STATE, logStartOffset: 0 })

@@ -362,6 +362,7 @@ test('tools see transactions, and may end one that hangs', async () => {
   expect(await list({ stateFilters: ['Empty'] })).toEqual([])
   expect(await list({ producerIdFilters: [BigInt(producerId) + 1n] })).toEqual([])
   expect(await list({ durationFilter: 600_000n })).toEqual([])
+  expect(await list({ durationFilter: 0n })).toEqual([row])
   const byPattern = async (transactionalIdPattern: string) =>
     (await bench.client.ask(ListTransactions, 2, { transactionalIdPattern })).transactionStates
   expect(await byPattern('t[xy]')).toEqual([row])

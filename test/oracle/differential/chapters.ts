@@ -12,6 +12,7 @@ import { offsets } from './chapters/offsets.ts'
 import { produce } from './chapters/produce.ts'
 import { quorum } from './chapters/quorum.ts'
 import { topics } from './chapters/topics.ts'
+import { transactions } from './chapters/transactions.ts'
 import type { Talk } from './talk.ts'
 
 export const CHAPTERS: Readonly<Record<string, (talk: Talk) => Promise<void>>> = {
@@ -24,6 +25,7 @@ export const CHAPTERS: Readonly<Record<string, (talk: Talk) => Promise<void>>> =
   offsets,
   deletions,
   groups,
+  transactions,
   nodes,
   frames,
 }

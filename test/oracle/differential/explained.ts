@@ -74,6 +74,12 @@ export const EXPLAINED: Explanation[] = [
     kafka: /silence/,
   },
   {
+    why: 'refused without a sentence',
+    api: 'Produce',
+    label: /txn: produce (not added|after the end)/,
+    path: /errorMessage$/,
+  },
+  {
     why: 'Kafka does not answer null records',
     api: 'Produce',
     label: /null records/,

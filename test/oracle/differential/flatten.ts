@@ -36,6 +36,7 @@ const CLOCKS = new Set([
   'lastCaughtUpTimestamp',
   'logAppendTimeMs',
   'lastTimestamp',
+  'transactionStartTimeMs',
 ])
 const GIVEN = new Set([
   'totalBytes',
