@@ -17,7 +17,7 @@ export class GroupTruth {
   private readonly stored = new Map<string, GroupMetadataValue>()
   private readonly consumer = new Map<string, ConsumerGroup>()
   private readonly committed = new Map<string, GroupOffsets>()
-  /** Where in the log a commit lies: of two, the later one counts. */
+  /** Where in the log a commit lies that came while another was pending: of the two, the later one counts. */
   private readonly recordedAt = new WeakMap<OffsetCommitValue, number>()
   /** Commits of transactions that have not ended. */
   readonly pending = new PendingOffsets()
@@ -77,7 +77,8 @@ export class GroupTruth {
     value: OffsetCommitValue,
     offset: number,
   ) {
-    this.recordedAt.set(value, offset)
+    // What was there before a pending commit is older than it; only what comes beside it has to be told apart.
+    if (this.pending.has(key.group, key.topic, key.partition)) this.recordedAt.set(value, offset)
     const topics = entry(this.committed, key.group, () => new Map())
     entry(topics, key.topic, () => new Map<number, OffsetCommitValue>()).set(key.partition, value)
   }
