@@ -1,0 +1,78 @@
+// The arms of a comparison by name: `ottla`, `kafka`, `pipe`, or HOST:PORT of any broker that runs already. Tansu, Redpanda
+// and others are measured by their address; what such a broker costs is not seen, unless `@PID` follows and it is here.
+
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CreateTopics, DeleteTopics } from '../src/protocol/messages/topics.ts'
+import { RawClient } from '../test/integration/support/raw_client.ts'
+import { startApacheKafka, startBarePipe, startOttla } from './brokers.ts'
+import type { Programs } from './programs.ts'
+
+/** Something that answers Produce and Fetch. */
+export interface Arm {
+  readonly name: string
+  readonly address: string
+  /** Of the process whose cost is counted. */
+  readonly pid?: number | undefined
+  createTopic(name: string, partitions: number): Promise<void>
+  deleteTopic(name: string): Promise<void>
+  stop(): Promise<void>
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** A broker that somebody else started. */
+class Elsewhere implements Arm {
+  readonly name: string
+  readonly address: string
+  readonly pid: number | undefined
+  private readonly client: RawClient
+
+  private constructor(name: string, pid: number | undefined, client: RawClient) {
+    this.name = name
+    this.address = name
+    this.pid = pid
+    this.client = client
+  }
+
+  static async connect(words: string): Promise<Elsewhere> {
+    const [address, pid] = words.split('@')
+    const client = await RawClient.open(address!)
+    return new Elsewhere(address!, pid === undefined ? undefined : Number(pid), client)
+  }
+
+  async createTopic(name: string, numPartitions: number): Promise<void> {
+    const asked = { name, numPartitions, replicationFactor: 1 }
+    const { topics } = await this.client.ask(CreateTopics, 5, {
+      topics: [asked],
+      timeoutMs: 30_000,
+    })
+    if (topics[0]!.errorCode !== 0) throw new Error(`${name}: ${topics[0]!.errorMessage}`)
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    await this.client.ask(DeleteTopics, 4, { topicNames: [name], timeoutMs: 30_000 })
+  }
+
+  async stop(): Promise<void> {
+    this.client.close()
+  }
+}
+
+/** Starts it, or connects to it; `directory` is its own. */
+export async function startArm(name: string, directory: string, programs: Programs): Promise<Arm> {
+  if (name.includes(':')) return await Elsewhere.connect(name)
+  const data = join(directory, name)
+  switch (name) {
+    case 'ottla':
+      return await startOttla(ROOT, data)
+    case 'kafka':
+      return await startApacheKafka(data)
+    case 'pipe':
+      return await startBarePipe(programs.barePipe, data)
+    case 'pipe-cubic':
+      return await startBarePipe(programs.barePipe, data, 'cubic')
+    default:
+      throw new Error(`no arm "${name}": ottla, kafka, pipe, pipe-cubic or HOST:PORT[@PID]`)
+  }
+}

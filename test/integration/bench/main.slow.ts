@@ -1,0 +1,36 @@
+// `npm run bench` as a whole, on slices too short to mean anything: it measures, goes on where it was, writes the page;
+// a storm runs beside a load.
+
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { ROOT, runCommand } from '../support/commands.ts'
+
+const WORKLOADS = [
+  'latency at 1000/s',
+  'storm of topics',
+  'storm of rebalances',
+  'storm of commits',
+]
+
+async function bench(...more: string[]) {
+  const short = ['--arms', 'ottla,pipe', '--rounds', '1', '--seconds', '0.5']
+  const args = ['bench/main.ts', ...WORKLOADS, ...short, ...more]
+  return await runCommand(process.execPath, args, { cwd: ROOT, timeoutMs: 280_000 })
+}
+
+it('measures, goes on where it was, and writes a page', async () => {
+  const { stdout } = await bench('--fresh')
+  const path = /the page: (\S+)/.exec(stdout.toString())![1]!
+  const html = readFileSync(path, 'utf8')
+  expect(html).toContain('bare pipe ÷ ottla')
+  expect(html).toContain('<svg')
+  const read = () => readFileSync(path.replace('html', 'json'), 'utf8')
+  const before = read()
+  const { slices } = JSON.parse(before) as { slices: { storm?: { asked: number } }[] }
+  expect(slices.length).toBe(2 + 1 + 1 + 3 * (2 + 1))
+  const storms = slices.flatMap(({ storm }) => (storm === undefined ? [] : [storm]))
+  expect(storms.length).toBe(9)
+  for (const { asked } of storms) expect(asked).toBeGreaterThan(0)
+  await bench()
+  expect(read()).toBe(before)
+})
