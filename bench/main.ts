@@ -185,6 +185,7 @@ async function write(run: Run, folder: string): Promise<void> {
 async function main(): Promise<void> {
   const programs = buildPrograms()
   const directory = mkdtempSync(join(tmpdir(), 'ottla-bench-'))
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
   const machine = facts(directory)
   const name = `${machine.commit}-${settings.workloads}-${settings.rounds}x${settings.seconds}-${values.arms}`
   const folder = join(ROOT, 'build', 'bench', 'results', name.replaceAll(/[^\w.-]+/g, '_'))
@@ -203,8 +204,9 @@ async function main(): Promise<void> {
     await write(run, folder)
   } finally {
     await bench.stop()
-    rmSync(directory, { recursive: true, force: true })
   }
 }
 
+// What was started goes with us (test/integration/support/commands.ts ends it at exit), also when we are stopped.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 await main()
