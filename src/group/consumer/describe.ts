@@ -11,7 +11,6 @@ import type { Turn } from '../turn.ts'
 import type { Cluster } from './cluster.ts'
 import type { ConsumerGroup } from './consumer_group.ts'
 import { type ConsumerMember, partitionsOf, type Target } from './member.ts'
-import { noConsumerGroup } from './refusal.ts'
 
 export type DescribedConsumerGroup = DecodedOf<
   (typeof ConsumerGroupDescribe)['response']
@@ -30,14 +29,17 @@ export function describeConsumerGroups(
 ): void {
   const groups = groupIds.map((groupId) => {
     const group = turn.truth.consumerGroups.get(groupId)
-    return group === undefined ? absent(groupId) : described(turn, group)
+    if (group !== undefined) return described(turn, group)
+    return absent(groupId, turn.groups.has(groupId) ? 'is not a consumer group' : 'not found')
   })
   turn.reply(ticket, { kind: 'consumerGroupDescribe', groups })
 }
 
-function absent(groupId: string): DescribedConsumerGroup {
+/** Kafka's words: its tools show them. */
+function absent(groupId: string, why: string): DescribedConsumerGroup {
   return {
-    ...noConsumerGroup(groupId),
+    errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
+    errorMessage: `Group ${groupId} ${why}.`,
     groupId,
     groupState: '',
     groupEpoch: 0,

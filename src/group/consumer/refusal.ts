@@ -33,5 +33,5 @@ export function fencedInstance({ instanceId, memberId }: ConsumerMember): Refusa
 
 /** No consumer group has that name. */
 export function noConsumerGroup(groupId: string): Refusal {
-  return refusal(ErrorCode.GROUP_ID_NOT_FOUND, `There is no consumer group ${groupId}.`)
+  return refusal(ErrorCode.GROUP_ID_NOT_FOUND, `Consumer group ${groupId} not found.`)
 }

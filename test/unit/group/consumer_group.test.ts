@@ -395,7 +395,10 @@ describe('group: consumer', () => {
     expect(described.members[0]!.assignment.topicPartitions).toEqual([
       { topicId: bench.topics.topic('orders')!.id, topicName: 'orders', partitions: [0, 1] },
     ])
-    expect(bench.describe('none').errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND)
+    expect(bench.describe('none')).toMatchObject({
+      errorCode: ErrorCode.GROUP_ID_NOT_FOUND,
+      errorMessage: 'Group none not found.',
+    })
     const classic = { kind: 'describeGroups', version: 6, groupIds: [GROUP] } as const
     const [answer] = bench.ask<'describeGroups'>(classic).groups
     expect(answer!.errorCode).toBe(ErrorCode.GROUP_ID_NOT_FOUND)
