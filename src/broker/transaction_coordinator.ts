@@ -6,14 +6,8 @@
 // follow each other. Kafka: TransactionCoordinator, TransactionMarkerChannelManager, AddPartitionsToTxnManager.
 
 import type { BrokerConfig } from '../config/config.ts'
-import { ShardHost, type ShardKind, ShardRefused } from '../host/shard_host.ts'
-import { Gate } from '../host/shard_loader.ts'
-import { partitionOf, ShardRegistry } from '../host/shard_registry.ts'
-import type { Tickets } from '../host/tickets.ts'
-import type { World } from '../host/world.ts'
-import type { MetadataDelta, MetadataImage } from '../metadata/image.ts'
-import { decompress } from '../plane/model_codecs.ts'
-import type { AdmissionNeeded, DataPlane, PartitionConfig, Slot } from '../plane/plane.ts'
+import type { ShardKind } from '../host/shard_host.ts'
+import type { AdmissionNeeded, Slot } from '../plane/plane.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
 import {
   decodeTransactionRecord,
@@ -28,123 +22,76 @@ import type {
 } from '../transaction/requests.ts'
 import { transactionSettings } from '../transaction/settings.ts'
 import { TransactionShard } from '../transaction/shard.ts'
+import { Coordinator, type CoordinatorOptions } from './coordinator.ts'
 import type { GroupCoordinator } from './group_coordinator.ts'
 import { TRANSACTION_TOPIC } from './internal_topics.ts'
 import { admissionError, type TopicPartition, writeMarker } from './markers.ts'
 import type { LocalPartition, Publisher, Role } from './publisher.ts'
 
-export interface TransactionCoordinatorOptions {
-  readonly world: World
-  readonly plane: DataPlane
-  readonly tickets: Tickets
+export interface TransactionCoordinatorOptions extends CoordinatorOptions {
   readonly publisher: () => Publisher
   readonly groups: GroupCoordinator
-  readonly config: () => BrokerConfig
-  readonly partitionConfig: (topic: string, image: MetadataImage) => PartitionConfig
 }
 
 type Kind = TransactionRequest['kind']
-type RequestOf<K extends Kind> = Extract<TransactionRequest, { kind: K }>
 /** The answer to a request; one that makes use of a producer id may ask for it first. */
-type ReplyOf<K extends Kind> = Extract<
-  TransactionReply,
-  { kind: K extends 'initProducerId' | 'endTransaction' ? K | 'producerIdNeeded' : K }
->
-/** No shard has answered; the error says why. */
-export interface Refused {
-  readonly kind: 'refused'
-  readonly errorCode: number
+type TransactionReplies = {
+  readonly [K in Kind]: Extract<
+    TransactionReply,
+    { kind: K extends 'initProducerId' | 'endTransaction' ? K | 'producerIdNeeded' : K }
+  >
 }
 
 const READS: ReadonlySet<Kind> = new Set(['activate', 'owedMarkers', 'describe', 'list'])
-/** How many shards are read at once. */
-const LOADS_AT_ONCE = 4
 /** Markers that could not be written are tried again after this. */
 const RETRY_MARKERS_MS = 100
 /** From this version on a Produce adds its partitions to the transaction. */
 const ADDS_SINCE = 12
 
 /** Transactional ids, on the shards that this node leads. */
-export class TransactionCoordinator {
+export class TransactionCoordinator extends Coordinator<
+  TransactionRequest,
+  TransactionReplies,
+  TransactionRecord,
+  MarkersOwed
+> {
   private readonly options: TransactionCoordinatorOptions
-  private readonly shards: ShardRegistry<
-    TransactionRequest,
-    TransactionRecord,
-    TransactionReply,
-    MarkersOwed
-  >
-  private readonly gate = new Gate(LOADS_AT_ONCE)
   /** Partitions that this node leads, of every topic. */
-  private readonly led = new Map<Slot, LocalPartition>()
+  private readonly bySlot = new Map<Slot, LocalPartition>()
   private readonly epochs = new Map<number, number>()
   /** Ids whose markers are being written; true: more became due meanwhile. */
   private readonly settling = new Map<string, boolean>()
-  private image: MetadataImage | null = null
-  private topicConfig: PartitionConfig | null = null
   private isStopped = false
 
   constructor(options: TransactionCoordinatorOptions) {
+    const { config } = options
+    super(options, {
+      topic: TRANSACTION_TOPIC,
+      logName: 'transactions',
+      kind: () => shardKind(config, () => this.serverVersion()),
+      loadBytes: () => config().get('transaction.state.log.load.buffer.size'),
+      commitTimeoutMs: () => config().get('request.timeout.ms'),
+      onEffect: (effect) => this.markersOwed(effect),
+    })
     this.options = options
-    this.shards = new ShardRegistry((partition) => this.host(partition))
   }
 
-  /** After the publisher has taken in a new image. */
-  published(delta: MetadataDelta, image: MetadataImage): void {
-    this.image = image
-    if (delta.configs.length > 0) this.topicConfig = null
+  override role(local: LocalPartition, role: Role): void {
+    const { topic, partition, slot, leaderEpoch } = local
+    if (role === 'leads') this.bySlot.set(slot, local)
+    else this.bySlot.delete(slot)
+    if (topic === TRANSACTION_TOPIC && role === 'leads') this.epochs.set(partition, leaderEpoch)
+    super.role(local, role)
   }
 
-  /** The publisher's word on our part in a partition, of whatever topic. */
-  role(local: LocalPartition, role: Role): void {
-    if (role === 'leads') this.led.set(local.slot, local)
-    else this.led.delete(local.slot)
-    if (local.topic !== TRANSACTION_TOPIC) return
-    if (role === 'leads') {
-      this.epochs.set(local.partition, local.leaderEpoch)
-      this.shards.lead(local.partition, local.slot, local.leaderEpoch)
-    } else this.shards.unload(local.partition)
-  }
-
-  committed(slot: Slot, leaderEpoch: number, highWatermark: number): void {
-    this.shards.committed(slot, leaderEpoch, highWatermark)
-  }
-
-  stop(): void {
+  override stop(): void {
     this.isStopped = true
-    this.shards.stop()
+    super.stop()
   }
 
-  /** The partition a transactional id is on; undefined while the topic is not there. */
-  partitionOf(transactionalId: string): number | undefined {
-    const count = this.image?.topics.byName(TRANSACTION_TOPIC)?.partitions.length ?? 0
-    return count === 0 ? undefined : partitionOf(transactionalId, count)
-  }
-
-  /** Partitions whose transactional ids are here. */
-  ledPartitions(): number[] {
-    return this.shards.led()
-  }
-
-  /** Asks the shard of a transactional id. */
-  ask<K extends Kind>(
-    transactionalId: string,
-    request: RequestOf<K>,
-  ): Promise<ReplyOf<K> | Refused> {
-    return this.askPartition(this.partitionOf(transactionalId) ?? -1, request)
-  }
-
-  /** Asks one shard. */
-  askPartition<K extends Kind>(
-    partition: number,
-    request: RequestOf<K>,
-  ): Promise<ReplyOf<K> | Refused> {
-    return this.shards.submit(partition, request).then(
-      (reply) => reply as ReplyOf<K>,
-      (problem: unknown) => {
-        if (!(problem instanceof ShardRefused)) throw problem
-        return { kind: 'refused', errorCode: problem.errorCode }
-      },
-    )
+  /** The finalized level of transaction.version. */
+  serverVersion(): number {
+    return this.image?.features.level('transaction.version') ?? 0
   }
 
   // --- admission
@@ -157,7 +104,7 @@ export class TransactionCoordinator {
   }
 
   private async judge(slot: Slot, admission: AdmissionNeeded): Promise<number> {
-    const local = this.led.get(slot)
+    const local = this.bySlot.get(slot)
     if (local === undefined) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     const { topic, partition } = local
     const { apiVersion, transactionalId } = admission
@@ -279,54 +226,18 @@ export class TransactionCoordinator {
     if (owed.kind === 'refused') return owed.errorCode !== ErrorCode.NOT_COORDINATOR
     return owed.markers?.producerEpoch === producerEpoch
   }
+}
 
-  // --- hosting
-
-  private host(partition: number) {
-    const { world, plane, tickets, config } = this.options
-    return new ShardHost({
-      world,
-      log: world.log.child('transactions'),
-      plane,
-      tickets,
-      kind: this.kind(),
-      decompress,
-      partition,
-      gate: this.gate,
-      batchBytesMax: () => this.config().messageBytesMax,
-      loadBytes: () => config().get('transaction.state.log.load.buffer.size'),
-      commitTimeoutMs: () => config().get('request.timeout.ms'),
-      canCommit: () => this.canCommit(partition),
-      onEffect: (effect: MarkersOwed) => this.markersOwed(effect),
-    })
-  }
-
-  private kind(): ShardKind<TransactionRequest, TransactionRecord, TransactionReply, MarkersOwed> {
-    const { config } = this.options
-    return {
-      create: () => new TransactionShard(transactionSettings(config(), () => this.serverVersion())),
-      codec: { encode: encodeTransactionRecord, decode: decodeTransactionRecord },
-      activation: () => ({ kind: 'activate' }),
-      mayWrite: ({ kind }) => !READS.has(kind),
-      isRefusable: () => true,
-    }
-  }
-
-  /** The finalized level of transaction.version. */
-  serverVersion(): number {
-    return this.image?.features.level('transaction.version') ?? 0
-  }
-
-  private config(): PartitionConfig {
-    this.topicConfig ??= this.options.partitionConfig(TRANSACTION_TOPIC, this.image!)
-    return this.topicConfig
-  }
-
-  /** As the plane's own rule for acks=all: the minimum is never more than there are replicas. */
-  private canCommit(partition: number): boolean {
-    const row = this.image?.topics.byName(TRANSACTION_TOPIC)?.partitions[partition]
-    if (row === undefined) return false
-    return row.isr.length >= Math.min(this.config().minInsyncReplicas, row.replicas.length)
+function shardKind(
+  config: () => BrokerConfig,
+  serverVersion: () => number,
+): ShardKind<TransactionRequest, TransactionRecord, TransactionReply, MarkersOwed> {
+  return {
+    create: () => new TransactionShard(transactionSettings(config(), serverVersion)),
+    codec: { encode: encodeTransactionRecord, decode: decodeTransactionRecord },
+    activation: () => ({ kind: 'activate' }),
+    mayWrite: ({ kind }) => !READS.has(kind),
+    isRefusable: () => true,
   }
 }
 

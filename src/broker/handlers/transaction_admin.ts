@@ -64,7 +64,7 @@ function listTransactions(node: BrokerNode): Handler<typeof ListTransactions> {
     }
     const replies = await Promise.all(
       node.transactions
-        .ledPartitions()
+        .led()
         .map((partition) =>
           node.transactions.askPartition<'list'>(partition, { kind: 'list', filter }),
         ),
