@@ -10,6 +10,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Broker, startBroker } from '../src/index.ts'
+import { type Estimate, ratio } from './report/stats.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const STARTS = Number(process.argv[2] ?? 200)
@@ -17,7 +18,6 @@ const OTHER = process.argv[3]
 const COLD_STARTS = 10
 const WARM_UP = 10
 const IDLE_BROKERS = 20
-const RESAMPLES = 2000
 
 type Start = typeof startBroker
 
@@ -60,16 +60,8 @@ async function warmStart({ readyMs, closedMs }: Build, start: Start): Promise<vo
   closedMs.push(performance.now() - ready)
 }
 
-function ratio(a: Build, b: Build): string {
-  const ratios = a.readyMs.map((ms, index) => b.readyMs[index]! / ms)
-  const medians = Array.from({ length: RESAMPLES }, () =>
-    at(
-      ratios.map(() => ratios[Math.floor(Math.random() * ratios.length)]!),
-      0.5,
-    ),
-  )
-  const interval = [0.025, 0.975].map((share) => at(medians, share).toFixed(2)).join('–')
-  return `${at(ratios, 0.5).toFixed(2)} (${interval})`
+function toldRatio({ value, low, high }: Estimate): string {
+  return `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
 }
 
 function residentKib(): number {
@@ -126,6 +118,8 @@ for (const { name, readyMs, closedMs } of builds) {
     `${name}: warm, ${readyMs.length} starts, min / median / p95 / max ms: ready ${told(readyMs)}; closed ${told(closedMs)}`,
   )
 }
-if (OTHER !== undefined)
-  console.log(`ready, this / the other, by pairs: ${ratio(builds[0]!, here)}`)
+if (OTHER !== undefined) {
+  const compared = ratio(here.readyMs, builds[0]!.readyMs)
+  console.log(`ready, this / the other, by pairs: ${toldRatio(compared)}`)
+}
 await idle(starts.get(here)!)

@@ -9,14 +9,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type Arm, startArm } from './arms.ts'
-import { drawCharts } from './charts.ts'
-import { AGAIN, compare, FIGURES, toldEstimate } from './compare.ts'
-import { buildPrograms, type Programs } from './programs.ts'
-import { chartsOf, page, type Run } from './report.ts'
-import { runSlice, type Slice, type SliceTime } from './slice.ts'
-import { facts, Store } from './store.ts'
-import { atShare, LOAD_SHARES, QUICK, WORKLOADS, type Workload, workload } from './workloads.ts'
+import { type Arm, startArm } from './arms/arms.ts'
+import { buildPrograms, type Programs } from './arms/programs.ts'
+import { runSlice, type Slice, type SliceTime } from './harness/slice.ts'
+import { facts, Store } from './harness/store.ts'
+import {
+  atShare,
+  LOAD_SHARES,
+  QUICK,
+  WORKLOADS,
+  type Workload,
+  workload,
+} from './harness/workloads.ts'
+import { drawCharts } from './report/charts.ts'
+import { AGAIN, compare, FIGURES, toldEstimate } from './report/compare.ts'
+import { chartsOf, page, type Run } from './report/report.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const FULL = 'full'

@@ -4,12 +4,12 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { AGAIN, compare } from '../../bench/compare.ts'
-import type { LoadResult, Percentiles } from '../../bench/load_result.ts'
-import { chartsOf, page } from '../../bench/report.ts'
-import { figuresOf, type Slice } from '../../bench/slice.ts'
-import { facts, Store } from '../../bench/store.ts'
-import { QUICK, WORKLOADS, workload } from '../../bench/workloads.ts'
+import type { LoadResult, Percentiles } from '../../bench/harness/load_result.ts'
+import { figuresOf, type Slice } from '../../bench/harness/slice.ts'
+import { facts, Store } from '../../bench/harness/store.ts'
+import { QUICK, WORKLOADS, workload } from '../../bench/harness/workloads.ts'
+import { AGAIN, compare } from '../../bench/report/compare.ts'
+import { chartsOf, page } from '../../bench/report/report.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ottla-results-'))
 afterEach(() => rmSync(directory, { recursive: true, force: true }))

@@ -9,7 +9,7 @@ import {
   quantile,
   randomFrom,
   ratio,
-} from '../../bench/stats.ts'
+} from '../../bench/report/stats.ts'
 
 describe('stats', () => {
   it('medians and quantiles, by interpolation', () => {

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startApacheKafka, startBarePipe, startOttla } from '../../../bench/brokers.ts'
-import { type LoadOptions, type LoadResult, runLoad } from '../../../bench/load_result.ts'
-import { buildPrograms } from '../../../bench/programs.ts'
+import { startApacheKafka, startBarePipe, startOttla } from '../../../bench/arms/brokers.ts'
+import { buildPrograms } from '../../../bench/arms/programs.ts'
+import { type LoadOptions, type LoadResult, runLoad } from '../../../bench/harness/load_result.ts'
 import { ROOT, runCommand } from '../support/commands.ts'
 
 const programs = buildPrograms()

@@ -3,8 +3,8 @@
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CreateTopics, DeleteTopics } from '../src/protocol/messages/topics.ts'
-import { RawClient } from '../test/integration/support/raw_client.ts'
+import { CreateTopics, DeleteTopics } from '../../src/protocol/messages/topics.ts'
+import { RawClient } from '../../test/integration/support/raw_client.ts'
 import { startApacheKafka, startBarePipe, startOttla } from './brokers.ts'
 import type { Programs } from './programs.ts'
 
@@ -19,7 +19,7 @@ export interface Arm {
   stop(): Promise<void>
 }
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** A broker that somebody else started. */
 class Elsewhere implements Arm {

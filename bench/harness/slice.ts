@@ -1,7 +1,7 @@
 // One slice: a workload on one arm for some seconds, with what it cost the broker. Memory is warmed right before, the
 // topic is new and goes away afterwards.
 
-import type { Arm } from './arms.ts'
+import type { Arm } from '../arms/arms.ts'
 import { failedGates, type LoadOptions, type LoadResult, runLoad } from './load_result.ts'
 import { SystemCalls, type Usage, usageOf, warmMemory } from './processes.ts'
 import { during, type StormCount } from './storms.ts'

@@ -1,4 +1,4 @@
-// Builds bench/stock_client.cc against the librdkafka whose sources come in an npm package, into a folder that git
+// Builds bench/stock/stock_client.cc against the librdkafka whose sources come in an npm package, into a folder that git
 // ignores. Takes about two minutes the first time, nothing afterwards.
 
 import { execFileSync } from 'node:child_process'
@@ -26,7 +26,7 @@ export function stockClient(root: string): string {
   copyFileSync(join(source, 'src', 'rdkafka.h'), join(home, 'include', 'librdkafka', 'rdkafka.h'))
   const libraries = [join(source, 'src', 'librdkafka.a'), ...LIBRARIES.map((name) => `-l${name}`)]
   const options = ['-std=c++20', '-O2', '-isystem', join(home, 'include')]
-  const code = join(root, 'bench', 'stock_client.cc')
+  const code = join(root, 'bench', 'stock', 'stock_client.cc')
   run('g++', [...options, code, '-o', program, ...libraries], home)
   return program
 }

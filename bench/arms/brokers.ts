@@ -4,10 +4,10 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CreateTopics, DeleteTopics } from '../src/protocol/messages/topics.ts'
-import { freePorts, Server } from '../test/integration/support/commands.ts'
-import { RawClient } from '../test/integration/support/raw_client.ts'
-import { formatKafka, installKafka, writeProperties } from '../test/oracle/kafka/kafka.ts'
+import { CreateTopics, DeleteTopics } from '../../src/protocol/messages/topics.ts'
+import { freePorts, Server } from '../../test/integration/support/commands.ts'
+import { RawClient } from '../../test/integration/support/raw_client.ts'
+import { formatKafka, installKafka, writeProperties } from '../../test/oracle/kafka/kafka.ts'
 
 export const BARE_PIPE = 'bare pipe'
 

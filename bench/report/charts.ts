@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const ECHARTS = 'echarts@6.0.0'
-const HOME = fileURLToPath(new URL('../.cache/bench/charts', import.meta.url))
+const HOME = fileURLToPath(new URL('../../.cache/bench/charts', import.meta.url))
 const WIDTH = 860
 const HEIGHT = 360
 

@@ -1,7 +1,7 @@
 // From slices to what may be said: per workload and figure, each arm's median, its ratio to the first arm by rounds, and
 // the first arm's ratio to itself, which is the smallest difference that may be claimed.
 
-import type { Figures, Slice } from './slice.ts'
+import type { Figures, Slice } from '../harness/slice.ts'
 import { type Estimate, estimate, isBeyondNoise, ratio } from './stats.ts'
 
 export type Figure = keyof Figures

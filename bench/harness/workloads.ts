@@ -6,7 +6,7 @@
 
 import type { LoadOptions } from './load_result.ts'
 
-/** A storm on the control plane while the load runs; bench/storms.ts. */
+/** A storm on the control plane while the load runs; storms.ts. */
 export type Storm = 'topics' | 'rebalances' | 'commits' | 'metadata'
 
 export interface Workload {

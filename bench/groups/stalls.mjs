@@ -1,4 +1,4 @@
-// Loaded into a broker's process before it starts (`node --import bench/stalls.mjs`): how late its event loop is. The parent
+// Loaded into a broker's process before it starts (`node --import bench/groups/stalls.mjs`): how late its event loop is. The parent
 // sends `reset`, and later `report`, over the channel it was started with. Milliseconds.
 // Whole CPU time is the process's, so that threads of the data plane count too.
 

@@ -1,18 +1,18 @@
 // Storms on the control plane during a fixed-rate load: if the tail moves, the control plane is in the data path's way.
 // The storm's own client shares the machine's cores with the generator; it is paced, so that every arm gets the same.
 
-import { ErrorCode } from '../src/protocol/errors.ts'
+import { ErrorCode } from '../../src/protocol/errors.ts'
 import {
   FindCoordinator,
   JoinGroup,
   LeaveGroup,
   SyncGroup,
-} from '../src/protocol/messages/classic_group.ts'
-import { Metadata } from '../src/protocol/messages/metadata.ts'
-import { OffsetCommit } from '../src/protocol/messages/offsets.ts'
-import { CreateTopics, DeleteTopics } from '../src/protocol/messages/topics.ts'
-import { eventually } from '../test/integration/support/eventually.ts'
-import { RawClient } from '../test/integration/support/raw_client.ts'
+} from '../../src/protocol/messages/classic_group.ts'
+import { Metadata } from '../../src/protocol/messages/metadata.ts'
+import { OffsetCommit } from '../../src/protocol/messages/offsets.ts'
+import { CreateTopics, DeleteTopics } from '../../src/protocol/messages/topics.ts'
+import { eventually } from '../../test/integration/support/eventually.ts'
+import { RawClient } from '../../test/integration/support/raw_client.ts'
 import type { Storm } from './workloads.ts'
 
 /** One request of a storm after another; a refusal is counted. */

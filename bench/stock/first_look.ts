@@ -1,29 +1,23 @@
 // A first look: a stock client's produce and consume rates, and the broker's CPU per GB, on Ottla and on Apache Kafka,
-// interleaved A B B A on this machine. `node bench/first_look.ts [pairs]`.
+// interleaved A B B A on this machine. `node bench/stock/first_look.ts [pairs]`.
 //
 // Method: memory is warmed before every slice, the broker's CPU is read from
 // its threads' schedstat, ratios are taken pair by pair and their median is the result. Nothing else may run.
 
 import { execFile } from 'node:child_process'
-import {
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type RunningBroker, startApacheKafka, startOttla } from './brokers.ts'
+import { type RunningBroker, startApacheKafka, startOttla } from '../arms/brokers.ts'
+import { usageOf, warmMemory } from '../harness/processes.ts'
+import { median } from '../report/stats.ts'
 import { stockClient } from './stock_client.ts'
 
 const PARTITIONS = 4
 const PAIRS = Number(process.argv[2] ?? 3)
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 interface Workload {
   readonly name: string
@@ -42,26 +36,6 @@ interface Slice {
   readonly cpuSecondsPerGb: number
 }
 
-/** Guest memory that was idle is slow to touch: writing and deleting a file brings it back. */
-function warmMemory(bytes: number): void {
-  const path = join(tmpdir(), `ottla-warm-${process.pid}`)
-  const block = Buffer.alloc(1 << 20, 1)
-  const file = openSync(path, 'w')
-  for (let written = 0; written < bytes; written += block.length) writeSync(file, block)
-  closeSync(file)
-  rmSync(path)
-}
-
-/** CPU seconds of all threads of a process so far. */
-function cpuSeconds(pid: number): number {
-  let sum = 0
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const [runNs] = readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')
-    sum += Number(runNs) / 1e9
-  }
-  return sum
-}
-
 // The client runs beside us: brokers write their logs into our pipes, and a full pipe would stop them.
 const execute = promisify(execFile)
 
@@ -71,9 +45,9 @@ async function slice(
   bytes: number,
 ): Promise<Slice> {
   warmMemory(bytes * 1.5)
-  const before = cpuSeconds(broker.pid)
+  const before = usageOf(broker.pid).cpuSeconds
   const { stdout } = await execute(stockClient(root), [...args])
-  const cpu = cpuSeconds(broker.pid) - before
+  const cpu = usageOf(broker.pid).cpuSeconds - before
   const result = JSON.parse(stdout) as { messages: number; bytes: number; seconds: number }
   return {
     messagesPerSecond: result.messages / result.seconds,
@@ -92,12 +66,6 @@ async function run(broker: RunningBroker, { bytes, count }: Workload, topic: str
   const consume = await slice(broker, ['consume', ...common], bytes * count)
   await broker.deleteTopic(topic)
   return { produce, consume }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
 const round = (value: number, digits = 2) => value.toFixed(digits)

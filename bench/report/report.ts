@@ -1,10 +1,10 @@
 // The page for a sceptic: what was measured where, every figure with its interval, the noise of the same arm against
 // itself, the slices that are void and why, and plots. No script runs in it; the numbers are in the JSON beside it.
 
+import type { Slice } from '../harness/slice.ts'
+import type { Facts } from '../harness/store.ts'
 import type { Bars, Chart } from './charts.ts'
 import { AGAIN, type Comparison, compare, FIGURES, told, toldEstimate } from './compare.ts'
-import type { Slice } from './slice.ts'
-import type { Facts } from './store.ts'
 
 export interface Run {
   readonly facts: Facts

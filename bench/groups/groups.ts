@@ -1,7 +1,7 @@
 // Groups at scale: ten thousand members in a thousand groups, each with a heartbeat every 3 s and a commit every 5 s, which
 // are 3,333 heartbeats and 2,000 commits a second. Says how late answers and the broker's event loop are, what it costs,
 // and fails when a member loses its session or its generation.
-//   node bench/groups.ts [--seconds 60] [--groups 1000] [--size 10] [--lanes 100] [--restart] [--prof FOLDER]
+//   node bench/groups/groups.ts [--seconds 60] [--groups 1000] [--size 10] [--lanes 100] [--restart] [--prof FOLDER]
 //
 // Method: the broker is a process of its own, from the sources; so is this. Members share connections, because a broker
 // answers a connection's requests in order and holds a JoinGroup until its group is whole: member n of a group is on
@@ -18,20 +18,20 @@ import { createHistogram, monitorEventLoopDelay, type RecordableHistogram } from
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { encodeAssignment, encodeSubscription } from '../src/protocol/embedded.ts'
-import { ErrorCode, errorName } from '../src/protocol/errors.ts'
+import { encodeAssignment, encodeSubscription } from '../../src/protocol/embedded.ts'
+import { ErrorCode, errorName } from '../../src/protocol/errors.ts'
 import {
   FindCoordinator,
   Heartbeat,
   JoinGroup,
   ListGroups,
   SyncGroup,
-} from '../src/protocol/messages/classic_group.ts'
-import { OffsetCommit } from '../src/protocol/messages/offsets.ts'
-import { createTopic } from '../test/integration/support/admin.ts'
-import { freePorts } from '../test/integration/support/commands.ts'
-import { eventually } from '../test/integration/support/eventually.ts'
-import { RawClient } from '../test/integration/support/raw_client.ts'
+} from '../../src/protocol/messages/classic_group.ts'
+import { OffsetCommit } from '../../src/protocol/messages/offsets.ts'
+import { createTopic } from '../../test/integration/support/admin.ts'
+import { freePorts } from '../../test/integration/support/commands.ts'
+import { eventually } from '../../test/integration/support/eventually.ts'
+import { RawClient } from '../../test/integration/support/raw_client.ts'
 
 const { values } = parseArgs({
   options: {
@@ -61,7 +61,7 @@ const LOST = [
   ErrorCode.REBALANCE_IN_PROGRESS,
   ErrorCode.ILLEGAL_GENERATION,
 ]
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 interface Stalls {
   readonly p50Ms: number
@@ -88,7 +88,7 @@ class Measured {
     const prof = values.prof === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.prof}`]
     const set = `group.initial.rebalance.delay.ms=${INITIAL_DELAY_MS}`
     const where = ['--data-dir', directory, '--port', String(port), '--set', set]
-    const probe = ['--import', join(root, 'bench/stalls.mjs')]
+    const probe = ['--import', join(root, 'bench/groups/stalls.mjs')]
     const args = [...prof, ...probe, join(root, 'src/main.ts')]
     const child = spawn(process.execPath, [...args, 'start', '--log-level', 'error', ...where], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
