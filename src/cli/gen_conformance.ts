@@ -17,17 +17,20 @@ const results = join(
   'test/conformance/results',
 )
 
-/** A suite's score, as its run wrote it. */
-interface Score {
+/** A suite's score, as its run wrote it and as it is committed. */
+export interface Score {
   readonly suite: string
   readonly version: string
   readonly about: string
   readonly kafka: string
   readonly date: string
+  /** Of the counted tests. */
   readonly passed: number
   readonly of: number
   readonly failed: readonly string[]
+  /** Failed in the row and passed when run once more. */
   readonly passed_alone: readonly string[]
+  /** Tests that Apache Kafka passes and that are not counted. */
   readonly left_out: number
 }
 

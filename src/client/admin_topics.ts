@@ -7,7 +7,12 @@ import { DescribeTopicPartitions } from '../protocol/messages/metadata.ts'
 import { DeleteRecords, ListOffsets } from '../protocol/messages/offsets.ts'
 import { CreatePartitions, CreateTopics, DeleteTopics } from '../protocol/messages/topics.ts'
 import { answered, type ClientError } from './client_error.ts'
-import type { Cluster, PartitionMetadata, TopicMetadata } from './cluster.ts'
+import {
+  type Cluster,
+  type PartitionMetadata,
+  partitionMetadata,
+  type TopicMetadata,
+} from './cluster.ts'
 import {
   byTopic,
   type Outcome,
@@ -219,13 +224,7 @@ async function describeByPages(
       found.set(name, known)
       for (const partition of topic.partitions) {
         known.partitions.push({
-          partition: partition.partitionIndex,
-          leaderId: partition.leaderId,
-          leaderEpoch: partition.leaderEpoch,
-          replicas: partition.replicaNodes,
-          isr: partition.isrNodes,
-          offlineReplicas: partition.offlineReplicas,
-          errorCode: partition.errorCode,
+          ...partitionMetadata(partition),
           eligibleLeaderReplicas: partition.eligibleLeaderReplicas,
           lastKnownElr: partition.lastKnownElr,
         })

@@ -421,17 +421,24 @@ function topicOf(topic: Decoded<(typeof Metadata)['response']['fields']>['topics
     topicId: topic.topicId,
     isInternal: topic.isInternal,
     errorCode: topic.errorCode,
-    partitions: topic.partitions
-      .map((partition) => ({
-        partition: partition.partitionIndex,
-        leaderId: partition.leaderId,
-        leaderEpoch: partition.leaderEpoch,
-        replicas: partition.replicaNodes,
-        isr: partition.isrNodes,
-        offlineReplicas: partition.offlineReplicas,
-        errorCode: partition.errorCode,
-      }))
-      .sort((a, b) => a.partition - b.partition),
+    partitions: topic.partitions.map(partitionMetadata).sort((a, b) => a.partition - b.partition),
+  }
+}
+
+type PartitionAnswer = Decoded<
+  (typeof Metadata)['response']['fields']
+>['topics'][number]['partitions'][number]
+
+/** A partition as brokers tell of it, in our words. */
+export function partitionMetadata(answer: PartitionAnswer): PartitionMetadata {
+  return {
+    partition: answer.partitionIndex,
+    leaderId: answer.leaderId,
+    leaderEpoch: answer.leaderEpoch,
+    replicas: answer.replicaNodes,
+    isr: answer.isrNodes,
+    offlineReplicas: answer.offlineReplicas,
+    errorCode: answer.errorCode,
   }
 }
 

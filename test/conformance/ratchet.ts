@@ -6,6 +6,7 @@
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Score } from '../../src/cli/gen_conformance.ts'
 import { ROOT, runCommand } from '../integration/support/commands.ts'
 import { type Case, type Outcome, wanted } from './suite.ts'
 
@@ -21,23 +22,6 @@ export interface Denominator {
   readonly passed: readonly string[]
   /** A name, or its beginning and a `*`, to the missing API that is the reason. */
   readonly left_out: Readonly<Record<string, string>>
-}
-
-/** A score as it is committed. */
-export interface Result {
-  readonly suite: string
-  readonly version: string
-  readonly about: string
-  readonly kafka: string
-  readonly date: string
-  /** Of the counted tests. */
-  readonly passed: number
-  readonly of: number
-  readonly failed: readonly string[]
-  /** Failed in the row and passed when run once more. */
-  readonly passed_alone: readonly string[]
-  /** Tests that Apache Kafka passes and that are not counted. */
-  readonly left_out: number
 }
 
 /** Outcomes by name, as a run gathers them. */
@@ -147,12 +131,12 @@ export async function writeDenominator(suite: string, denominator: Denominator):
 }
 
 /** The committed score; null before the first. */
-export function readResult(suite: string): Result | null {
-  return readJson(join(HERE, 'results', `${suite}.json`)) as Result | null
+export function readResult(suite: string): Score | null {
+  return readJson(join(HERE, 'results', `${suite}.json`)) as Score | null
 }
 
 /** Writes the score. */
-export async function writeResult(result: Result): Promise<void> {
+export async function writeResult(result: Score): Promise<void> {
   await writeJson(join(HERE, 'results', `${result.suite}.json`), result)
 }
 

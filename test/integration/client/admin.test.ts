@@ -5,6 +5,7 @@ import { type Broker, startBroker } from '../../../src/index.ts'
 import {
   alterCommittedOffsets,
   Cluster,
+  codes,
   createPartitions,
   createTopics,
   deleteCommittedOffsets,
@@ -39,9 +40,6 @@ afterAll(async () => {
   cluster.close()
   await broker.close()
 })
-
-const codes = (results: readonly { readonly error: { code: string } | null }[]) =>
-  results.map(({ error }) => error?.code ?? null)
 
 test('client: admin: topics are created, grown, described and deleted, each with its own error', async () => {
   const created = await createTopics(cluster, [

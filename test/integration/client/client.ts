@@ -26,3 +26,7 @@ export type {
   ProducerRecord,
 } from '../../../src/client/record_data.ts'
 export type { Isolation, StartAt } from '../../../src/client/start_offsets.ts'
+
+/** The error of each item by its code; null where it was done. */
+export const codes = (results: readonly { readonly error: { code: string } | null }[]) =>
+  results.map(({ error }) => error?.code ?? null)

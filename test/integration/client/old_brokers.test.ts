@@ -8,6 +8,7 @@ import {
   alterCommittedOffsets,
   Cluster,
   Consumer,
+  codes,
   createPartitions,
   createTopics,
   deleteGroups,
@@ -79,9 +80,6 @@ afterAll(async () => {
   await broker.close()
   vi.restoreAllMocks()
 })
-
-const codes = (results: readonly { readonly error: { code: string } | null }[]) =>
-  results.map(({ error }) => error?.code ?? null)
 
 test('client: old brokers: topics, configs and the cluster', async () => {
   const topic = { name: 't', numPartitions: 1, replicationFactor: 1 }

@@ -7,11 +7,6 @@
 // member of the new protocol in the first join phase of a classic group; a pattern that nobody has matched, from a member
 // that joins while the target is behind.
 
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import {
   decodeGroupRecord,
@@ -19,35 +14,14 @@ import {
   type GroupRecord,
 } from '../../../src/group/records.ts'
 import { ConsumersStory, type ConsumersTold } from './consumer_story.ts'
+import { printDifference, tellKafka } from './kafka_side.ts'
 
 const STEPS = 250
-
-const libs = fileURLToPath(new URL('../../../.cache/kafka-4.3.1/libs/', import.meta.url))
-const program = fileURLToPath(new URL('./Consumers.java', import.meta.url))
 
 interface Heard {
   readonly replies: Record<string, unknown>[]
   readonly stored: [string, string | null][]
   readonly group: unknown
-}
-
-function tell(told: readonly ConsumersTold[]): Heard[] {
-  if (!existsSync(libs)) throw new Error(`the jars of Apache Kafka 4.3.1 are needed in ${libs}`)
-  const classes = mkdtempSync(join(tmpdir(), 'ottla-consumers-'))
-  const path = `${libs}*`
-  run('javac', ['-nowarn', '-cp', path, '-d', classes, program], '')
-  const script = told.map(({ command }) => JSON.stringify(command)).join('\n')
-  const main = 'org.apache.kafka.coordinator.group.Consumers'
-  const said = run('java', ['-Xmx512m', '-cp', `${classes}:${path}`, main], `${script}\n`)
-  rmSync(classes, { recursive: true })
-  const lines = said.split('\n').filter((line) => line.startsWith('{'))
-  return lines.map((line) => JSON.parse(line) as Heard)
-}
-
-function run(command: string, words: string[], input: string): string {
-  const done = spawnSync(command, words, { input, encoding: 'utf8', maxBuffer: 2 ** 30 })
-  if (done.status !== 0) throw new Error(done.stdout.slice(-2000) + done.stderr.slice(-4000))
-  return done.stdout
 }
 
 /** A record in words: lists in order, bytes as text, without what is ours alone. */
@@ -141,7 +115,7 @@ for (let seed = first; seed < first + seeds; seed++) {
   for (let i = 0; i < STEPS; i++) story.step()
   told.push(...story.told)
 }
-const kafkas = tell(told)
+const kafkas = tellKafka<Heard>('Consumers', told)
 let seed = first - 1
 let isLost = false
 let compared = 0
@@ -191,11 +165,7 @@ for (const [index, { command }] of told.entries()) {
     continue
   }
   differences++
-  const before = told.slice(Math.max(index - 12, 0), index)
-  for (const each of before) console.log(`  ${JSON.stringify(each.command)}`)
-  console.log(`seed ${seed}: ${JSON.stringify(command)}`)
-  console.log(`  ours:  ${JSON.stringify(ours)}`)
-  console.log(`  Kafka: ${JSON.stringify(theirs)}`)
+  printDifference(told, index, seed, ours, theirs)
 }
 console.log(
   `${compared} commands compared in ${seeds} stories, ${differences} stories differ, ${explained} end explained`,

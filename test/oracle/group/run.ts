@@ -6,12 +6,8 @@
 // request that another one of the same member replaces is answered here and never in Kafka; so is a SyncGroup of a
 // member that is removed.
 
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { printDifference, tellKafka } from './kafka_side.ts'
 import { Story, type Told } from './story.ts'
 
 const STEPS = 300
@@ -19,29 +15,7 @@ const REBALANCE_IN_PROGRESS = 27
 const NOT_COORDINATOR = 16
 const UNKNOWN_MEMBER_ID = 25
 
-const libs = fileURLToPath(new URL('../../../.cache/kafka-4.3.1/libs/', import.meta.url))
-const program = fileURLToPath(new URL('./Coordinator.java', import.meta.url))
-
 type Outcome = Told['outcome']
-
-function tell(told: readonly Told[]): Outcome[] {
-  if (!existsSync(libs)) throw new Error(`the jars of Apache Kafka 4.3.1 are needed in ${libs}`)
-  const classes = mkdtempSync(join(tmpdir(), 'ottla-group-'))
-  const path = `${libs}*`
-  run('javac', ['-nowarn', '-cp', path, '-d', classes, program], '')
-  const script = told.map(({ command }) => JSON.stringify(command)).join('\n')
-  const main = 'org.apache.kafka.coordinator.group.Coordinator'
-  const said = run('java', ['-Xmx512m', '-cp', `${classes}:${path}`, main], `${script}\n`)
-  rmSync(classes, { recursive: true })
-  const lines = said.split('\n').filter((line) => line.startsWith('{'))
-  return lines.map((line) => JSON.parse(line) as Outcome)
-}
-
-function run(command: string, words: string[], input: string): string {
-  const done = spawnSync(command, words, { input, encoding: 'utf8', maxBuffer: 2 ** 30 })
-  if (done.status !== 0) throw new Error(done.stdout.slice(-2000) + done.stderr.slice(-4000))
-  return done.stdout
-}
 
 /** The replies as both sides should give them. */
 function comparable(ours: Outcome, kafkas: Outcome): [Outcome, Outcome] {
@@ -97,7 +71,7 @@ for (let seed = first; seed < first + seeds; seed++) {
   starts.push(told.length)
   told.push(...story.told)
 }
-const kafkas = tell(told)
+const kafkas = tellKafka<Outcome>('Coordinator', told)
 let seed = first - 1
 let isLost = false
 let differences = 0
@@ -113,11 +87,7 @@ for (const [index, { command, outcome }] of told.entries()) {
     continue
   isLost = true
   differences++
-  const before = told.slice(Math.max(index - 12, 0), index)
-  for (const each of before) console.log(`  ${JSON.stringify(each.command)}`)
-  console.log(`seed ${seed}: ${JSON.stringify(command)}`)
-  console.log(`  ours:  ${JSON.stringify(ours)}`)
-  console.log(`  Kafka: ${JSON.stringify(theirs)}`)
+  printDifference(told, index, seed, ours, theirs)
 }
 console.log(`${compared} commands compared in ${seeds} stories, ${differences} stories differ`)
 process.exitCode = differences === 0 ? 0 : 1
