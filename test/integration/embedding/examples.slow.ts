@@ -4,10 +4,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { CONFLUENT_HOME, installConfluent, SYSTEM_PATH } from './clients/confluent.ts'
-import { BrokerProcess } from './support/broker_process.ts'
-import { ROOT, runCommand } from './support/commands.ts'
-import { type UserFolder, userFolder } from './support/installed.ts'
+import { CONFLUENT_HOME, installConfluent, SYSTEM_PATH } from '../clients/confluent.ts'
+import { BrokerProcess } from '../support/broker_process.ts'
+import { ROOT, runCommand } from '../support/commands.ts'
+import { type UserFolder, userFolder } from '../support/installed.ts'
 
 const JEST = '30.5.2'
 const JEST_HOME = join(ROOT, '.cache', `jest-${JEST}`)

@@ -11,8 +11,8 @@ import {
   DirectoryError,
   StartRefused,
   startBroker,
-} from '../../src/index.ts'
-import { Bench, batchOf, text } from './support/harness.ts'
+} from '../../../src/index.ts'
+import { Bench, batchOf, text } from '../support/harness.ts'
 
 const threads = () => readdirSync('/proc/self/task').length
 const descriptors = () => readdirSync('/proc/self/fd').length

@@ -3,10 +3,10 @@
 import { existsSync } from 'node:fs'
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, test } from 'vitest'
-import { alterCommittedOffsets, fetchCommittedOffsets } from '../../src/client/admin_groups.ts'
-import { Cluster } from '../../src/client/cluster.ts'
-import { KafkaContainer } from '../../src/fixtures/testcontainers.ts'
-import { type Broker, ClientError, startBroker } from '../../src/index.ts'
+import { alterCommittedOffsets, fetchCommittedOffsets } from '../../../src/client/admin_groups.ts'
+import { Cluster } from '../../../src/client/cluster.ts'
+import { KafkaContainer } from '../../../src/fixtures/testcontainers.ts'
+import { type Broker, ClientError, startBroker } from '../../../src/index.ts'
 
 const kafkaOf = (broker: Broker) =>
   new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING })

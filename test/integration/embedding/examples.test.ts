@@ -1,11 +1,11 @@
 // Every example is run as it says, in a folder of a user's. Those that need what is compiled or fetched first are in
-// embedding_examples.slow.ts.
+// examples.slow.ts.
 
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ROOT, runCommand } from './support/commands.ts'
-import { type UserFolder, userFolder } from './support/installed.ts'
+import { ROOT, runCommand } from '../support/commands.ts'
+import { type UserFolder, userFolder } from '../support/installed.ts'
 
 let folder: UserFolder
 
