@@ -1,19 +1,11 @@
-// Apache Kafka's own group coordinator, one partition of it, driven by a script: a line of JSON for each command, and a
-// line of JSON for what came of it. Time, timers and the log are ours; every decision is Kafka's. It is compiled into
-// the package of Kafka's classes, since most of what it calls is not public.
+// Stories of classic groups, told to Apache Kafka's own coordinator (Shard.java).
 //
 // Members go by the part of their id before the uuid. Where Kafka takes a leader in the order of a hash, it is told
 // afterwards whom the other side took (`leader`), so that one arbitrary choice is not a different story from there on.
+
 package org.apache.kafka.coordinator.group;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.BufferedReader;
-import java.io.InputStreamReader;
 import java.lang.reflect.Proxy;
-import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -21,11 +13,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.config.AbstractConfig;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.kafka.common.message.HeartbeatRequestData;
 import org.apache.kafka.common.message.JoinGroupRequestData;
 import org.apache.kafka.common.message.JoinGroupResponseData;
@@ -34,16 +25,10 @@ import org.apache.kafka.common.message.OffsetCommitRequestData;
 import org.apache.kafka.common.message.OffsetDeleteRequestData;
 import org.apache.kafka.common.message.OffsetFetchRequestData;
 import org.apache.kafka.common.message.SyncGroupRequestData;
-import org.apache.kafka.common.message.SyncGroupResponseData;
 import org.apache.kafka.common.protocol.Errors;
-import org.apache.kafka.common.utils.LogContext;
-import org.apache.kafka.common.utils.Time;
-import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorExecutor;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorMetadataImage;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorRecord;
-import org.apache.kafka.coordinator.common.runtime.CoordinatorResult;
-import org.apache.kafka.coordinator.common.runtime.CoordinatorTimer;
 import org.apache.kafka.coordinator.group.classic.ClassicGroup;
 import org.apache.kafka.coordinator.group.classic.ClassicGroupMember;
 import org.apache.kafka.coordinator.group.classic.ClassicGroupState;
@@ -51,38 +36,12 @@ import org.apache.kafka.coordinator.group.generated.GroupMetadataKey;
 import org.apache.kafka.coordinator.group.generated.GroupMetadataValue;
 import org.apache.kafka.coordinator.group.generated.OffsetCommitKey;
 import org.apache.kafka.coordinator.group.generated.OffsetCommitValue;
-import org.apache.kafka.coordinator.group.modern.share.ShareGroupConfig;
-import org.apache.kafka.coordinator.group.metrics.GroupCoordinatorMetricsShard;
-import org.apache.kafka.server.authorizer.AuthorizableRequestContext;
-import org.apache.kafka.timeline.SnapshotRegistry;
 
-public final class Coordinator {
-    static final String GROUP = "readers";
-    static final ObjectMapper JSON = new ObjectMapper();
-
-    record Due(long deadlineMs, long sequence, CoordinatorTimer.TimeoutOperation<CoordinatorRecord> operation) {}
-
-    long nowMs = 1_000_000;
-    long sequence = 0;
-    final Map<String, Due> timers = new HashMap<>();
-    final List<CoordinatorRecord> log = new ArrayList<>();
-    final Map<String, String> ids = new HashMap<>();
+public final class Coordinator extends Shard {
     final Map<String, String> oldIds = new HashMap<>();
-    final TreeMap<Integer, ObjectNode> replies = new TreeMap<>();
-    ArrayNode stored = JSON.createArrayNode();
-    GroupMetadataManager groups;
-    OffsetMetadataManager offsets;
 
     public static void main(String[] args) throws Exception {
-        BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
-        Coordinator coordinator = new Coordinator();
-        StringBuilder out = new StringBuilder();
-        for (String line = in.readLine(); line != null; line = in.readLine()) {
-            JsonNode command = JSON.readTree(line);
-            if (command.get("do").asText().equals("reset")) coordinator = new Coordinator();
-            out.append(coordinator.run(command)).append('\n');
-        }
-        System.out.print(out);
+        answer(command -> new Coordinator());
     }
 
     Coordinator() {
@@ -90,31 +49,8 @@ public final class Coordinator {
     }
 
     void load() {
-        SnapshotRegistry registry = new SnapshotRegistry(new LogContext());
-        AbstractConfig values = new AbstractConfig(
-            Utils.mergeConfigs(List.of(GroupCoordinatorConfig.CONFIG_DEF, ShareGroupConfig.CONFIG_DEF)), Map.of(), false);
-        GroupCoordinatorConfig config = new GroupCoordinatorConfig(values);
-        ShareGroupConfig share = new ShareGroupConfig(values);
-        GroupCoordinatorMetricsShard metrics =
-            new GroupCoordinatorMetricsShard(registry, Map.of(), new TopicPartition("__consumer_offsets", 0));
-        groups = new GroupMetadataManager.Builder()
-            .withSnapshotRegistry(registry)
-            .withTime(time())
-            .withTimer(new Timer())
-            .withExecutor(stub(CoordinatorExecutor.class))
-            .withConfig(config)
-            .withGroupConfigManager(new GroupConfigManager(Map.of(), config, share))
-            .withGroupCoordinatorMetricsShard(metrics)
-            .build();
-        offsets = new OffsetMetadataManager(registry, new LogContext(), time(), CoordinatorMetadataImage.EMPTY,
-            groups, config, metrics);
-        for (CoordinatorRecord record : log) replay(record);
+        load(Map.of(), stub(CoordinatorExecutor.class), CoordinatorMetadataImage.EMPTY);
         groups.onLoaded();
-    }
-
-    Time time() {
-        return (Time) Proxy.newProxyInstance(Time.class.getClassLoader(), new Class<?>[] {Time.class},
-            (proxy, method, args) -> method.getName().equals("milliseconds") ? (Object) nowMs : (Object) (nowMs * 1_000_000));
     }
 
     @SuppressWarnings("unchecked")
@@ -122,32 +58,8 @@ public final class Coordinator {
         return (T) Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (proxy, method, args) -> false);
     }
 
-    class Timer implements CoordinatorTimer<CoordinatorRecord> {
-        public void schedule(String key, long delay, TimeUnit unit, boolean retry, TimeoutOperation<CoordinatorRecord> operation) {
-            timers.put(key, new Due(nowMs + unit.toMillis(delay), sequence++, operation));
-        }
-
-        public void schedule(String key, long delay, TimeUnit unit, boolean retry, long backoff, TimeoutOperation<CoordinatorRecord> operation) {
-            schedule(key, delay, unit, retry, operation);
-        }
-
-        public void scheduleIfAbsent(String key, long delay, TimeUnit unit, boolean retry, TimeoutOperation<CoordinatorRecord> operation) {
-            if (!timers.containsKey(key)) schedule(key, delay, unit, retry, operation);
-        }
-
-        public void cancel(String key) {
-            timers.remove(key);
-        }
-
-        public boolean isScheduled(String key) {
-            return timers.containsKey(key);
-        }
-    }
-
-    String run(JsonNode command) throws Exception {
-        replies.clear();
-        stored = JSON.createArrayNode();
-        int ticket = command.path("ticket").asInt();
+    @Override
+    void handle(int ticket, JsonNode command) throws Exception {
         switch (command.get("do").asText()) {
             case "join" -> join(ticket, command);
             case "sync" -> sync(ticket, command);
@@ -168,42 +80,21 @@ public final class Coordinator {
             }
             default -> { }
         }
-        ObjectNode result = JSON.createObjectNode();
-        ArrayNode heard = result.putArray("replies");
-        replies.values().forEach(heard::add);
-        result.set("stored", stored);
-        result.set("group", state());
+    }
+
+    @Override
+    String run(JsonNode command) throws Exception {
+        String result = super.run(command);
         agreeOnLeader(command.path("leader").asText(""));
-        return JSON.writeValueAsString(result);
+        return result;
     }
 
-    void advance(long ms) {
-        long until = nowMs + ms;
-        while (true) {
-            Map.Entry<String, Due> next = null;
-            for (Map.Entry<String, Due> entry : timers.entrySet()) {
-                Due due = entry.getValue();
-                if (due.deadlineMs > until) continue;
-                if (next == null || due.deadlineMs < next.getValue().deadlineMs
-                    || (due.deadlineMs == next.getValue().deadlineMs && due.sequence < next.getValue().sequence)) next = entry;
-            }
-            if (next == null) break;
-            nowMs = Math.max(nowMs, next.getValue().deadlineMs);
-            timers.remove(next.getKey());
-            take(next.getValue().operation.generateRecords());
-        }
-        nowMs = until;
+    @Override
+    String clientId(JsonNode command) {
+        return command.path("who").asText("client");
     }
 
-    void take(CoordinatorResult<?, CoordinatorRecord> result) {
-        for (CoordinatorRecord record : result.records()) {
-            log.add(record);
-            stored.add(describe(record));
-            if (result.replayRecords()) replay(record);
-        }
-        if (result.appendFuture() != null) result.appendFuture().complete(null);
-    }
-
+    @Override
     void replay(CoordinatorRecord record) {
         Object value = record.value() == null ? null : record.value().message();
         if (record.key() instanceof GroupMetadataKey key) groups.replay(key, (GroupMetadataValue) value);
@@ -223,13 +114,7 @@ public final class Coordinator {
             request.protocols().add(new JoinGroupRequestData.JoinGroupRequestProtocol()
                 .setName(each.get(0).asText()).setMetadata(unhex(each.get(1).asText())));
         }
-        CompletableFuture<JoinGroupResponseData> future = new CompletableFuture<>();
-        future.thenAccept(response -> hearJoin(ticket, who, response));
-        try {
-            take(groups.classicGroupJoin(context(command), request, future));
-        } catch (RuntimeException error) {
-            future.complete(new JoinGroupResponseData().setErrorCode(Errors.forException(error).code()));
-        }
+        join(command, request, response -> hearJoin(ticket, who, response));
     }
 
     void hearJoin(int ticket, String who, JoinGroupResponseData response) {
@@ -261,21 +146,12 @@ public final class Coordinator {
             .setGroupInstanceId(orNull(command, "instance"))
             .setProtocolType(orNull(command, "type"))
             .setProtocolName(orNull(command, "protocol"));
-        command.get("assignments").fields().forEachRemaining(entry -> request.assignments().add(
-            new SyncGroupRequestData.SyncGroupRequestAssignment()
-                .setMemberId(ids.getOrDefault(entry.getKey(), "bogus")).setAssignment(unhex(entry.getValue().asText()))));
-        CompletableFuture<SyncGroupResponseData> future = new CompletableFuture<>();
-        future.thenAccept(response -> {
+        sync(command, request, response -> {
             ObjectNode reply = reply(ticket, "sync", response.errorCode());
             reply.put("type", response.protocolType());
             reply.put("protocol", response.protocolName());
             reply.put("assignment", hex(response.assignment()));
         });
-        try {
-            take(groups.classicGroupSync(context(command), request, future));
-        } catch (RuntimeException error) {
-            future.complete(new SyncGroupResponseData().setErrorCode(Errors.forException(error).code()));
-        }
     }
 
     void beat(int ticket, JsonNode command) throws Exception {
@@ -284,13 +160,7 @@ public final class Coordinator {
             .setMemberId(idOf(command))
             .setGenerationId(command.get("generation").asInt())
             .setGroupInstanceId(orNull(command, "instance"));
-        try {
-            var result = groups.classicGroupHeartbeat(context(command), request);
-            take(result);
-            reply(ticket, "beat", result.response().errorCode());
-        } catch (RuntimeException error) {
-            reply(ticket, "beat", Errors.forException(error).code());
-        }
+        beat(ticket, command, request);
     }
 
     void leave(int ticket, JsonNode command) throws Exception {
@@ -321,13 +191,7 @@ public final class Coordinator {
         request.topics().add(new OffsetCommitRequestData.OffsetCommitRequestTopic().setName(command.get("topic").asText()).setPartitions(List.of(
             new OffsetCommitRequestData.OffsetCommitRequestPartition()
                 .setPartitionIndex(command.get("partition").asInt()).setCommittedOffset(command.get("offset").asLong()).setCommittedMetadata("note"))));
-        try {
-            var result = offsets.commitOffset(context(command), request);
-            take(result);
-            reply(ticket, "commit", result.response().topics().get(0).partitions().get(0).errorCode());
-        } catch (RuntimeException error) {
-            reply(ticket, "commit", Errors.forException(error).code());
-        }
+        commit(ticket, command, request);
     }
 
     void fetch(int ticket) {
@@ -377,53 +241,10 @@ public final class Coordinator {
     void list(int ticket, JsonNode command) {
         Set<String> states = new HashSet<>();
         command.get("states").forEach(state -> states.add(state.asText()));
-        ArrayNode list = reply(ticket, "list", 0).putArray("groups");
-        groups.listGroups(states, Set.of(), Long.MAX_VALUE).forEach(group -> list.add(String.join(" ",
-            group.groupId(), group.protocolType(), group.groupState(), group.groupType())));
+        list(ticket, states);
     }
 
-    // As GroupCoordinatorShard does it.
-    void delete(int ticket) {
-        try {
-            groups.validateDeleteGroup(GROUP);
-            List<CoordinatorRecord> records = new ArrayList<>();
-            offsets.deleteAllOffsets(GROUP, records);
-            groups.createGroupTombstoneRecordsAndCancelTimers(GROUP, records);
-            take(new CoordinatorResult<>(records));
-            reply(ticket, "delete", 0);
-        } catch (RuntimeException error) {
-            reply(ticket, "delete", Errors.forException(error).code());
-        }
-    }
-
-    // As GroupCoordinatorShard does it.
-    void clean() {
-        List<CoordinatorRecord> records = new ArrayList<>();
-        for (String groupId : groups.groupIds()) {
-            if (offsets.cleanupExpiredOffsets(groupId, records)) groups.maybeDeleteGroup(groupId, records);
-        }
-        take(new CoordinatorResult<>(records));
-    }
-
-    AuthorizableRequestContext context(JsonNode command) throws Exception {
-        InetAddress address = InetAddress.getByAddress(new byte[] {127, 0, 0, 1});
-        int version = command.get("version").asInt();
-        String clientId = command.path("who").asText("client");
-        return (AuthorizableRequestContext) Proxy.newProxyInstance(getClass().getClassLoader(),
-            new Class<?>[] {AuthorizableRequestContext.class}, (proxy, method, args) -> switch (method.getName()) {
-                case "requestVersion" -> version;
-                case "clientId" -> clientId;
-                case "clientAddress" -> address;
-                default -> null;
-            });
-    }
-
-    ObjectNode reply(int ticket, String kind, int error) {
-        ObjectNode reply = JSON.createObjectNode().put("ticket", ticket).put("kind", kind).put("error", error);
-        replies.put(ticket, reply);
-        return reply;
-    }
-
+    @Override
     JsonNode state() {
         ClassicGroup group = group();
         if (group == null) return JSON.nullNode();
@@ -464,7 +285,8 @@ public final class Coordinator {
         }
     }
 
-    JsonNode describe(CoordinatorRecord record) {
+    @Override
+    JsonNode told(CoordinatorRecord record) {
         ObjectNode said = JSON.createObjectNode();
         said.put("version", record.value() == null ? -1 : record.value().version());
         if (record.value() == null) {
@@ -504,17 +326,5 @@ public final class Coordinator {
 
     static String nameOf(String id) {
         return id.length() > 37 ? id.substring(0, id.length() - 37) : id;
-    }
-
-    static String orNull(JsonNode node, String field) {
-        return node.path(field).isTextual() ? node.get(field).asText() : null;
-    }
-
-    static String hex(byte[] bytes) {
-        return bytes == null ? "" : java.util.HexFormat.of().formatHex(bytes);
-    }
-
-    static byte[] unhex(String text) {
-        return java.util.HexFormat.of().parseHex(text);
     }
 }

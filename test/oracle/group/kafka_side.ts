@@ -1,4 +1,4 @@
-// Kafka's side of a story: a program beside this file, compiled into the package of Kafka's classes, is told every command
+// Kafka's side of a story: a program beside this file (Shard.java and one of its kinds), compiled into the package of Kafka's classes, is told every command
 // of the story and says what came of each; and a difference as a reader sees it, with what led to it.
 
 import { spawnSync } from 'node:child_process'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const LIBS = fileURLToPath(new URL('../../../.cache/kafka-4.3.1/libs/', import.meta.url))
+const HERE = fileURLToPath(new URL('.', import.meta.url))
 /** Commands before a difference that are shown. */
 const SHOWN_BEFORE = 12
 
@@ -24,8 +25,8 @@ export function tellKafka<Heard>(
   if (!existsSync(LIBS)) throw new Error(`the jars of Apache Kafka 4.3.1 are needed in ${LIBS}`)
   const classes = mkdtempSync(join(tmpdir(), 'ottla-group-'))
   const path = `${LIBS}*`
-  const source = fileURLToPath(new URL(`./${program}.java`, import.meta.url))
-  run('javac', ['-nowarn', '-cp', path, '-d', classes, source], '')
+  const sources = [program, 'Shard'].map((name) => join(HERE, `${name}.java`))
+  run('javac', ['-nowarn', '-cp', path, '-d', classes, ...sources], '')
   const script = told.map(({ command }) => JSON.stringify(command)).join('\n')
   const main = `org.apache.kafka.coordinator.group.${program}`
   const said = run('java', ['-Xmx512m', '-cp', `${classes}:${path}`, main], `${script}\n`)
