@@ -39,6 +39,17 @@ void append_done(ProduceOp* op, PartitionHost& host) {
                                    is_appended ? static_cast<double>(op->last_offset + 1) : -1);
 }
 
+// What append_done frees.
+ProduceOp* new_append(std::vector<uint8_t> batches, int32_t leader_epoch, double ticket) {
+  auto* verb = new AppendVerb{{}, std::move(batches), ticket};
+  verb->op.records = verb->batches.data();
+  verb->op.records_bytes = static_cast<int32_t>(verb->batches.size());
+  verb->op.leader_epoch = leader_epoch;
+  verb->op.done = append_done;
+  verb->op.context = verb;
+  return &verb->op;
+}
+
 // A flush verb until it is done.
 struct FlushVerb {
   FlushOp op;
@@ -112,13 +123,7 @@ void OwnedPartitions::append(int32_t slot, int32_t leader_epoch, std::vector<uin
     if (partition == nullptr) {
       return reactor_->done(ticket, code(gen::ErrorCode::kUnknownTopicOrPartition), -1, -1);
     }
-    auto* append = new AppendVerb{{}, std::move(*verb), ticket};  // append_done frees it
-    append->op.records = append->batches.data();
-    append->op.records_bytes = static_cast<int32_t>(append->batches.size());
-    append->op.leader_epoch = leader_epoch;
-    append->op.done = append_done;
-    append->op.context = append;
-    partition->append(&append->op, *reactor_);
+    partition->append(new_append(std::move(*verb), leader_epoch, ticket), *reactor_);
   });
 }
 
@@ -129,14 +134,9 @@ void OwnedPartitions::mark(int32_t slot, int32_t leader_epoch, std::vector<uint8
     if (partition == nullptr) {
       return reactor_->done(ticket, code(gen::ErrorCode::kUnknownTopicOrPartition), -1, -1);
     }
-    auto* append = new AppendVerb{{}, std::move(*verb), ticket};  // append_done frees it
-    append->op.records = append->batches.data();
-    append->op.records_bytes = static_cast<int32_t>(append->batches.size());
-    append->op.leader_epoch = leader_epoch;
-    append->op.deadline_us = reactor_->now_us() + kMarkerUs;
-    append->op.done = append_done;
-    append->op.context = append;
-    partition->mark(&append->op, transaction_version, *reactor_);
+    ProduceOp* op = new_append(std::move(*verb), leader_epoch, ticket);
+    op->deadline_us = reactor_->now_us() + kMarkerUs;
+    partition->mark(op, transaction_version, *reactor_);
   });
 }
 

@@ -34,6 +34,18 @@ const offsetOf = async (scope: Scope, groupId: string, topic: string) =>
     .toSorted((a, b) => a.partition - b.partition)
     .map(({ offset }) => offset)
 
+/** What ends a consumer that reads `topic`. */
+async function crashOf(scope: Scope, consumer: kafkajs.Consumer, topic: string): Promise<Error> {
+  scope.after(() => consumer.disconnect())
+  const crashed = new Promise<Error>((resolve) => {
+    consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error))
+  })
+  await consumer.connect()
+  await consumer.subscribe({ topic })
+  await consumer.run({ eachMessage: async () => {} })
+  return await crashed
+}
+
 /** Outlasts a restart. */
 const PATIENT = { retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 100 } }
 
@@ -117,14 +129,7 @@ export const groupChecks: readonly Check[] = [
       assign: async () => [],
     })
     const consumer = kafka(scope).consumer({ groupId, partitionAssigners: [stranger] })
-    scope.after(() => consumer.disconnect())
-    const crashed = new Promise<Error>((resolve) => {
-      consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error))
-    })
-    await consumer.connect()
-    await consumer.subscribe({ topic })
-    await consumer.run({ eachMessage: async () => {} })
-    assert.equal(typeOf(await crashed), 'INCONSISTENT_GROUP_PROTOCOL')
+    assert.equal(typeOf(await crashOf(scope, consumer, topic)), 'INCONSISTENT_GROUP_PROTOCOL')
   }),
   check('group: a member that falls silent is replaced', async (scope) => {
     const topic = await newTopic(scope, 2)
@@ -173,14 +178,7 @@ export const groupChecks: readonly Check[] = [
       sessionTimeout: 100,
       heartbeatInterval: 30,
     })
-    scope.after(() => consumer.disconnect())
-    const crashed = new Promise<Error>((resolve) => {
-      consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error))
-    })
-    await consumer.connect()
-    await consumer.subscribe({ topic })
-    await consumer.run({ eachMessage: async () => {} })
-    assert.equal(typeOf(await crashed), 'INVALID_SESSION_TIMEOUT')
+    assert.equal(typeOf(await crashOf(scope, consumer, topic)), 'INVALID_SESSION_TIMEOUT')
   }),
   check('group: new partitions are shared as well', async (scope) => {
     const topic = await newTopic(scope)

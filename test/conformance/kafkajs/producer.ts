@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import kafkajs, { type Message } from 'kafkajs'
 import { eventually } from '../../integration/support/eventually.ts'
 import type { Check } from '../checks.ts'
-import { check } from '../scope.ts'
+import { check, type Scope } from '../scope.ts'
 import {
   fill,
   join,
@@ -19,6 +19,12 @@ import {
 } from './client.ts'
 
 const CODECS = ['None', 'GZIP', 'Snappy', 'LZ4', 'ZSTD'] as const
+
+async function openTransaction(scope: Scope): Promise<kafkajs.Transaction> {
+  const transactionalId = scope.unique('tx')
+  const options = { transactionalId, idempotent: true, maxInFlightRequests: 1 }
+  return await (await openProducer(scope, options)).transaction()
+}
 
 export const producerChecks: readonly Check[] = [
   ...CODECS.map((codec) =>
@@ -215,26 +221,14 @@ export const producerChecks: readonly Check[] = [
   }),
   check('transactions: committed records are read', async (scope) => {
     const topic = await newTopic(scope)
-    const transactionalId = scope.unique('tx')
-    const producer = await openProducer(scope, {
-      transactionalId,
-      idempotent: true,
-      maxInFlightRequests: 1,
-    })
-    const transaction = await producer.transaction()
+    const transaction = await openTransaction(scope)
     await transaction.send({ topic, messages: texts(3).map((value) => ({ value })) })
     await transaction.commit()
     assert.equal((await readAll(scope, topic, 3)).length, 3)
   }),
   check('transactions: aborted records are not read', async (scope) => {
     const topic = await newTopic(scope)
-    const transactionalId = scope.unique('tx')
-    const producer = await openProducer(scope, {
-      transactionalId,
-      idempotent: true,
-      maxInFlightRequests: 1,
-    })
-    const transaction = await producer.transaction()
+    const transaction = await openTransaction(scope)
     await transaction.send({ topic, messages: [{ value: 'gone' }] })
     await transaction.abort()
     await fill(scope, topic, ['stays'])
@@ -245,13 +239,7 @@ export const producerChecks: readonly Check[] = [
   check('transactions: offsets are committed with the records', async (scope) => {
     const topic = await newTopic(scope)
     const groupId = scope.unique('group')
-    const transactionalId = scope.unique('tx')
-    const producer = await openProducer(scope, {
-      transactionalId,
-      idempotent: true,
-      maxInFlightRequests: 1,
-    })
-    const transaction = await producer.transaction()
+    const transaction = await openTransaction(scope)
     await transaction.sendOffsets({
       consumerGroupId: groupId,
       topics: [{ topic, partitions: [{ partition: 0, offset: '5' }] }],
