@@ -17,21 +17,12 @@ import type { GroupReply } from '../../../src/group/requests.ts'
 import { decodeSubscription, encodeSubscription } from '../../../src/protocol/embedded.ts'
 import { errorName } from '../../../src/protocol/errors.ts'
 import { GROUP, GroupBench, SETTINGS, text } from '../../unit/group/bench.ts'
+import { answered } from '../folder.ts'
 
 /** Runs the commands of a script and prints what happened under each. */
 export function converse(script: string): string {
   const conversation = new Conversation()
-  const blocks = script.split(/\n\n+/).filter((block) => block.trim() !== '')
-  return `${blocks.map((block) => answer(conversation, block)).join('\n\n')}\n`
-}
-
-function answer(conversation: Conversation, block: string): string {
-  const lines = block.trimEnd().split('\n')
-  const end = lines.indexOf('----')
-  const commands = end < 0 ? lines : lines.slice(0, end)
-  if (commands.every((line) => line.startsWith('#'))) return commands.join('\n')
-  const said = commands.flatMap((line) => (line.startsWith('#') ? [] : conversation.run(line)))
-  return [...commands, '----', ...(said.length > 0 ? said : ['(nothing yet)'])].join('\n')
+  return answered(script, (line) => conversation.run(line), '(nothing yet)')
 }
 
 interface Client {

@@ -24,6 +24,7 @@ import { Raft, type RaftEffect, type RaftInput } from '../../../src/raft/raft.ts
 import { VoterSet } from '../../../src/raft/voters.ts'
 import { Disk, type SnapshotFile } from '../../sim/raft/disk.ts'
 import { apis, configOf, voter } from '../../unit/raft/node.ts'
+import { answered } from '../folder.ts'
 
 interface Letter {
   readonly from: number
@@ -45,18 +46,7 @@ type Fields = Record<string, unknown>
 /** Runs the commands of a script and prints what happened under each. */
 export function converse(script: string): string {
   const conversation = new Conversation()
-  const blocks = script.split(/\n\n+/).filter((block) => block.trim() !== '')
-  return `${blocks.map((block) => answer(conversation, block)).join('\n\n')}\n`
-}
-
-function answer(conversation: Conversation, block: string): string {
-  const lines = block.trimEnd().split('\n')
-  const end = lines.indexOf('----')
-  const commands = end < 0 ? lines : lines.slice(0, end)
-  const isProse = commands.every((line) => line.startsWith('#'))
-  if (isProse) return commands.join('\n')
-  const said = commands.flatMap((line) => (line.startsWith('#') ? [] : conversation.run(line)))
-  return [...commands, '----', ...(said.length > 0 ? said : ['(nothing)'])].join('\n')
+  return answered(script, (line) => conversation.run(line), '(nothing)')
 }
 
 class Conversation {

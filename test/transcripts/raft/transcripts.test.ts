@@ -1,20 +1,6 @@
-// The conversations beside this file say what they said when they were last written.
-// `WRITE_TRANSCRIPTS=1` writes them anew; the change is then reviewed as prose.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+// Conversations of raft machines, as the text files beside this one have them.
+
+import { transcripts } from '../folder.ts'
 import { converse } from './conversation.ts'
 
-const folder = new URL('./', import.meta.url)
-const names = readdirSync(folder).filter((name) => name.endsWith('.txt'))
-
-describe('raft: transcripts', () => {
-  for (const name of names) {
-    test(`raft: transcripts: ${name.replace('.txt', '').replaceAll('_', ' ')}`, () => {
-      const file = new URL(name, folder)
-      const script = readFileSync(file, 'utf8')
-      const said = converse(script)
-      if (process.env['WRITE_TRANSCRIPTS'] === '1') writeFileSync(file, said)
-      else expect(said).toBe(script)
-    })
-  }
-})
+transcripts('raft', import.meta.url, converse)

@@ -27,6 +27,8 @@ export class TransactionBench {
   owed: string[] = []
   timers = new Map<string, number | null>()
   shard: TransactionShard
+  /** Called with each record, when it is in the log. */
+  onRecord: (record: TransactionRecord) => void = () => {}
   private nextId = 1000
 
   constructor() {
@@ -41,6 +43,7 @@ export class TransactionBench {
     for (const record of decision.records) {
       this.shard.replay(record, this.log.length)
       this.log.push(record)
+      this.onRecord(record)
     }
     for (const { transactionalId } of decision.effects) this.owed.push(transactionalId)
     for (const [key, atMs] of decision.timers) this.timers.set(key, atMs)
@@ -57,6 +60,25 @@ export class TransactionBench {
     const decision = new Decision<TransactionRecord, TransactionReply, MarkersOwed>()
     this.shard.expire(timer, this.nowMs, decision)
     this.accept(decision)
+  }
+
+  /** Lets time pass; timers fire when they are due. */
+  advance(ms: number): void {
+    const untilMs = this.nowMs + ms
+    for (;;) {
+      const due = [...this.timers].filter(([, atMs]) => atMs !== null && atMs <= untilMs)
+      const [next] = due.sort(([, x], [, y]) => x! - y!)
+      if (next === undefined) break
+      this.timers.delete(next[0])
+      this.nowMs = Math.max(this.nowMs, next[1]!)
+      this.expire(next[0])
+    }
+    this.nowMs = untilMs
+  }
+
+  /** A producer id nobody has had. */
+  freshId(): number {
+    return this.nextId++
   }
 
   /** Read back from the first `length` records as they are on disk. */
@@ -85,7 +107,7 @@ export class TransactionBench {
     }
     let reply = this.ask(request)
     if (reply.kind === 'producerIdNeeded') {
-      reply = this.ask({ ...request, freshProducerId: this.nextId++ })
+      reply = this.ask({ ...request, freshProducerId: this.freshId() })
     }
     if (reply.kind !== 'initProducerId') throw new Error(reply.kind)
     return [reply.errorCode, reply.producerId, reply.producerEpoch]
@@ -115,7 +137,7 @@ export class TransactionBench {
     }
     let reply = this.ask(request)
     if (reply.kind === 'producerIdNeeded') {
-      reply = this.ask({ ...request, freshProducerId: this.nextId++ })
+      reply = this.ask({ ...request, freshProducerId: this.freshId() })
     }
     if (reply.kind !== 'endTransaction') throw new Error(reply.kind)
     return [reply.errorCode, reply.producerId, reply.producerEpoch]
