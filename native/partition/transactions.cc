@@ -24,6 +24,7 @@ namespace {
 // that is not being asked about is forgotten.
 constexpr size_t kUnverifiedMax = 1024;
 constexpr int16_t kControlCommit = 1;
+constexpr int16_t kProducerEpochMax = 32767;
 
 RecordBatch batch_of(const ProduceOp& op) {
   return RecordBatch(op.records, static_cast<size_t>(op.records_bytes));
@@ -241,9 +242,13 @@ void Partition::mark(ProduceOp* op, int32_t transaction_version, PartitionHost& 
   const RecordBatch batch = batch_of(*op);
   const ProducerTail tail = producers_.tail(batch.producer_id());
   // From version 2 on every transaction has an epoch of its own: a marker that brings the epoch we
-  // know already has been written before, and the coordinator did not hear of it.
-  const bool is_repeated =
-      transaction_version >= 2 && batch.producer_epoch() == tail.epoch && !tail.in_transaction;
+  // know already has been written before, and the coordinator did not hear of it. What is open
+  // meanwhile is the next transaction, and not to be ended by it.
+  const bool is_past = transaction_version >= 2 && batch.producer_epoch() == tail.epoch;
+  if (is_past && tail.in_transaction && tail.epoch != kProducerEpochMax) {
+    return fail(op, ErrorCode::kInvalidProducerEpoch, host);
+  }
+  const bool is_repeated = is_past && !tail.in_transaction;
   op->acks = -1;
   if (is_repeated) {
     op->base_offset = op->last_offset = next_offset_ - 1;

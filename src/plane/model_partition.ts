@@ -34,6 +34,9 @@ interface Replica {
   isJoining: boolean
 }
 
+/** Markers of a server that fences have it more than once: there is no epoch after it. */
+const PRODUCER_EPOCH_MAX = 32_767
+
 const newReplica = (): Replica => ({ logEndOffset: -1, brokerEpoch: -1, isJoining: false })
 
 /** What partitions tell the plane. */
@@ -304,8 +307,12 @@ export class ModelPartition {
     if (this.isUnderMinIsr) return failed(ErrorCode.NOT_ENOUGH_REPLICAS)
     const { producerId, producerEpoch } = readBatchHeader(batch)
     const known = this.log.producers.get(producerId)
-    const isRepeated =
-      transactionVersion >= 2 && known?.producerEpoch === producerEpoch && known.txnFirstOffset < 0
+    const isPast = transactionVersion >= 2 && known?.producerEpoch === producerEpoch
+    const isOpen = known !== undefined && known.txnFirstOffset >= 0
+    if (isPast && isOpen && producerEpoch !== PRODUCER_EPOCH_MAX) {
+      return failed(ErrorCode.INVALID_PRODUCER_EPOCH)
+    }
+    const isRepeated = isPast && !isOpen
     if (isRepeated) return { errorCode: 0, offset: this.log.logEndOffset - 1, isRepeated }
     patchBatch(batch, { baseOffset: this.log.logEndOffset, leaderEpoch, time: null })
     const written = this.#write(batch)

@@ -266,6 +266,9 @@ export function transactionsSuite(harness: PlaneHarness): void {
     const sent = client.send(Produce, 12, produceOf(txn(0, ['b'], { producerEpoch: 1 }), ID))
     admit(f, await asked(f, 2))
     expect(produced(await client.answer(sent))).toMatchObject({ errorCode: 0, baseOffset: 2 })
+    // A marker of the last one that was under way for long does not end it.
+    expect(await end(f, v2)).toMatchObject({ errorCode: ErrorCode.INVALID_PRODUCER_EPOCH })
+    expect(await end(f, { ...v2, producerEpoch: 2, isCommit: false })).toMatchObject({ b: 4 })
     await f.under.close()
   })
 
