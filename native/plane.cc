@@ -21,6 +21,7 @@ constexpr int32_t kUnknownPartition =
     static_cast<int32_t>(gen::ErrorCode::kUnknownTopicOrPartition);
 
 constexpr int kTurnsToClose = 1000;
+constexpr int kCleanersMax = 16;  // threads appear as logs are cleaned at the same time
 
 // A copy that has room for the length that Response::finish() adds.
 std::vector<uint8_t> copied(Bytes frame) {
@@ -62,6 +63,7 @@ Status Plane::open_with(MakeIo make_io, const ReactorOptions& options, Bell bell
   const int syncers = options.recovery_threads > 0 ? 1 : 0;
   shared->awaited_syncs = std::make_unique<WorkerPool>(syncers, make_io);
   shared->idle_syncs = std::make_unique<WorkerPool>(syncers, make_io);
+  shared->cleaners = std::make_unique<WorkerPool>(syncers * kCleanersMax, make_io);
   for (int index = 0; index < options.reactors; index += 1) {
     std::unique_ptr<Io> io = make_io();
     if (io == nullptr) {
@@ -95,7 +97,8 @@ void Plane::stop() {
   } else {
     for (int turns = 0; turns < kTurnsToClose && !is_closed(); turns += 1) turn_each();
   }
-  for (auto* pool : {&shared_->recovery, &shared_->awaited_syncs, &shared_->idle_syncs}) {
+  for (auto* pool :
+       {&shared_->recovery, &shared_->awaited_syncs, &shared_->idle_syncs, &shared_->cleaners}) {
     (*pool)->stop();
   }
   for (auto& reactor : reactors_) reactor->stop();
@@ -277,6 +280,36 @@ void Plane::trim(int32_t slot, int64_t log_start_offset, double ticket) {
                   *a = partition.log_start_offset();
                   return error;
                 }));
+}
+
+void Plane::cleanable(int32_t slot, int64_t first_dirty_offset, int64_t min_lag_ms, double ticket) {
+  Reactor& at = *reactors_[static_cast<size_t>(owner(slot))];
+  with(slot, [&at, first_dirty_offset, min_lag_ms, ticket](Partition* partition) {
+    Fact fact;
+    fact.kind = fact::kData;
+    fact.status = kUnknownPartition;
+    fact.ticket = ticket;
+    double numbers[5] = {};
+    if (partition != nullptr) {
+      const Cleanable found = partition->cleanable(at, first_dirty_offset, min_lag_ms);
+      fact.status = 0;
+      numbers[0] = static_cast<double>(found.first_dirty_offset);
+      numbers[1] = static_cast<double>(found.first_uncleanable_offset);
+      numbers[2] = static_cast<double>(found.clean_bytes);
+      numbers[3] = static_cast<double>(found.cleanable_bytes);
+      numbers[4] = static_cast<double>(found.earliest_dirty_timestamp);
+      fact.body = numbers;
+      fact.body_bytes = sizeof numbers;
+    }
+    at.fact(fact);
+  });
+}
+
+void Plane::clean(int32_t slot, const CleanRequest& request, int64_t bytes_per_second,
+                  double ticket) {
+  shared_->submit(owner(slot), [slot, request, bytes_per_second, ticket](Reactor& at) {
+    at.partitions().clean(slot, request, bytes_per_second, ticket);
+  });
 }
 
 void Plane::retain(int32_t slot, int64_t retention_ms, int64_t retention_bytes, double ticket) {

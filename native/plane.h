@@ -63,6 +63,8 @@ class Plane {
   void isr(int32_t slot, int32_t leader_epoch, int32_t partition_epoch, std::vector<int32_t> isr);
   void configure(int32_t slot, const PartitionConfig& config);
   void trim(int32_t slot, int64_t log_start_offset, double ticket);
+  void cleanable(int32_t slot, int64_t first_dirty_offset, int64_t min_lag_ms, double ticket);
+  void clean(int32_t slot, const CleanRequest& request, int64_t bytes_per_second, double ticket);
   void retain(int32_t slot, int64_t retention_ms, int64_t retention_bytes, double ticket);
   void truncate(int32_t slot, int32_t leader_epoch, int64_t offset, double ticket);
   void retire(int32_t slot, bool is_deleted, double ticket);

@@ -68,6 +68,7 @@ Status Log::truncate_to(Io& io, int64_t offset) {
 // whole, and the log ends where it began.
 Status Log::State::truncate_to(Io& io, int64_t offset) {
   if (offset < 0) return Status::fail(Code::kInvalid, "negative offset");
+  OTTLA_TRY(settle_swap(io));
   const std::vector<Segment*> all = segments();
   if (offset < all.front()->base_offset()) return start_at(io, offset);
   if (offset >= all.back()->end().next_offset &&
@@ -108,6 +109,7 @@ Status Log::truncate_fully_and_start_at(Io& io, int64_t offset) {
 }
 
 Status Log::State::start_at(Io& io, int64_t offset) {
+  OTTLA_TRY(settle_swap(io));
   const Truncation truncation(&generation);
   touched = true;
   std::vector<Segment*> all = segments();
@@ -141,6 +143,7 @@ Status Log::set_log_start_offset(Io& io, int64_t offset) {
   OTTLA_TRY(state.offline);
   if (offset <= log_start_offset()) return Status::good();
   if (offset > log_end_offset()) return Status::fail(Code::kOutOfRange, "log start beyond log end");
+  OTTLA_TRY(state.settle_swap(io));
   state.log_start_offset.store(offset, std::memory_order_release);
   const std::vector<Segment*>& all = state.segments();
   size_t doomed = 0;
@@ -231,6 +234,8 @@ Status Log::close(Io& io, bool clean) {
   if (state.closed) return state.offline;
   state.closed = true;
   Status status = state.offline;
+  if (status.ok()) status = state.settle_swap(io);
+  state.swap.reset();
   if (status.ok() && state.tail_dirty) status = state.active()->cut_tail(io);
   for (Segment* segment : state.segments()) {
     if (status.ok() && state.touched) status = segment->seal(io, &state.limbo);
@@ -252,6 +257,7 @@ Status Log::remove(Io& io) {
   State& state = *state_;
   OTTLA_ASSERT(state.write_io == nullptr, "no write is under way");
   state.closed = true;
+  state.swap.reset();
   const Truncation truncation(&state.generation);
   const std::string& directory = state.options.directory;
   const std::string parent = parent_directory(directory);

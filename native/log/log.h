@@ -21,8 +21,11 @@ namespace ottla {
 
 class FileCache;
 class Quiescence;
+class CleanJob;
 class RecordBatch;
 struct AbortedTransaction;
+struct Cleanable;
+struct CleanRequest;
 
 // A partition's own settings, numbers only; a new set replaces the old between appends.
 struct LogConfig {
@@ -201,6 +204,15 @@ class Log {
   Status flush_end(std::unique_ptr<FlushJob> job, Status result);
   // Into the segment of its last offset; one that is there already is passed over.
   Status append_aborted(Io& io, const AbortedTransaction& transaction);
+  // Compaction in steps (cleaner.h): a helper runs the job's; whenever a group is ready, the owner
+  // calls swap_begin(), then swap_advance() until it is done, with a sync of directory() before
+  // each on any thread. kNotFound: what was cleaned is gone, the job is over.
+  Cleanable cleanable(int64_t first_dirty_offset, int64_t stable_offset, int64_t min_lag_ms,
+                      int64_t now_ms) const;
+  Status clean_begin(Io& io, const CleanRequest& request, std::unique_ptr<CleanJob>* job);
+  Status swap_begin(Io& io, CleanJob* job);
+  Status swap_advance(Io& io, bool* is_done);
+  const std::string& directory() const;
   // The status that took the log offline (two failed writes, one failed fsync), or ok.
   Status health() const;
 

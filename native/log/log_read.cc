@@ -88,28 +88,6 @@ Status find_in_batch(BatchScanner* scanner, Io& io, Handle file, const Matches& 
   return Status::good();
 }
 
-// A pin and what it needs to be given back.
-class SegmentPin {
- public:
-  explicit SegmentPin(Segment* segment) : segment_(segment) {}
-  SegmentPin(const SegmentPin&) = delete;
-  SegmentPin& operator=(const SegmentPin&) = delete;
-  ~SegmentPin() {
-    if (file_ != kNoHandle) segment_->unpin();
-  }
-  Status take(Io& io) { return segment_->pin(io, &file_); }
-  Handle file() const { return file_; }
-  Handle release() {
-    const Handle file = file_;
-    file_ = kNoHandle;
-    return file;
-  }
-
- private:
-  Segment* const segment_;
-  Handle file_ = kNoHandle;
-};
-
 // The tail without a look into the file: from one recent append's end to another, or to the
 // segment's.
 bool is_tail_run(const Segment& segment, int64_t offset, int64_t limit, const SegmentEnd& end,

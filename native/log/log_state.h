@@ -40,6 +40,23 @@ struct LogView {
   }
 };
 
+// A cleaned segment on its way into the log, its files open.
+struct Swap {
+  // One reference to each; given back last.
+  struct Held {
+    std::vector<Segment*> segments;
+    ~Held() {
+      for (Segment* segment : segments) segment->unref();
+    }
+  };
+  Held held;
+  Segment* fresh = nullptr;
+  std::vector<Segment*> old;  // whose place it takes
+  bool is_replaced = false;   // the view has it
+  Pin log, offsets, times, aborted;
+  Status take_pins(Io& io);
+};
+
 struct Log::State {
   State(const Options& given, FileCache* cache, Quiescence* quiescence)
       : options(given), config(given.config), files(cache), limbo(quiescence) {}
@@ -79,6 +96,7 @@ struct Log::State {
   bool touched = false;          // something on disk was changed since opening
   bool closed = false;
   std::vector<std::string> doomed;  // with unlinks_later: what nobody has taken yet
+  std::unique_ptr<Swap> swap;       // under way
   void (*rolled)(void* context, int64_t base_offset) = nullptr;
   void* rolled_context = nullptr;
 
@@ -105,6 +123,9 @@ struct Log::State {
   Status start_at(Io& io, int64_t offset);
   Status delete_front(Io& io, size_t doomed);
   Status fail_forever(Status status);
+  // clean.cc
+  Status advance_swap(Io& io);
+  Status settle_swap(Io& io);
   // recovery.cc
   Status recover(Io& io, Recovery* recovery);
 };

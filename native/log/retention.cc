@@ -64,6 +64,7 @@ Status Log::retain(Io& io, const Retention& by, Retained* retained) {
   *retained = Retained{};
   State& state = *state_;
   OTTLA_TRY(state.offline);
+  OTTLA_TRY(state.settle_swap(io));
   Front front(io, state.segments(), by);
   front.below(log_start_offset());
   front.larger_than(by.retention_bytes);

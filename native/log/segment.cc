@@ -14,17 +14,18 @@ constexpr int64_t kStepFastUs = 1'000'000;
 constexpr int64_t kStepSlowUs = 10'000'000;
 // One read covers the distance between two index entries, unless batches are larger.
 constexpr size_t kScanBytes = 4096 + kBatchHeaderBytes;
+
+std::string path_of(const Segment::Options& options, std::string_view kind) {
+  return segment_path(options.directory, options.base_offset, kind) + options.suffix;
+}
 }  // namespace
 
 Segment::Segment(const Options& options)
     : base_offset_(options.base_offset),
-      file_(options.files, segment_path(options.directory, options.base_offset, kLogSuffix)),
-      offsets_(IndexKind::kOffset, options.files,
-               segment_path(options.directory, options.base_offset, kIndexSuffix)),
-      times_(IndexKind::kTime, options.files,
-             segment_path(options.directory, options.base_offset, kTimeIndexSuffix)),
-      aborted_(options.files,
-               segment_path(options.directory, options.base_offset, kTxnIndexSuffix)),
+      file_(options.files, path_of(options, kLogSuffix)),
+      offsets_(IndexKind::kOffset, options.files, path_of(options, kIndexSuffix)),
+      times_(IndexKind::kTime, options.files, path_of(options, kTimeIndexSuffix)),
+      aborted_(options.files, path_of(options, kTxnIndexSuffix)),
       budget_(options.preallocation_budget) {
   end_.next_offset = base_offset_;
   publish();
@@ -389,7 +390,17 @@ Status Segment::sync_all(Io& io) {
   return Status::good();
 }
 
-Status Segment::remove(Io& io, std::vector<std::string>* later) {
+Status Segment::rename_files(Io& io, std::string_view from, std::string_view to) {
+  for (CachedFile* file : {&file_, &offsets_.file(), &times_.file(), &aborted_.file()}) {
+    const std::string& path = file->path();
+    const std::string renamed = path.substr(0, path.size() - from.size()) + std::string(to);
+    if (file != &aborted_.file() || aborted_.exists()) OTTLA_TRY(io.rename(path, renamed));
+    file->set_path(renamed);
+  }
+  return Status::good();
+}
+
+Status Segment::remove(Io& io, std::vector<std::string>* later, bool keeps_snapshot) {
   mark_gone();
   const std::string paths[] = {file_.path(), offsets_.file().path(), times_.file().path(),
                                aborted_.file().path()};
@@ -404,6 +415,7 @@ Status Segment::remove(Io& io, std::vector<std::string>* later) {
     const Status status = io.remove(path + kDeletedSuffix);
     if (status.code != Code::kNotFound) OTTLA_TRY(status);
   }
+  if (keeps_snapshot) return Status::good();
   // The producers' state where it began: nobody else would ever remove it, and after a cut it would
   // be another log's.
   const std::string& log = file_.path();

@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "../base/quiescence.h"
@@ -49,6 +50,7 @@ class Segment {
     std::string directory;
     int64_t base_offset = 0;
     std::atomic<int64_t>* preallocation_budget = nullptr;
+    const char* suffix = "";  // of its files' names: .cleaned while the cleaner writes it
   };
   // What rolling asks of the batches that would come next: simulates their append.
   class Plan {
@@ -93,6 +95,7 @@ class Segment {
   const std::string& path() const { return file_.path(); }
   // Of its records; where none has one, when the file was last written. Kafka: largestTimestamp.
   int64_t largest_timestamp(Io& io) const;
+  CachedFile& file() { return file_; }
 
   // --- the writer
   Status create(Io& io, const LogConfig& config);
@@ -107,6 +110,7 @@ class Segment {
   void commit(Io& io, Limbo* limbo, const AppendBatch& batch, int64_t index_interval_bytes);
   void publish();
   int64_t bytes() const { return end_.bytes; }
+  int64_t first_timestamp() const { return rolling_timestamp_; }  // the first batch's largest
   // Last entry of the time index, both indexes into their files, blocks ahead given back.
   Status seal(Io& io, Limbo* limbo);
   // Drops whole batches from the one holding `offset` on. *log_end: where the log ends then.
@@ -116,8 +120,11 @@ class Segment {
   Status sync(Io& io);      // the records
   Status sync_all(Io& io);  // and the indexes
   void mark_gone() { gone_.store(true, std::memory_order_seq_cst); }
-  // Renamed to .deleted, then gone; with `later` they are only named there.
-  Status remove(Io& io, std::vector<std::string>* later = nullptr);
+  // Renamed to .deleted, then gone; with `later` they are only named there. The producers' state at
+  // its base goes too, unless another segment begins there.
+  Status remove(Io& io, std::vector<std::string>* later = nullptr, bool keeps_snapshot = false);
+  // The suffix of its files' names. Nobody opens them meanwhile: they are open, or it is unknown.
+  Status rename_files(Io& io, std::string_view from, std::string_view to);
   Status close_files(Io& io);
 
  private:
@@ -160,6 +167,28 @@ class Segment {
   int64_t step_bytes_ = 0;
   int64_t step_us_ = 0;
   bool allocation_off_ = false;
+};
+
+// A pin and what it needs to be given back.
+class SegmentPin {
+ public:
+  explicit SegmentPin(Segment* segment) : segment_(segment) {}
+  SegmentPin(const SegmentPin&) = delete;
+  SegmentPin& operator=(const SegmentPin&) = delete;
+  ~SegmentPin() {
+    if (file_ != kNoHandle) segment_->unpin();
+  }
+  Status take(Io& io) { return segment_->pin(io, &file_); }
+  Handle file() const { return file_; }
+  Handle release() {
+    const Handle file = file_;
+    file_ = kNoHandle;
+    return file;
+  }
+
+ private:
+  Segment* const segment_;
+  Handle file_ = kNoHandle;
 };
 
 }  // namespace ottla

@@ -30,6 +30,7 @@ struct PartitionWork {
 // `run` on the reactor that lent it, in a later turn. The lender keeps the object alive until then.
 struct DiskWork : PartitionWork {
   void (*help)(DiskWork* work, Io& io) = nullptr;
+  bool is_long = false;     // may take minutes in all: it has threads of its own
   bool is_awaited = false;  // somebody waits for it: it does not queue behind what nobody waits for
 };
 

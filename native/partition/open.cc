@@ -36,6 +36,12 @@ Partition::Partition(PartitionOptions options)
   flush_.slot = options_.slot;
   flush_.home = options_.owner;
   flush_.partition = this;
+  clean_.run = &Partition::clean_done;
+  clean_.help = &Partition::help_clean;
+  clean_.slot = options_.slot;
+  clean_.home = options_.owner;
+  clean_.is_long = true;
+  clean_.partition = this;
   if (options_.row != nullptr) row_ = SequencedRow(options_.row, kPartitionColumns);
 }
 

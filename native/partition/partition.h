@@ -28,6 +28,7 @@
 #include "../base/counters.h"
 #include "../base/intrusive_list.h"
 #include "../gen/errors.h"
+#include "../log/cleaner.h"
 #include "../log/log.h"
 #include "admission.h"
 #include "epochs.h"
@@ -121,6 +122,15 @@ struct FlushOp {
 };
 using FlushOps = IntrusiveList<FlushOp, &FlushOp::link>;
 
+// One clean verb. The caller's memory, until `done`.
+struct CleanOp {
+  CleanRequest request;  // the partition fills in times, the stable offset and the producers
+  int64_t bytes_per_second = 0;  // 0: as fast as it goes
+  void (*done)(CleanOp* op, ErrorCode error, PartitionHost& host) = nullptr;
+  void* context = nullptr;
+  CleanStats stats;  // what came of it
+};
+
 // What a Fetch asks of one partition, and what comes back but the bytes.
 struct FetchQuery {
   int64_t offset = 0;
@@ -173,6 +183,10 @@ class Partition {
   ErrorCode truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset);
   // Syncs what was admitted before it; `done` comes exactly once, later or, when offline, inline.
   void flush(FlushOp* op, PartitionHost& host);
+  // What there is to compact, and compacting it; `done` comes exactly once, inline or later. One at
+  // a time; it ends early (OPERATION_NOT_ATTEMPTED) when the partition is cut, trimmed or retired.
+  Cleanable cleanable(PartitionHost& host, int64_t first_dirty_offset, int64_t min_lag_ms) const;
+  void clean(CleanOp* op, PartitionHost& host);
   ErrorCode look_up(PartitionHost& host, int32_t kind, int64_t argument, int64_t* a, int64_t* b,
                     int64_t* c);
   // Rows of 48 bytes, as plane.ts says.
@@ -260,7 +274,7 @@ class Partition {
   Status reload_producers(Io& io);
   Status save_producers(Io& io, int64_t end_offset);
   Status put_away(PartitionHost& host);
-  bool is_busy() const { return is_writing_ || is_flushing_; }  // files are in use
+  bool is_busy() const { return is_writing_ || is_flushing_ || is_cleaning_; }  // files are in use
   void unlink_doomed(PartitionHost& host);
   Status write_metadata(Io& io);
   void count_segments(Io& io);
@@ -279,6 +293,14 @@ class Partition {
   void fail_flushes(ErrorCode error, PartitionHost& host);
   static void help_flush(DiskWork* work, Io& io);
   static void flush_done(PartitionWork* work, PartitionHost& host);
+
+  // clean.cc
+  void go_on_cleaning(PartitionHost& host);
+  void end_cleaning(const Status& status, PartitionHost& host);
+  void abort_cleaning(PartitionHost& host);
+  static void help_clean(DiskWork* work, Io& io);
+  static void clean_done(PartitionWork* work, PartitionHost& host);
+  static void resume_cleaning(void* partition, PartitionHost& host);
 
   // verbs.cc
   ErrorCode restart(PartitionHost& host, int64_t offset);
@@ -391,6 +413,19 @@ class Partition {
   };
   Flush flush_;
   bool is_flushing_ = false;
+  // A compaction: a step of its job, or a sync of the names that a swap has changed.
+  struct Clean : DiskWork {
+    Partition* partition = nullptr;
+    CleanOp* op = nullptr;
+    std::unique_ptr<CleanJob> job;
+    bool is_swapping = false;
+    int64_t bytes = 0;  // of the last step
+    Status status;
+  };
+  Clean clean_;
+  bool is_cleaning_ = false;
+  int64_t clean_due_us_ = 0;  // the next step, by bytes_per_second
+  uint64_t clean_timer_ = 0;
   ProduceOps syncing_;        // written, to be acknowledged once synced (flush.messages)
   FlushOps flushes_;          // verbs, in the order they came
   int64_t sync_owed_to_ = 0;  // flush.messages: what is acknowledged next waits for it

@@ -62,6 +62,19 @@ void flush_done(FlushOp* op, gen::ErrorCode error, PartitionHost& host) {
                                    static_cast<double>(op->recovery_point), -1, -1);
 }
 
+// A clean verb until it is done.
+struct CleanVerb {
+  CleanOp op;
+  double ticket;
+};
+
+void clean_done(CleanOp* op, gen::ErrorCode error, PartitionHost& host) {
+  std::unique_ptr<CleanVerb> verb(static_cast<CleanVerb*>(op->context));
+  static_cast<Reactor&>(host).done(
+      verb->ticket, code(error), static_cast<double>(op->stats.next_dirty_offset),
+      static_cast<double>(op->stats.bytes_before), static_cast<double>(op->stats.bytes_after));
+}
+
 }  // namespace
 
 OwnedPartitions::~OwnedPartitions() = default;
@@ -150,6 +163,22 @@ void OwnedPartitions::flush(int32_t slot, double ticket) {
     verb->op.done = flush_done;
     verb->op.context = verb;
     partition->flush(&verb->op, *reactor_);
+  });
+}
+
+void OwnedPartitions::clean(int32_t slot, const CleanRequest& request, int64_t bytes_per_second,
+                            double ticket) {
+  with(slot, [this, request, bytes_per_second, ticket](Partition* partition) {
+    if (partition == nullptr) {
+      return reactor_->done(ticket, code(gen::ErrorCode::kUnknownTopicOrPartition), -1, -1, -1);
+    }
+    auto* verb = new CleanVerb;  // clean_done frees it
+    verb->ticket = ticket;
+    verb->op.request = request;
+    verb->op.bytes_per_second = bytes_per_second;
+    verb->op.done = clean_done;
+    verb->op.context = verb;
+    partition->clean(&verb->op, *reactor_);
   });
 }
 

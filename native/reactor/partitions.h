@@ -34,6 +34,7 @@ class OwnedPartitions {
   void mark(int32_t slot, int32_t leader_epoch, std::vector<uint8_t> batch,
             int32_t transaction_version, double ticket);
   void flush(int32_t slot, double ticket);
+  void clean(int32_t slot, const CleanRequest& request, int64_t bytes_per_second, double ticket);
   void read(int32_t slot, int64_t offset, int64_t bytes_max, double ticket);
   void retire(int32_t slot, bool is_deleted, double ticket);
   // Shutdown: closes every one of them; is_empty() once they are gone.

@@ -38,7 +38,7 @@ void Shared::submit_command(int reactor, Command* command) {
 }
 
 void Shared::lend(int reactor, Io& io, DiskWork* work) {
-  WorkerPool& helper = work->is_awaited ? *awaited_syncs : *idle_syncs;
+  WorkerPool& helper = work->is_long ? *cleaners : work->is_awaited ? *awaited_syncs : *idle_syncs;
   helper.submit(io, [this, reactor, work](Io& helping) {
     work->help(work, helping);
     // Never refused, as a mailbox may: a partition lends one work at a time.

@@ -155,6 +155,7 @@ struct Shared {
   // acknowledgement or for the metadata log does not queue behind it.
   std::unique_ptr<WorkerPool> awaited_syncs;
   std::unique_ptr<WorkerPool> idle_syncs;
+  std::unique_ptr<WorkerPool> cleaners;  // TypeScript says how many clean at a time
 
  private:
   std::mutex lock_;
