@@ -635,6 +635,32 @@ void trim(const Napi::CallbackInfo& info) {
   if (arguments.ok()) door->plane().trim(slot, log_start_offset, ticket);
 }
 
+void cleanable(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "cleanable");
+  Door* door = arguments.door();
+  const int32_t slot = arguments.slot(1);
+  const int64_t first_dirty_offset = arguments.int64(2, "firstDirtyOffset");
+  const int64_t min_lag_ms = arguments.int64(3, "minLagMs");
+  const double ticket = arguments.number(4, "ticket");
+  if (arguments.ok()) door->plane().cleanable(slot, first_dirty_offset, min_lag_ms, ticket);
+}
+
+void clean(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "clean");
+  Door* door = arguments.door();
+  const int32_t slot = arguments.slot(1);
+  CleanRequest request;
+  request.first_dirty_offset = arguments.int64(2, "firstDirtyOffset");
+  request.min_lag_ms = arguments.int64(3, "minLagMs");
+  request.delete_retention_ms = arguments.int64(4, "deleteRetentionMs");
+  request.map_bytes = arguments.int64(5, "mapBytes");
+  request.map_load = arguments.number(6, "mapLoad");
+  request.buffer_bytes = arguments.int64(7, "bufferBytes");
+  const int64_t bytes_per_second = arguments.int64(8, "bytesPerSecond");
+  const double ticket = arguments.number(9, "ticket");
+  if (arguments.ok()) door->plane().clean(slot, request, bytes_per_second, ticket);
+}
+
 void retain(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "retain");
   Door* door = arguments.door();
@@ -1015,6 +1041,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("isr", isr);
   add("configure", configure);
   add("trim", trim);
+  add("cleanable", cleanable);
+  add("clean", clean);
   add("retain", retain);
   add("truncate", truncate);
   add("retire", retire);

@@ -267,6 +267,7 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
   is_deleted_ = is_deleted;
   is_clean_ = is_clean;
   set_leadership(Role::kNone, leader_epoch());
+  abort_cleaning(host);
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
   fail_all(&parked_, ErrorCode::kNotLeaderOrFollower, host);
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);

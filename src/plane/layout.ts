@@ -128,6 +128,15 @@ export const LookupKind = {
   epochEnd: 2, // argument leader epoch → a=end offset, b=that epoch or the largest below it
 } as const
 
+/** The numbers that `cleanable` answers with. */
+export const CleanableColumn = {
+  firstDirtyOffset: 0, // the log start when the one that was asked about lies outside the log
+  firstUncleanableOffset: 1,
+  cleanBytes: 2,
+  cleanableBytes: 3,
+  earliestDirtyTimestamp: 4, // of the first batches of rolled dirty segments; -1: none
+} as const
+
 /** `retire` modes. */
 export const RetireMode = { close: 0, delete: 1 } as const
 

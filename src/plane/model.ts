@@ -39,6 +39,7 @@ import {
   type LeadPartition,
   type ListenOptions,
   type PartitionConfig,
+  type CleanOptions,
   type PartitionRow,
   PlaneError,
   type PlaneOptions,
@@ -417,6 +418,15 @@ export class ModelPlane implements DataPlane {
 
   trim(slot: Slot, logStartOffset: number, ticket: Ticket): void {
     this.#partitions.trim(slot, logStartOffset, ticket)
+    this.#settle()
+  }
+
+  cleanable(slot: Slot, firstDirtyOffset: number, minLagMs: number, ticket: Ticket): void {
+    this.#partitions.cleanable(slot, firstDirtyOffset, minLagMs, ticket)
+  }
+
+  clean(slot: Slot, options: CleanOptions, ticket: Ticket): void {
+    this.#partitions.clean(slot, options, ticket)
     this.#settle()
   }
 

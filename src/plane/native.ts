@@ -239,6 +239,20 @@ export class NativePlane implements DataPlane {
     if (this.#isOpen) this.#addon.trim(this.#plane, slot, logStartOffset, ticket)
   }
 
+  cleanable(slot: Slot, firstDirtyOffset: number, minLagMs: number, ticket: Ticket): void {
+    if (!this.#isOpen) return
+    this.#addon.cleanable(this.#plane, slot, firstDirtyOffset, minLagMs, ticket)
+  }
+
+  clean(slot: Slot, options: CleanOptions, ticket: Ticket): void {
+    if (!this.#isOpen) return
+    const { firstDirtyOffset, minLagMs, deleteRetentionMs, ...how } = options
+    const { mapBytes, mapLoad, bufferBytes, bytesPerSecond } = how
+    // biome-ignore format: the order of the addon's arguments
+    this.#addon.clean(this.#plane, slot, firstDirtyOffset, minLagMs, deleteRetentionMs,
+      mapBytes, mapLoad, bufferBytes, bytesPerSecond, ticket)
+  }
+
   retain(slot: Slot, { retentionMs, retentionBytes }: Retention, ticket: Ticket): void {
     if (this.#isOpen) this.#addon.retain(this.#plane, slot, retentionMs, retentionBytes, ticket)
   }

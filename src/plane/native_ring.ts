@@ -178,6 +178,8 @@ export interface Addon {
   ): void
   configure(plane: number, slot: number, config: PartitionConfig): void
   trim(plane: number, slot: number, logStartOffset: number, ticket: number): void
+  cleanable(plane: number, slot: number, dirty: number, lag: number, ticket: number): void
+  clean(plane: number, slot: number, ...rest: number[]): void
   retain(plane: number, slot: number, ms: number, bytes: number, ticket: number): void
   truncate(plane: number, slot: number, leaderEpoch: number, offset: number, ticket: number): void
   retire(plane: number, slot: number, mode: number, ticket: number): void

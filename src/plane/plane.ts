@@ -157,6 +157,22 @@ export interface AdmissionNeeded {
   readonly transactionalId: string
 }
 
+/** How a log is compacted. */
+export interface CleanOptions {
+  firstDirtyOffset: number
+  /** min.compaction.lag.ms */
+  minLagMs: number
+  /** delete.retention.ms: how long a tombstone stays once it was cleaned. */
+  deleteRetentionMs: number
+  /** For the table of keys, and how much of it may be filled. */
+  mapBytes: number
+  mapLoad: number
+  /** The cleaner's read and write buffer; it grows to a batch that is larger. */
+  bufferBytes: number
+  /** Read and written together; 0 is no limit. */
+  bytesPerSecond: number
+}
+
 /** Facts, one method each, called only inside `drain`. Byte views are valid until the method returns. */
 export interface FactSink {
   connected(conn: ConnId, listener: number, peerHost: string, peerPort: number): void
@@ -241,6 +257,10 @@ export interface DataPlane {
   follow(slot: Slot, leaderEpoch: number, leaderId: number): void
   isr(slot: Slot, leaderEpoch: number, partitionEpoch: number, isr: readonly number[]): void
   configure(slot: Slot, config: PartitionConfig): void
+  /** What there is to compact from `firstDirtyOffset` on. data: CleanableColumn, float64 little-endian. */
+  cleanable(slot: Slot, firstDirtyOffset: number, minLagMs: number, ticket: Ticket): void
+  /** Compacts, one at a time for a slot. done: a=next dirty offset, b=bytes looked at, c=bytes that are left of them. */
+  clean(slot: Slot, options: CleanOptions, ticket: Ticket): void
   /**
    * Deletes whole segments by age, by size and below the log start, some at a time.
    * done: a=log start offset, b=segments deleted, c=1 when more are due: ask again.

@@ -1,0 +1,130 @@
+// Partition: compaction of its log. Kafka: LogCleaner.CleanerThread, Cleaner.
+//
+//   verb ─► begin ─► step ─► … ─► a group is ready ─► swap, names synced between ─► … ─► done
+//           owner    helper       owner               owner and helper in turn
+//
+// The helper has one step at a time, so the rate is kept by when the next one is lent: nobody
+// sleeps. A failure leaves the log as it is and is the verb's answer, unless a name on the disk
+// was about to change: then the log is offline, and the next start finishes the swap.
+#include <algorithm>
+#include <utility>
+
+#include "partition.h"
+
+namespace ottla {
+
+namespace {
+constexpr int64_t kUnpackedBytesMin = 64 << 20;
+constexpr int64_t kBatchesUnpacked = 16;
+constexpr double kMicroseconds = 1e6;
+}  // namespace
+
+Cleanable Partition::cleanable(PartitionHost& host, int64_t first_dirty_offset,
+                               int64_t min_lag_ms) const {
+  return log_->cleanable(first_dirty_offset, last_stable_offset(), min_lag_ms, host.wall_ms());
+}
+
+void Partition::clean(CleanOp* op, PartitionHost& host) {
+  if (is_offline()) return op->done(op, ErrorCode::kKafkaStorageError, host);
+  if (is_cleaning_ || is_retired_) return op->done(op, ErrorCode::kOperationNotAttempted, host);
+  CleanRequest& request = op->request;
+  request.stable_offset = last_stable_offset();
+  request.now_ms = host.wall_ms();
+  request.unpacked_bytes_max =
+      std::max(kUnpackedBytesMin, kBatchesUnpacked * options_.config.message_bytes_max);
+  for (const ProducerEntry& entry : producers_.entries()) {
+    const int64_t last = entry.batch_count == 0 ? -1 : entry.last()->last_offset;
+    request.producers[entry.producer_id] = {last, entry.producer_epoch};
+  }
+  clean_.op = op;
+  is_cleaning_ = true;
+  clean_due_us_ = host.now_us();
+  const Status status = log_->clean_begin(host.io(), request, &clean_.job);
+  if (!status.ok()) return end_cleaning(status, host);
+  go_on_cleaning(host);
+}
+
+// Lends what is next: a step when it is due, or the sync that a swap waits for.
+void Partition::go_on_cleaning(PartitionHost& host) {
+  CleanJob& job = *clean_.job;
+  if (!clean_.is_swapping && job.phase() == CleanJob::Phase::kGroupReady) {
+    const Status status = log_->swap_begin(host.io(), &job);
+    if (!status.ok()) return end_cleaning(status, host);
+    clean_.is_swapping = true;
+  }
+  if (!clean_.is_swapping && job.phase() == CleanJob::Phase::kDone) {
+    return end_cleaning(Status::good(), host);
+  }
+  if (!clean_.is_swapping && clean_due_us_ > host.now_us()) {
+    clean_timer_ = host.start_timer(clean_due_us_, &Partition::resume_cleaning, this);
+    return;
+  }
+  host.lend(&clean_);
+}
+
+void Partition::resume_cleaning(void* partition, PartitionHost& host) {
+  Partition* self = static_cast<Partition*>(partition);
+  self->clean_timer_ = 0;
+  self->go_on_cleaning(host);
+}
+
+void Partition::help_clean(DiskWork* work, Io& io) {
+  Clean* clean = static_cast<Clean*>(work);
+  clean->bytes = 0;
+  clean->status = clean->is_swapping ? io.sync_directory(clean->partition->directory_)
+                                     : clean->job->step(io, &clean->bytes);
+}
+
+void Partition::clean_done(PartitionWork* work, PartitionHost& host) {
+  Partition* self = static_cast<Clean*>(work)->partition;
+  Clean& clean = self->clean_;
+  if (clean.is_swapping) {
+    bool is_done = false;
+    if (clean.status.ok()) clean.status = self->log_->swap_advance(host.io(), &is_done);
+    if (!clean.status.ok()) {
+      self->go_offline(clean.status, host);
+      return self->end_cleaning(clean.status, host);
+    }
+    clean.is_swapping = !is_done;
+    self->unlink_doomed(host);
+    self->count_segments(host.io());
+    self->publish();
+  } else if (!clean.status.ok()) {
+    return self->end_cleaning(clean.status, host);
+  } else if (clean.op->bytes_per_second > 0) {
+    const double seconds =
+        static_cast<double>(clean.bytes) / static_cast<double>(clean.op->bytes_per_second);
+    self->clean_due_us_ = std::max(self->clean_due_us_, host.now_us()) +
+                          static_cast<int64_t>(kMicroseconds * seconds);
+  }
+  if (self->is_retired_ && !clean.is_swapping) {
+    return self->end_cleaning(Status::fail(Code::kClosed, "retired"), host);
+  }
+  self->go_on_cleaning(host);
+}
+
+void Partition::end_cleaning(const Status& status, PartitionHost& host) {
+  CleanOp* op = std::exchange(clean_.op, nullptr);
+  if (clean_.job != nullptr) op->stats = clean_.job->stats();
+  clean_.job.reset();
+  clean_.is_swapping = false;
+  is_cleaning_ = false;
+  if (!log_->health().ok()) go_offline(log_->health(), host);
+  const bool is_overtaken = status.code == Code::kNotFound || status.code == Code::kClosed;
+  const ErrorCode error = status.ok()    ? ErrorCode::kNone
+                          : is_overtaken ? ErrorCode::kOperationNotAttempted
+                                         : ErrorCode::kKafkaStorageError;
+  op->done(op, error, host);
+  if (is_retired_ && !is_busy()) (void)put_away(host);
+}
+
+void Partition::abort_cleaning(PartitionHost& host) {
+  if (!is_cleaning_) return;
+  clean_.job->abort();
+  if (clean_timer_ == 0) return;  // the helper has it, and ends soon
+  // Nobody else comes by: the next step ends it, in its turn.
+  host.cancel_timer(std::exchange(clean_timer_, 0));
+  host.lend(&clean_);
+}
+
+}  // namespace ottla
