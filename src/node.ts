@@ -12,6 +12,7 @@ import { GroupCoordinator } from './broker/group_coordinator.ts'
 import { SUPPORTED_FEATURES } from './broker/handlers/api_versions.ts'
 import { AutoTopics } from './broker/internal_topics.ts'
 import { Lifecycle } from './broker/lifecycle.ts'
+import { LogCleaner } from './broker/log_cleaner.ts'
 import { LogUpkeep } from './broker/log_upkeep.ts'
 import type { BrokerNode } from './broker/node.ts'
 import { partitionConfig } from './broker/partition_config.ts'
@@ -22,7 +23,7 @@ import type { Listener } from './broker/session.ts'
 import { TransactionCoordinator } from './broker/transaction_coordinator.ts'
 import type { BrokerConfig } from './config/config.ts'
 import type { ParsedConfig } from './config/parse.ts'
-import { retentionOf } from './config/topic_config.ts'
+import { compactionOf, retentionOf } from './config/topic_config.ts'
 import { ControllerHost } from './host/controller_host.ts'
 import { bootstrapRecords, openDirectories } from './host/formatting.ts'
 import { LogDirectories } from './host/log_directories.ts'
@@ -77,6 +78,7 @@ export class OttlaNode {
   private publisher!: Publisher
   private checkpoints!: Checkpoints
   private upkeep!: LogUpkeep
+  private cleaner!: LogCleaner
   private groups!: GroupCoordinator
   private transactions!: TransactionCoordinator
   private autoTopics!: AutoTopics
@@ -148,6 +150,7 @@ export class OttlaNode {
       if (listener.port !== 0) this.listen(listener, false)
     }
     this.upkeep.start()
+    this.cleaner.start()
     this.isRunning = true
   }
 
@@ -246,6 +249,16 @@ export class OttlaNode {
       config,
       retention: (topic) =>
         retentionOf(this.raft.image.configs.of(CONFIG_RESOURCE.topic, topic), this.layered),
+    })
+    this.cleaner = new LogCleaner({
+      world,
+      plane,
+      tickets,
+      publisher,
+      directories,
+      config: () => this.layered,
+      compaction: (topic) =>
+        compactionOf(this.raft.image.configs.of(CONFIG_RESOURCE.topic, topic), this.layered),
     })
     this.raft = new RaftHost({
       world,
@@ -471,6 +484,7 @@ export class OttlaNode {
     if (this.parsed.config.get('controlled.shutdown.enable')) await this.lifecycle.leave(LEAVE_MS)
     this.lifecycle.stop()
     this.upkeep.stop()
+    this.cleaner.stop()
     const { brokerEpoch } = this.lifecycle
     this.groups.stop()
     this.transactions.stop()
@@ -507,6 +521,7 @@ export class OttlaNode {
   private async abandon(): Promise<void> {
     this.lifecycle?.stop()
     this.upkeep?.stop()
+    this.cleaner?.stop()
     if (this.isPlaneOpen) await this.closeParts(false)
     this.release()
   }

@@ -13,7 +13,9 @@ export const noCordon = notBuilt('cordoning log directories is not built', 'plac
 export const noGroupCompression = notBuilt('what coordinators write is not compressed')
 export const noShare = notBuilt('share groups are not built')
 export const noStreams = notBuilt('streams groups are not built')
-export const noCleaner = notBuilt('compaction is not built: nothing is compacted')
+export const noCleaner = notBuilt(
+  'the cleaner heeds it, but no test of a running broker shows that yet',
+)
 export const noRecompression = notBuilt('recompression is not built: batches keep their codec')
 export const noFollowers = notBuilt('fetching from other brokers is not built')
 export const noRebalance = notBuilt('moving leaders back to preferred replicas is not built')

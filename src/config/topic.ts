@@ -4,19 +4,12 @@
 // Kafka: LogConfig, TopicConfig.
 
 import { boolean, double, effective, int, LONG_MAX, list, long, notBuilt, string } from './rows.ts'
-import {
-  kafkaTests,
-  noCleaner,
-  noQuotaWindow,
-  noRecompression,
-  noRemote,
-  onlyRemote,
-} from './states.ts'
+import { kafkaTests, noQuotaWindow, noRecompression, noRemote, onlyRemote } from './states.ts'
 
 /** Every topic key. */
 export const topicTable = {
   'cleanup.policy': list('delete', '[compact, delete]', 'medium resource', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'What happens to old segments: `delete`, `compact`, or both.',
   }),
   'compression.type': string(
@@ -43,7 +36,7 @@ export const topicTable = {
     doc: 'Level of zstd when batches are recompressed with it.',
   }),
   'delete.retention.ms': long(86_400_000, '[0,...]', 'medium resource', {
-    state: noCleaner,
+    state: effective('integration: config: a tombstone goes when its time is over'),
     doc: 'Time in ms a tombstone stays readable after compaction.',
   }),
   'file.delete.delay.ms': long(60_000, '[0,...]', 'medium resource', {
@@ -94,15 +87,15 @@ export const topicTable = {
     doc: 'Time in ms a segment stays on local disk once it is in remote storage.',
   }),
   'max.compaction.lag.ms': long(LONG_MAX, '[1,...]', 'medium resource', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'Age in ms above which a record must be compacted.',
   }),
   'min.compaction.lag.ms': long(0, '[0,...]', 'medium resource', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'Age in ms below which a record is never compacted.',
   }),
   'min.cleanable.dirty.ratio': double('0.5', '[0,...,1]', 'medium resource', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'Share of uncompacted bytes at which the log is worth cleaning.',
   }),
   'max.message.bytes': int(1_048_588, '[0,...]', 'medium resource', {

@@ -60,6 +60,27 @@ export function retentionOf(
   }
 }
 
+/** What compacts a topic's records. */
+export function compactionOf(
+  overrides: ReadonlyMap<string, string>,
+  broker: BrokerConfig,
+): {
+  policy: readonly string[]
+  minCleanableRatio: number
+  minCompactionLagMs: number
+  maxCompactionLagMs: number
+  deleteRetentionMs: number
+} {
+  const value = (key: TopicKey) => effectiveTopicValue(key, overrides, broker).value
+  return {
+    policy: value('cleanup.policy') as readonly string[],
+    minCleanableRatio: value('min.cleanable.dirty.ratio') as number,
+    minCompactionLagMs: value('min.compaction.lag.ms') as number,
+    maxCompactionLagMs: value('max.compaction.lag.ms') as number,
+    deleteRetentionMs: value('delete.retention.ms') as number,
+  }
+}
+
 /** Resolves one key of a topic. */
 export function effectiveTopicValue(
   key: TopicKey,

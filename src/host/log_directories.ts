@@ -40,6 +40,7 @@ const CHECKPOINTS = {
 /** What a checkpoint file is about. */
 export type CheckpointKind = keyof typeof CHECKPOINTS
 const KINDS = Object.keys(CHECKPOINTS) as CheckpointKind[]
+const CLEANER_OFFSETS = 'cleaner-offset-checkpoint'
 const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
 
 const NAME_LENGTH_MAX = 255
@@ -117,7 +118,8 @@ export class LogDirectories {
       for (const name of names)
         if (/-\d+\.[^/]+-delete$/.test(name)) files.remove(`${path}/${name}`)
       const onDisk = new Map<string, Offsets>()
-      for (const { file } of Object.values(CHECKPOINTS)) {
+      const checkpoints = Object.values(CHECKPOINTS).map(({ file }) => file)
+      for (const file of [...checkpoints, CLEANER_OFFSETS]) {
         const offsets = this.load(path, file)
         if (offsets !== null) onDisk.set(file, offsets)
       }
@@ -259,6 +261,28 @@ export class LogDirectories {
         new Map(published.map(({ name, row }) => [name, of(row)]))
       return { directory, offsets }
     })
+  }
+
+  /** How far a log is compacted, as far as anybody wrote it down; 0: not at all. */
+  cleanerOffset(path: string, name: string): number {
+    const directory = this.directories.find((one) => one.path === path)
+    return directory?.onDisk.get(CLEANER_OFFSETS)?.get(name) ?? 0
+  }
+
+  /** Writes down how far a log is compacted; logs that are no more lose their line. */
+  writeCleanerOffset(
+    path: string,
+    partitions: Iterable<Checkpointed>,
+    name: string,
+    offset: number,
+  ): void {
+    const directory = this.directories.find((one) => one.path === path)
+    if (directory === undefined) return
+    const offsets = new Map(directory.onDisk.get(CLEANER_OFFSETS))
+    const names = new Set([...partitions].map(({ topic, partition }) => `${topic}-${partition}`))
+    for (const known of offsets.keys()) if (!names.has(known)) offsets.delete(known)
+    offsets.set(name, offset)
+    this.write(directory, CLEANER_OFFSETS, offsets)
   }
 
   /** After everything was flushed and closed: the next start may trust the tails. */

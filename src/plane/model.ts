@@ -31,6 +31,7 @@ import { ModelRoutes } from './model_routes.ts'
 import { ModelSessions } from './model_sessions.ts'
 import {
   type BrokerEndpoint,
+  type CleanOptions,
   type ConnectionLimits,
   type ConnId,
   type CreatePartition,
@@ -39,7 +40,6 @@ import {
   type LeadPartition,
   type ListenOptions,
   type PartitionConfig,
-  type CleanOptions,
   type PartitionRow,
   PlaneError,
   type PlaneOptions,

@@ -14,6 +14,8 @@ export interface StoredBatch {
   readonly lastOffset: number
   readonly leaderEpoch: number
   readonly maxTimestamp: bigint
+  /** Once it was cleaned with tombstones or a marker to go: when they go. */
+  readonly horizonMs?: number
 }
 
 /** A segment: its base offset and its batches in offset order. */

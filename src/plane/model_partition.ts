@@ -13,10 +13,12 @@ import {
   transactionalHeader,
   validateBatch,
 } from './model_batch.ts'
+import { clean, cleanable, type ModelCleanable } from './model_clean.ts'
 import { decompress } from './model_codecs.ts'
 import type { ModelLog } from './model_log.ts'
 import { ModelTransactions } from './model_transactions.ts'
 import type {
+  CleanOptions,
   CreatePartition,
   LeadPartition,
   PartitionConfig,
@@ -434,6 +436,38 @@ export class ModelPartition {
   }
 
   /** Whole segments by age, size and log start; how many went, and whether more are due. */
+  cleanable(firstDirtyOffset: number, minLagMs: number): ModelCleanable {
+    const { logStartOffset, logEndOffset, store } = this.log
+    return cleanable(store, firstDirtyOffset, {
+      logStartOffset,
+      logEndOffset,
+      minLagMs,
+      stableOffset: this.lastStableOffset,
+      nowMs: this.#context.nowMs(),
+    })
+  }
+
+  clean(options: CleanOptions): { errorCode: number; next: number; before: number; after: number } {
+    if (this.isOffline) {
+      return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, next: 0, before: 0, after: 0 }
+    }
+    const found = this.cleanable(options.firstDirtyOffset, options.minLagMs)
+    const lastOffsets = new Map<number, number>()
+    for (const [id, { batches }] of this.log.producers.entries()) {
+      const last = batches.at(-1)
+      if (last !== undefined) lastOffsets.set(id, last.lastOffset)
+    }
+    const sizes = clean(this.log.store, {
+      ...found,
+      lastOffsets,
+      deleteRetentionMs: options.deleteRetentionMs,
+      segmentBytesMax: this.log.config.segmentBytesMax,
+      nowMs: this.#context.nowMs(),
+    })
+    const next = Math.max(found.firstDirtyOffset, found.firstUncleanableOffset)
+    return { errorCode: ErrorCode.NONE, next, ...sizes }
+  }
+
   retain(retention: Retention): { errorCode: number; segments: number; isMore: boolean } {
     if (this.isOffline) {
       return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, segments: 0, isMore: false }

@@ -5,12 +5,12 @@ import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { encodeMarker } from '../protocol/transaction_marker.ts'
-import { counterColumn, LookupKind, RetireMode } from './layout.ts'
+import { CleanableColumn, counterColumn, LookupKind, RetireMode } from './layout.ts'
 import type { ModelDisk } from './model_disk.ts'
 import type { ModelFacts } from './model_facts.ts'
 import { ModelLog } from './model_log.ts'
 import { ModelPartition, type PartitionContext } from './model_partition.ts'
-import type { Retention, Slot, Ticket, TransactionMarker } from './plane.ts'
+import type { CleanOptions, Retention, Slot, Ticket, TransactionMarker } from './plane.ts'
 import { type CreatePartition, type PartitionConfig, PlaneError } from './plane.ts'
 
 const PRODUCER_ROW_BYTES = 48
@@ -117,6 +117,28 @@ export class ModelPartitions {
     this.#asked(slot, ticket, (partition) => {
       const errorCode = partition.trim(logStartOffset)
       this.#done(ticket, errorCode, partition.log.logStartOffset, -1, -1)
+    })
+  }
+
+  cleanable(slot: Slot, firstDirtyOffset: number, minLagMs: number, ticket: Ticket): void {
+    const partition = this.#partitions.get(slot)
+    const isKnown = partition !== undefined
+    const errorCode = isKnown ? ErrorCode.NONE : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    const bytes = new Uint8Array(isKnown ? Object.keys(CleanableColumn).length * 8 : 0)
+    if (isKnown) {
+      const found = partition.cleanable(firstDirtyOffset, minLagMs)
+      const view = new DataView(bytes.buffer)
+      for (const [name, column] of Object.entries(CleanableColumn)) {
+        view.setFloat64(column * 8, found[name as keyof typeof found], true)
+      }
+    }
+    this.#context.facts.push((sink) => sink.data(ticket, errorCode, bytes, 0, 0))
+  }
+
+  clean(slot: Slot, options: CleanOptions, ticket: Ticket): void {
+    this.#asked(slot, ticket, (partition) => {
+      const { errorCode, next, before, after } = partition.clean(options)
+      this.#done(ticket, errorCode, next, before, after)
     })
   }
 

@@ -20,6 +20,7 @@ import {
 import { type Addon, FactRing } from './native_ring.ts'
 import {
   type BrokerEndpoint,
+  type CleanOptions,
   type ConnectionLimits,
   type ConnId,
   type CreatePartition,

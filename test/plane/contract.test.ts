@@ -1,6 +1,7 @@
 // One contract, every plane (DESIGN §7 rule 8): here on the model; native_contract.test.ts has the others.
 
 import { describe } from 'vitest'
+import { cleanSuite } from './clean_suite.ts'
 import { connectionSuite } from './connection_suite.ts'
 import { fetchSuite } from './fetch_suite.ts'
 import { modelHarness } from './harness_model.ts'
@@ -15,5 +16,6 @@ describe('plane: model: produce', () => produceSuite(modelHarness))
 describe('plane: model: fetch', () => fetchSuite(modelHarness))
 describe('plane: model: replication', () => replicationSuite(modelHarness))
 describe('plane: model: log', () => logSuite(modelHarness))
+describe('plane: model: compaction', () => cleanSuite(modelHarness))
 describe('plane: model: retention', () => retentionSuite(modelHarness))
 describe('plane: model: transactions', () => transactionsSuite(modelHarness))

@@ -1,6 +1,7 @@
 // The contract on the native plane: over real sockets and files, and in its simulated world.
 
 import { describe } from 'vitest'
+import { cleanSuite } from './clean_suite.ts'
 import { connectionSuite } from './connection_suite.ts'
 import { fetchSuite } from './fetch_suite.ts'
 import { nativeHarness } from './harness_native.ts'
@@ -18,6 +19,7 @@ for (const harness of [...all, simHarness(1), simHarness(2)]) {
   describe(`plane: ${harness.name}: fetch`, () => fetchSuite(harness))
   describe(`plane: ${harness.name}: replication`, () => replicationSuite(harness))
   describe(`plane: ${harness.name}: log`, () => logSuite(harness))
+  describe(`plane: ${harness.name}: compaction`, () => cleanSuite(harness))
   describe(`plane: ${harness.name}: retention`, () => retentionSuite(harness))
   describe(`plane: ${harness.name}: transactions`, () => transactionsSuite(harness))
 }

@@ -5,6 +5,7 @@
 import type { Random } from '../../src/lib/random.ts'
 import { ModelPlane } from '../../src/plane/model.ts'
 import type {
+  CleanOptions,
   CreatePartition,
   DataPlane,
   FactSink,
@@ -212,6 +213,14 @@ export class SimPlane implements DataPlane {
     this.run(`trim to ${logStartOffset}`, slot, ticket, () =>
       this.inner.trim(slot, logStartOffset, ticket),
     )
+  }
+
+  cleanable(slot: Slot, firstDirtyOffset: number, minLagMs: number, ticket: Ticket): void {
+    this.inner.cleanable(slot, firstDirtyOffset, minLagMs, ticket)
+  }
+
+  clean(slot: Slot, options: CleanOptions, ticket: Ticket): void {
+    this.run('clean', slot, ticket, () => this.inner.clean(slot, options, ticket))
   }
 
   retain(slot: Slot, retention: Retention, ticket: Ticket): void {

@@ -75,6 +75,7 @@ export const MAY_SAY_SYSTEM_WORDS = [
 export const MAY_CATCH: Record<string, string> = {
   'src/broker/checkpoints.ts': 'a checkpoint that cannot be written costs a longer recovery',
   'src/broker/dispatch.ts': 'a malformed frame, or a bug in one handler, closes one connection',
+  'src/broker/log_cleaner.ts': 'a checkpoint that cannot be written costs a compaction',
   'src/broker/lifecycle.ts': 'a heartbeat that failed is sent again',
   'src/broker/topic_regex.ts': 'what is no regular expression is an answer',
   'src/client/': 'a request that failed is sent again, or becomes the error of one item',
@@ -85,6 +86,7 @@ export const MAY_CATCH: Record<string, string> = {
   'src/node.ts': 'a start that failed gives back what it took',
   'src/plane/model.ts': 'malformed bytes close one connection',
   'src/plane/model_batch.ts': 'malformed records are an answer',
+  'src/plane/model_clean.ts': 'a batch that cannot be read is kept as it is',
   'src/plane/model_log.ts': 'a batch that cannot be read ends the walk',
   'src/plane/model_codecs.ts': 'bytes that do not decompress are an answer',
   'src/index.ts': 'a start that failed gives back what it took',

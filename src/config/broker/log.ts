@@ -127,11 +127,11 @@ export const logRows = {
     doc: 'Time in ms between marking a file deleted and removing it.',
   }),
   'log.cleanup.policy': list('delete', '[compact, delete]', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'What happens to old segments: `delete`, `compact`, or both.',
   }),
   'log.cleaner.enable': boolean(true, 'medium read-only', {
-    state: noCleaner,
+    state: effective('integration: config: without a cleaner nothing is compacted'),
     doc: 'Runs the cleaner that compacts logs.',
   }),
   'log.cleaner.threads': int(1, '[0,...]', 'medium cluster-wide', {
@@ -139,7 +139,7 @@ export const logRows = {
     doc: 'Cleaner threads.',
   }),
   'log.cleaner.backoff.ms': long(15_000, '[0,...]', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'Rest in ms of a cleaner that found nothing to do.',
   }),
   'log.cleaner.dedupe.buffer.size': long(134_217_728, '', 'medium cluster-wide', {
@@ -164,19 +164,19 @@ export const logRows = {
     },
   ),
   'log.cleaner.min.cleanable.ratio': double('0.5', '[0,...,1]', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'Share of uncompacted bytes at which a log is worth cleaning.',
   }),
   'log.cleaner.min.compaction.lag.ms': long(0, '[0,...]', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'Age in ms below which a record is never compacted.',
   }),
   'log.cleaner.max.compaction.lag.ms': long(LONG_MAX, '[1,...]', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective('integration: config: a compacted topic keeps the last value of each key'),
     doc: 'Age in ms above which a record must be compacted.',
   }),
   'log.cleaner.delete.retention.ms': long(86_400_000, '[0,...]', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective('integration: config: a tombstone goes when its time is over'),
     doc: 'Time in ms a tombstone stays readable after compaction.',
   }),
   'log.message.timestamp.type': string(
