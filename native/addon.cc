@@ -654,7 +654,7 @@ void clean(const Napi::CallbackInfo& info) {
   request.min_lag_ms = arguments.int64(3, "minLagMs");
   request.delete_retention_ms = arguments.int64(4, "deleteRetentionMs");
   request.map_bytes = arguments.int64(5, "mapBytes");
-  request.map_load = arguments.number(6, "mapLoad");
+  request.map_load = static_cast<double>(arguments.range(6, "mapLoadMillionths", 0, 1000000)) / 1e6;
   request.buffer_bytes = arguments.int64(7, "bufferBytes");
   const int64_t bytes_per_second = arguments.int64(8, "bytesPerSecond");
   const double ticket = arguments.number(9, "ticket");

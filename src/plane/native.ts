@@ -251,7 +251,7 @@ export class NativePlane implements DataPlane {
     const { mapBytes, mapLoad, bufferBytes, bytesPerSecond } = how
     // biome-ignore format: the order of the addon's arguments
     this.#addon.clean(this.#plane, slot, firstDirtyOffset, minLagMs, deleteRetentionMs,
-      mapBytes, mapLoad, bufferBytes, bytesPerSecond, ticket)
+      mapBytes, Math.round(Math.min(1, Math.max(0, mapLoad)) * 1e6), bufferBytes, bytesPerSecond, ticket)
   }
 
   retain(slot: Slot, { retentionMs, retentionBytes }: Retention, ticket: Ticket): void {

@@ -1,3 +1,5 @@
+// Which log is compacted next, and how far each one is.
+
 import { expect, test } from 'vitest'
 import { CleanerProgress, dirtyRatio, filthiest, isDue } from '../../../src/storage/cleaner.ts'
 
