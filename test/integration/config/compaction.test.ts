@@ -42,9 +42,9 @@ async function left(bench: Bench, topic: string, end: number): Promise<number[]>
   for (let offset = 0; offset < end; ) {
     const { decoded } = await bench.fetch(topic, offset)
     const found = decoded.map((record) => record.offset)
-    expect(found.length).toBeGreaterThan(0)
     offsets.push(...found.filter((one) => one >= offset))
-    offset = found.at(-1)! + 1
+    // A batch that is left as a header has no records.
+    offset = (found.at(-1) ?? offset) + 1
   }
   return offsets
 }
