@@ -137,6 +137,7 @@ export class TransactionCoordinator extends Coordinator<
         producer: { transactionalId, producerId, producerEpoch },
         topics: [{ topic, partitionIds: [partition] }],
         verifyOnly,
+        transactionVersion: verifyOnly ? 0 : 2,
       })
       const single = reply.kind === 'refused' ? undefined : reply.errors[0]?.partitions[0]
       const errorCode = single?.errorCode ?? reply.errorCode

@@ -2,8 +2,8 @@
 // (Complete) when all of them have it. What is decided is never taken back; markers are owed until they are written.
 //
 // Non-obvious: with transaction.version 2 every end bumps the epoch, so that whatever is late of a transaction is of an
-// old epoch (KIP-890). A retry is then known by its epoch, which is the one before ours. An abort by the server fences the
-// producer by a bump of its own.
+// old epoch (KIP-890). A retry is then known by its epoch, which is the one before ours. An abort by the server is such an
+// end too: a client that aborts what is aborted already is told so, and goes on. Before version 2 it fences for good.
 // Kafka: TransactionCoordinator.{endTransaction, abortTimedOutTransactions}, TransactionMetadata.{prepareAbortOrCommit,
 // prepareComplete, prepareFenceProducerEpoch}.
 
@@ -79,7 +79,9 @@ function judge(now: Transaction | undefined, request: End): number | 'again' {
 function isRetryOf(now: Transaction, { producerId, producerEpoch }: Producer): boolean {
   if (now.clientTransactionVersion < BUMPS_SINCE || now.state === 'Ongoing') return false
   if (now.state === 'Empty') return false
-  if (producerId === now.producerId) return now.producerEpoch === producerEpoch + 1
+  if (producerId === now.producerId && now.producerEpoch === producerEpoch + 1) {
+    return now.producerEpoch <= EPOCH_MAX || now.nextProducerId !== NO_PRODUCER_ID
+  }
   const isDone = now.state === 'CompleteCommit' || now.state === 'CompleteAbort'
   const wasLast = producerEpoch === EPOCH_MAX && now.producerEpoch === 0
   return isDone && wasLast && producerId === now.previousProducerId
@@ -111,18 +113,21 @@ function successor({ producerId, producerEpoch, nextProducerId }: Transaction) {
     : { producerId: nextProducerId, producerEpoch: 0 }
 }
 
-/** Nobody ends it: its time is over, or another producer takes the id. Whoever had it is fenced. */
+/**
+ * Nobody ends it: its time is over, or another producer takes the id. Whoever had it is at an old epoch; who takes the
+ * id over gets the next one.
+ */
 export function abortByServer(turn: Turn, transactionalId: string, now: Transaction): void {
   const transactionVersion = turn.settings.serverVersion()
-  const bump = transactionVersion >= BUMPS_SINCE ? 2 : 1
+  const mayGoOn = transactionVersion >= BUMPS_SINCE && now.producerEpoch < EPOCH_MAX
   const next: Transaction = {
     ...now,
     state: 'PrepareAbort',
-    producerEpoch: Math.min(now.producerEpoch + bump, SHORT_MAX),
+    producerEpoch: Math.min(now.producerEpoch + 1, SHORT_MAX),
     updatedMs: turn.nowMs,
     clientTransactionVersion: transactionVersion,
   }
-  turn.move(transactionalId, next, NO_EPOCH)
+  turn.move(transactionalId, next, mayGoOn ? now.producerEpoch : NO_EPOCH)
 }
 
 /** What is still to be told of an end; null when nothing is. */

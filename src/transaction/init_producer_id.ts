@@ -60,7 +60,7 @@ export function initProducerId(turn: Turn, request: Init, ticket: Ticket): void 
     partitions: [],
     updatedMs: turn.nowMs,
     startedMs: -1,
-    clientTransactionVersion: 0,
+    clientTransactionVersion: now.clientTransactionVersion,
   }
   turn.move(transactionalId, settled, lastEpoch)
   turn.reply(ticket, {

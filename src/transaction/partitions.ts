@@ -12,7 +12,7 @@ type Add = Extract<TransactionRequest, { kind: 'addPartitions' }>
 /** Decides an AddPartitionsToTxn of one transactional id, or what is one: offsets are a partition too. */
 export function addPartitions(
   turn: Turn,
-  { producer, topics, verifyOnly }: Add,
+  { producer, topics, verifyOnly, transactionVersion }: Add,
   ticket: Ticket,
 ): void {
   const { transactionalId, producerId, producerEpoch } = producer
@@ -38,6 +38,7 @@ export function addPartitions(
     partitions,
     startedMs: now.state === 'Ongoing' ? now.startedMs : turn.nowMs,
     updatedMs: turn.nowMs,
+    clientTransactionVersion: transactionVersion,
   })
   refuse(ErrorCode.NONE)
 }

@@ -42,6 +42,8 @@ export type TransactionRequest =
       readonly topics: readonly TopicPartitions[]
       /** Only says whether they are in the transaction (KIP-890). */
       readonly verifyOnly: boolean
+      /** 2: the partition's leader adds it, with the client's first write. */
+      readonly transactionVersion: number
     }
   | {
       readonly kind: 'endTransaction'

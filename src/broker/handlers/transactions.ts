@@ -22,7 +22,7 @@ import type { BrokerNode } from '../node.ts'
 
 /** The first version of each api whose clients know PRODUCER_FENCED. */
 const FENCED_SINCE = { initProducerId: 4, addPartitions: 2, addOffsets: 2, endTxn: 2 }
-/** From this version on several transactional ids are asked about at once. */
+/** From this version on it is brokers who ask, for their clients, about several transactional ids at once. */
 const SEVERAL_SINCE = 4
 /** From this version on a transaction has an epoch of its own, and offsets add themselves. */
 const OWN_EPOCHS_SINCE = 5
@@ -132,6 +132,7 @@ async function enrol(
     producer: { transactionalId, producerId, producerEpoch },
     topics: topics.map(({ name, partitions }) => ({ topic: name, partitionIds: partitions })),
     verifyOnly,
+    transactionVersion: version >= SEVERAL_SINCE ? 2 : 0,
   })
   const single = new Map<string, number>()
   for (const { topic, partitions } of reply.kind === 'refused' ? [] : reply.errors) {
@@ -174,6 +175,7 @@ function addOffsets(node: BrokerNode): Handler<typeof AddOffsetsToTxn> {
       producer: { transactionalId, producerId, producerEpoch },
       topics: [{ topic: GROUP_TOPIC, partitionIds: [partition] }],
       verifyOnly: false,
+      transactionVersion: 0,
     })
     return { errorCode: spoken(errorCode, version, FENCED_SINCE.addOffsets) }
   }

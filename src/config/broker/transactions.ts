@@ -15,7 +15,9 @@ export const transactionsRows = {
     '[1,...]',
     'low read-only',
     {
-      state: effective('a transaction past its timeout is aborted and its producer fenced'),
+      state: effective(
+        'a transaction past its timeout is aborted, and its producer fenced before version 2',
+      ),
       doc: 'Pace in ms of aborting transactions whose time is over.',
     },
   ),

@@ -165,6 +165,7 @@ class Conversation {
       producer: { transactionalId: ID, ...producer.identity },
       topics: [{ topic: topic!, partitionIds: numbers!.split(',').map(Number) }],
       verifyOnly,
+      transactionVersion: producer.version,
     })
     if (reply.kind !== 'addPartitions') throw new Error(reply.kind)
     const who = verifyOnly ? `${topic} hears of ${producer.name}` : `${producer.name} hears`

@@ -122,7 +122,14 @@ export class TransactionBench {
   ) {
     const producer = { transactionalId: 'tx', producerId, producerEpoch }
     const topics = [{ topic, partitionIds }]
-    const reply = this.ask({ kind: 'addPartitions', producer, topics, verifyOnly })
+    const transactionVersion = this.serverVersion
+    const reply = this.ask({
+      kind: 'addPartitions',
+      producer,
+      topics,
+      verifyOnly,
+      transactionVersion,
+    })
     if (reply.kind !== 'addPartitions') throw new Error(reply.kind)
     return reply.errors[0]?.partitions.map(({ errorCode }) => errorCode) ?? reply.errorCode
   }

@@ -161,6 +161,7 @@ export class Client {
       producer: { transactionalId: this.transactionalId, ...identity },
       topics: [{ topic: 't', partitionIds: [partition] }],
       verifyOnly,
+      transactionVersion: this.version,
     })
     if (reply?.kind !== 'addPartitions') return null
     return reply.errors[0]?.partitions[0]?.errorCode ?? reply.errorCode
@@ -196,8 +197,10 @@ export class Client {
         attempt.outcome = isCommit ? 'commit' : 'abort'
         if (this.version >= 2) this.take(told)
       } else if (told.errorCode === ErrorCode.INVALID_TXN_STATE) {
-        // An abort of nothing, by an old client: there is nothing to abort.
-        if (isCommit || this.version >= 2) throw new Error(`EndTxn: INVALID_TXN_STATE`)
+        // An abort of nothing, by an old client: there is nothing to abort. A commit of what the server aborted: too late.
+        if (isCommit !== this.version >= 2) throw new Error(`EndTxn: INVALID_TXN_STATE`)
+        attempt.outcome = 'abort'
+        if (isCommit) return yield* this.end(false, attempt)
       }
       return told.errorCode
     }

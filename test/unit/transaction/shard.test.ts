@@ -165,8 +165,9 @@ describe('transaction: ends', () => {
 })
 
 describe('transaction: time', () => {
-  test('a transaction past its timeout is aborted and its producer fenced', () => {
+  test('a transaction past its timeout is aborted, and its producer fenced before version 2', () => {
     const bench = new TransactionBench()
+    bench.serverVersion = 1
     bench.restart()
     bench.init(null, 5000)
     bench.add(1000, 0)
@@ -179,7 +180,59 @@ describe('transaction: time', () => {
     expect(bench.owed).toEqual(['tx'])
     bench.settle()
     expect(bench.end(1000, 0, true)).toEqual([PRODUCER_FENCED, ...NOBODY])
+    expect(bench.init([1000, 0])).toEqual([PRODUCER_FENCED, ...NOBODY])
     expect(bench.timers.get('abort')).toBe(bench.nowMs + SETTINGS.abortIntervalMs)
+  })
+
+  const timedOut = (bench: TransactionBench, epoch: number): void => {
+    bench.add(1000, epoch)
+    bench.nowMs += 5001
+    bench.expire('abort')
+    bench.settle()
+  }
+
+  test('version 2: a transaction past its timeout is aborted, and its producer may go on', () => {
+    const bench = new TransactionBench()
+    bench.restart()
+    bench.init(null, 5000)
+    timedOut(bench, 0)
+    expect(bench.get()).toMatchObject({ state: 'CompleteAbort', producerEpoch: 1 })
+    expect(bench.add(1000, 0)).toBe(PRODUCER_FENCED)
+    expect(bench.end(1000, 0, true, 2)).toEqual([INVALID_TXN_STATE, ...NOBODY])
+    expect(bench.end(1000, 0, false, 2)).toEqual([NONE, 1000, 1])
+    timedOut(bench, 1)
+    expect(bench.init([1000, 1], 5000)).toEqual([NONE, 1000, 2])
+    // Another one takes the id: the first has no way back.
+    bench.add(1000, 2)
+    expect(bench.init()).toEqual([CONCURRENT_TRANSACTIONS, ...NOBODY])
+    bench.settle()
+    expect(bench.init()).toEqual([NONE, 1000, 4])
+    expect(bench.init([1000, 2])).toEqual([PRODUCER_FENCED, ...NOBODY])
+    expect(bench.end(1000, 2, false, 2)).toEqual([PRODUCER_FENCED, ...NOBODY])
+  })
+
+  test('version 2: timed out at its last epoch a producer is fenced, and the id goes on with another', () => {
+    const bench = new TransactionBench()
+    bench.restart()
+    bench.init()
+    for (let epoch = 0; epoch < 32_766; epoch++) bench.init([1000, epoch], 5000)
+    timedOut(bench, 32_766)
+    expect(bench.get()).toMatchObject({ state: 'CompleteAbort', producerEpoch: 32_767 })
+    expect(bench.end(1000, 32_766, false, 2)).toEqual([PRODUCER_FENCED, ...NOBODY])
+    expect(bench.init([1000, 32_766])).toEqual([PRODUCER_FENCED, ...NOBODY])
+    expect(bench.init()).toEqual([NONE, 1001, 0])
+  })
+
+  test('the version of a client is in the log from its first write on', () => {
+    const bench = new TransactionBench()
+    bench.init()
+    expect(bench.get()).toMatchObject({ clientTransactionVersion: 0 })
+    bench.add(1000, 0)
+    expect(bench.get()).toMatchObject({ clientTransactionVersion: 2 })
+    bench.init()
+    bench.settle()
+    bench.init()
+    expect(bench.get()).toMatchObject({ state: 'Empty', clientTransactionVersion: 2 })
   })
 
   test('an idle id is forgotten, one with something open is not', () => {

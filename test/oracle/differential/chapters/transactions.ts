@@ -187,6 +187,7 @@ export async function transactions(talk: Talk): Promise<void> {
   await offsets(talk)
   await seen(talk)
   await markers(talk)
+  await takenOver(talk)
 }
 
 async function ids(talk: Talk): Promise<void> {
@@ -350,4 +351,27 @@ async function markers(talk: Talk): Promise<void> {
   await write('good', {}, 5)
   await write('of an old coordinator', {}, 4)
   await tx.describe('hanging')
+}
+
+/** Another producer takes the id while something is open: that is aborted, and the first is told until it is fenced. */
+async function takenOver(talk: Talk): Promise<void> {
+  const tx = new Transactional(talk, 'tx-taken')
+  await tx.init()
+  await tx.add('by the first', '3')
+  const init = (label: string, of: (side: Side) => Partial<Producer>) =>
+    talk.ask(`txn: take over ${label}`, InitProducerId, '4', (_, side) => ({
+      transactionalId: 'tx-taken',
+      transactionTimeoutMs: 60_000,
+      ...of(side),
+    }))
+  await init('an open one', () => ({}))
+  await tx.settle()
+  await tx.describe('aborted for another')
+  await tx.add('by the first, again', '0-5')
+  await tx.end('commit of what was aborted', '0-5', true)
+  await tx.end('abort of what was aborted', '0-5', false)
+  await init('it back', (side) => tx.of(side))
+  await init('what is aborted', () => ({}))
+  await init('what is lost', (side) => tx.of(side))
+  await tx.end('abort of what is lost', '0-5', false)
 }
