@@ -1,7 +1,8 @@
 // The bare pipe: what one thread can do at most. Receive, compare the checksum, patch the base
-// offset, append to the page cache, acknowledge; send from the page cache. No replication, no
-// groups, no recovery, no limits: no broker, but the ceiling that a broker on this machine is held
-// against.
+// offset, append to the page cache, acknowledge; send from the page cache, small reads at the tail
+// from memory. A turn of the loop has one receive per client, one write per partition and one send
+// per client. No replication, no groups, no recovery, no limits: no broker, but the ceiling that a
+// broker on this machine is held against.
 //
 //   bare_pipe --directory DIR [--port P] [--crc fold|chain|none] [--preallocate yes|no]
 //   [--congestion cubic]
@@ -11,26 +12,23 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <deque>
 #include <memory>
 
 #include "../../native/gen/messages.h"
 #include "connection.h"
+#include "pipe_client.h"
 #include "pipe_log.h"
 
 namespace ottla::load {
 namespace {
 
 constexpr size_t kSendfileFrom = 16 << 10;
-constexpr size_t kBufferBytes = 1 << 20;
 constexpr int kEventsMax = 256;
 constexpr int16_t kUnsupportedVersion = 35;
 constexpr int16_t kCorruptMessage = 2;
@@ -42,25 +40,6 @@ constexpr Api kServed[] = {{gen::kProduceKey, 3, 8},     {gen::kFetchKey, 4, 4},
                            {gen::kListOffsetsKey, 1, 1}, {gen::kMetadataKey, 1, 4},
                            {gen::kApiVersionsKey, 0, 0}, {gen::kDeleteTopicsKey, 1, 1}};
 
-// Bytes, then a part of a file.
-struct Piece {
-  std::vector<uint8_t> bytes;
-  size_t sent = 0;
-  int fd = -1;
-  off_t at = 0;
-  size_t left = 0;
-};
-
-struct Client {
-  int fd = -1;
-  std::vector<uint8_t> in = std::vector<uint8_t>(kBufferBytes);
-  size_t have = 0;
-  std::deque<Piece> out;
-  bool waits_to_write = false;
-  std::vector<uint8_t> parked;  // a fetch that found nothing yet
-  int64_t parked_until_ms = 0;
-};
-
 class Pipe {
  public:
   explicit Pipe(const PipeOptions& options) : options_(options), topics_(options) {}
@@ -69,24 +48,28 @@ class Pipe {
 
  private:
   void accept();
-  bool receive(Client& client);
-  void handle(Client& client, uint8_t* frame, size_t bytes);
-  bool fetch(Client& client, Bytes frame, bool is_due);
-  void produce(ByteReader& in, int16_t version, Client& client, std::vector<uint8_t>* out);
+  void handle(PipeClient& client, uint8_t* frame, size_t bytes);
+  bool fetch(PipeClient& client, Bytes frame, bool is_due);
+  bool produce(ByteReader& in, int16_t version, std::vector<uint8_t>* out);
   void versions(int16_t version, std::vector<uint8_t>* out);
   void metadata(ByteReader& in, int16_t version, std::vector<uint8_t>* out);
   void list_offsets(ByteReader& in, std::vector<uint8_t>* out);
   void delete_topics(ByteReader& in, std::vector<uint8_t>* out);
-  void answer(Client& client, std::deque<Piece> pieces);
-  bool flush(Client& client);
-  void wake();
-  void drop(Client& client);
+  void answered(PipeClient& client);
+  void commit();
+  void flush(PipeClient& client);
+  int wake();
+  void drop(PipeClient& client);
 
   const PipeOptions& options_;
   PipeTopics topics_;
   int listener_ = -1, epoll_ = -1, port_ = 0;
-  std::map<int, std::unique_ptr<Client>> clients_;
-  std::vector<Client*> parked_;
+  std::map<int, std::unique_ptr<PipeClient>> clients_;
+  std::vector<PipeClient*> parked_;
+  std::vector<PipeClient*> waiting_;
+  // Of this turn.
+  std::vector<PipeLog*> staged_;
+  std::vector<PipeClient*> answered_;
   bool appended_ = false;
 };
 
@@ -124,48 +107,17 @@ void Pipe::accept() {
   for (int fd; (fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;) {
     const int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    auto client = std::make_unique<Client>();
-    client->fd = fd;
+    auto client = std::make_unique<PipeClient>(fd);
     epoll_event event{EPOLLIN, {.ptr = client.get()}};
     epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
     clients_[fd] = std::move(client);
   }
 }
 
-void Pipe::drop(Client& client) {
+void Pipe::drop(PipeClient& client) {
   std::erase(parked_, &client);
-  ::close(client.fd);
-  clients_.erase(client.fd);
-}
-
-bool Pipe::receive(Client& client) {
-  auto& in = client.in;
-  const ssize_t got = recv(client.fd, in.data() + client.have, in.size() - client.have, 0);
-  if (got < 0) return errno == EAGAIN || errno == EINTR;
-  if (got == 0) return false;
-  client.have += static_cast<size_t>(got);
-  size_t at = 0;
-  while (client.have - at >= 4) {
-    const size_t length = load_u32(in.data() + at);
-    if (client.have - at - 4 < length) {
-      std::memmove(in.data(), in.data() + at, client.have - at);
-      client.have -= at;
-      at = 0;
-      if (length + 4 > in.size()) in.resize(length + 4 + kBufferBytes);
-      return true;
-    }
-    handle(client, in.data() + at + 4, length);
-    at += 4 + length;
-  }
-  if (client.have > at) std::memmove(in.data(), in.data() + at, client.have - at);
-  client.have -= at;
-  return true;
-}
-
-std::vector<uint8_t> begin_answer(int32_t correlation) {
-  std::vector<uint8_t> out(8);
-  store_i32(out.data() + 4, correlation);
-  return out;
+  std::erase(answered_, &client);
+  clients_.erase(client.fd());
 }
 
 void put(std::vector<uint8_t>* out, const uint8_t* from, const uint8_t* end) {
@@ -188,37 +140,58 @@ void put_text(std::vector<uint8_t>* out, std::string_view text) {
   out->insert(out->end(), text.begin(), text.end());
 }
 
-void Pipe::handle(Client& client, uint8_t* frame, size_t bytes) {
+void Pipe::handle(PipeClient& client, uint8_t* frame, size_t bytes) {
   ByteReader in(Bytes(frame, bytes));
   gen::RequestHeader header;
   if (!header.read(in, 1)) return;
   const int16_t version = header.request_api_version;
-  std::vector<uint8_t> out = begin_answer(header.correlation_id);
+  if (header.request_api_key == gen::kFetchKey) {
+    commit();  // what came before it in this turn can be read
+    if (fetch(client, {frame, bytes}, false)) return;
+    client.parked.assign(frame, frame + bytes);
+    client.is_parked = true;
+    parked_.push_back(&client);
+    return;
+  }
+  client.begin(header.correlation_id);
+  std::vector<uint8_t>* out = &client.out();
+  bool is_answered = true;
   switch (header.request_api_key) {
-    case gen::kFetchKey:
-      if (!fetch(client, {frame, bytes}, false)) parked_.push_back(&client);
-      return;
     case gen::kProduceKey:
-      return produce(in, version, client, &out);
+      is_answered = produce(in, version, out);
+      break;
     case gen::kApiVersionsKey:
-      versions(version, &out);
+      versions(version, out);
       break;
     case gen::kMetadataKey:
-      metadata(in, version, &out);
+      metadata(in, version, out);
       break;
     case gen::kListOffsetsKey:
-      list_offsets(in, &out);
+      list_offsets(in, out);
       break;
     case gen::kDeleteTopicsKey:
-      delete_topics(in, &out);
+      commit();
+      delete_topics(in, out);
       break;
     default:
       std::fprintf(stderr, "bare pipe: api %d is not served\n", header.request_api_key);
-      return;
+      is_answered = false;
   }
-  std::deque<Piece> pieces;
-  pieces.push_back({std::move(out)});
-  answer(client, std::move(pieces));
+  if (!is_answered) return client.forget();
+  client.end();
+  answered(client);
+}
+
+void Pipe::answered(PipeClient& client) {
+  if (client.has_answers) return;
+  client.has_answers = true;
+  answered_.push_back(&client);
+}
+
+// Everything staged reaches its file before anybody hears that it was appended.
+void Pipe::commit() {
+  for (PipeLog* log : staged_) log->commit(options_);
+  staged_.clear();
 }
 
 void Pipe::versions(int16_t version, std::vector<uint8_t>* out) {
@@ -290,9 +263,10 @@ void Pipe::delete_topics(ByteReader& in, std::vector<uint8_t>* out) {
   }
 }
 
-void Pipe::produce(ByteReader& in, int16_t version, Client& client, std::vector<uint8_t>* out) {
+// False when nobody waits for an answer.
+bool Pipe::produce(ByteReader& in, int16_t version, std::vector<uint8_t>* out) {
   gen::ProduceRequest request;
-  if (!request.read(in, version)) return;
+  if (!request.read(in, version)) return false;
   gen::VectorSink sink(*out);
   gen::ProduceResponse response;
   response.responses.count = request.topic_data.count;
@@ -301,155 +275,133 @@ void Pipe::produce(ByteReader& in, int16_t version, Client& client, std::vector<
   gen::ProduceRequest::PartitionData data;
   while (request.topic_data.next(&topic)) {
     std::vector<PipeLog>& logs = topics_.get(topic.name);
-    gen::ProduceResponse::Response answered;
-    answered.name = topic.name;
-    answered.partition_responses.count = topic.partition_data.count;
-    answered.write_to_partition_responses(sink, version);
+    gen::ProduceResponse::Response told;
+    told.name = topic.name;
+    told.partition_responses.count = topic.partition_data.count;
+    told.write_to_partition_responses(sink, version);
     while (topic.partition_data.next(&data)) {
       auto* batches = const_cast<uint8_t*>(data.records.data());  // in the client's own buffer
       PipeLog& log = logs[static_cast<size_t>(data.index) % logs.size()];
+      const bool was_staged = log.is_staged();
       gen::ProduceResponse::PartitionResponse partition;
       partition.index = data.index;
-      partition.base_offset = log.append(batches, data.records.size(), options_);
+      partition.base_offset = log.stage(batches, data.records.size(), options_);
       partition.error_code = partition.base_offset < 0 ? kCorruptMessage : int16_t{0};
       partition.write_to_record_errors(sink, version);
       partition.write_rest(sink, version);
+      if (!was_staged && log.is_staged()) staged_.push_back(&log);
     }
-    answered.write_rest(sink, version);
+    told.write_rest(sink, version);
   }
   response.write_rest(sink, version, {});
   appended_ = true;
-  if (request.acks == 0) return;
-  std::deque<Piece> pieces;
-  pieces.push_back({std::move(*out)});
-  answer(client, std::move(pieces));
+  return request.acks != 0;
 }
 
-// False when there is nothing to give yet: it is kept in client.parked.
-bool Pipe::fetch(Client& client, Bytes frame, bool is_due) {
+// False when there is nothing to give yet.
+bool Pipe::fetch(PipeClient& client, Bytes frame, bool is_due) {
   ByteReader in(frame);
   gen::RequestHeader header;
   gen::FetchRequest request;
   if (!header.read(in, 1) || !request.read(in, header.request_api_version)) return true;
   const int16_t version = header.request_api_version;
-  std::deque<Piece> pieces;
-  pieces.push_back({begin_answer(header.correlation_id)});
-  gen::VectorSink start(pieces.back().bytes);
+  client.begin(header.correlation_id);
+  std::vector<uint8_t>& out = client.out();
+  gen::VectorSink sink(out);
   gen::FetchResponse response;
   response.responses.count = request.topics.count;
-  response.write_to_responses(start, version);
+  response.write_to_responses(sink, version);
   gen::FetchRequest::Topic topic;
   gen::FetchRequest::Partition wanted;
   size_t found = 0;
   auto budget = static_cast<size_t>(request.max_bytes);
   for (auto topics = request.topics; topics.next(&topic);) {
     std::vector<PipeLog>& logs = topics_.get(topic.topic);
-    gen::FetchResponse::Response answered;
-    answered.topic = topic.topic;
-    answered.partitions.count = topic.partitions.count;
-    gen::VectorSink head(pieces.back().bytes);
-    answered.write_to_partitions(head, version);
+    gen::FetchResponse::Response told;
+    told.topic = topic.topic;
+    told.partitions.count = topic.partitions.count;
+    told.write_to_partitions(sink, version);
     while (topic.partitions.next(&wanted)) {
       const PipeLog& log = logs[static_cast<size_t>(wanted.partition) % logs.size()];
       const auto most = std::min(static_cast<size_t>(wanted.partition_max_bytes), budget);
       const PipeLog::Range range = log.find(wanted.fetch_offset, most);
-      gen::VectorSink part(pieces.back().bytes);
       gen::FetchResponse::Partition partition;
       partition.partition_index = wanted.partition;
       partition.high_watermark = partition.last_stable_offset = log.next_offset();
       partition.aborted_transactions.count = 0;
-      partition.write_to_aborted_transactions(part, version);
-      partition.write_to_records(part, version, static_cast<int32_t>(range.bytes));
+      partition.write_to_aborted_transactions(sink, version);
+      partition.write_to_records(sink, version, static_cast<int32_t>(range.bytes));
       found += range.bytes;
       budget -= range.bytes;
       if (range.bytes >= kSendfileFrom) {
-        pieces.back().fd = log.fd();
-        pieces.back().at = range.at;
-        pieces.back().left = range.bytes;
-        pieces.emplace_back();
+        client.send_file(log.fd(), range.at, range.bytes);
       } else if (range.bytes > 0) {
-        auto& bytes = pieces.back().bytes;
-        bytes.resize(bytes.size() + range.bytes);
-        uint8_t* to = bytes.data() + bytes.size() - range.bytes;
-        if (pread(log.fd(), to, range.bytes, range.at) < 0) std::perror("bare pipe: pread");
+        out.resize(out.size() + range.bytes);
+        log.read(range, out.data() + out.size() - range.bytes);
       }
     }
   }
   if (found == 0 && !is_due && request.max_wait_ms > 0) {
-    client.parked.assign(frame.begin(), frame.end());
-    client.parked_until_ms = now_ns() / 1'000'000 + request.max_wait_ms;
+    client.forget();
+    if (!client.is_parked) client.parked_until_ms = now_ns() / 1'000'000 + request.max_wait_ms;
     return false;
   }
-  answer(client, std::move(pieces));
+  client.end();
+  answered(client);
   return true;
 }
 
-void Pipe::answer(Client& client, std::deque<Piece> pieces) {
-  size_t bytes = 0;
-  for (const Piece& piece : pieces) bytes += piece.bytes.size() + piece.left;
-  store_u32(pieces.front().bytes.data(), static_cast<uint32_t>(bytes - 4));
-  for (Piece& piece : pieces) client.out.push_back(std::move(piece));
-  flush(client);
+void Pipe::flush(PipeClient& client) {
+  const bool is_blocked = !client.flush();
+  if (client.waits_to_write == is_blocked) return;
+  client.waits_to_write = is_blocked;
+  epoll_event event{EPOLLIN | (is_blocked ? EPOLLOUT : 0u), {.ptr = &client}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, client.fd(), &event);
 }
 
-bool Pipe::flush(Client& client) {
-  bool is_blocked = false;
-  while (!client.out.empty() && !is_blocked) {
-    Piece& piece = client.out.front();
-    while (piece.sent < piece.bytes.size() && !is_blocked) {
-      const int more = MSG_NOSIGNAL | (piece.left > 0 ? MSG_MORE : 0);
-      const ssize_t n =
-          send(client.fd, piece.bytes.data() + piece.sent, piece.bytes.size() - piece.sent, more);
-      n < 0 ? void(is_blocked = true) : void(piece.sent += static_cast<size_t>(n));
-    }
-    while (piece.left > 0 && !is_blocked) {
-      const ssize_t n = sendfile(client.fd, piece.fd, &piece.at, piece.left);
-      n <= 0 ? void(is_blocked = true) : void(piece.left -= static_cast<size_t>(n));
-    }
-    if (!is_blocked) client.out.pop_front();
-  }
-  if (client.waits_to_write != is_blocked) {
-    client.waits_to_write = is_blocked;
-    epoll_event event{EPOLLIN | (is_blocked ? EPOLLOUT : 0u), {.ptr = &client}};
-    epoll_ctl(epoll_, EPOLL_CTL_MOD, client.fd, &event);
-  }
-  return !is_blocked;
-}
-
-void Pipe::wake() {
-  if (parked_.empty()) return;
+// Milliseconds until somebody has waited long enough; -1 when nobody waits.
+int Pipe::wake() {
+  if (parked_.empty()) return -1;
   const int64_t now_ms = now_ns() / 1'000'000;
-  std::vector<Client*> waiting;
-  waiting.swap(parked_);
-  for (Client* client : waiting) {
+  int64_t next_ms = INT64_MAX;
+  waiting_.swap(parked_);
+  for (PipeClient* client : waiting_) {
     const bool is_due = now_ms >= client->parked_until_ms;
-    const int64_t until = client->parked_until_ms;
-    if (!appended_ && !is_due) {
-      parked_.push_back(client);
+    if ((appended_ || is_due) && fetch(*client, client->parked, is_due)) {
+      client->is_parked = false;
       continue;
     }
-    const std::vector<uint8_t> frame = std::move(client->parked);
-    if (fetch(*client, frame, is_due)) continue;
-    client->parked_until_ms = until;
+    next_ms = std::min(next_ms, client->parked_until_ms);
     parked_.push_back(client);
   }
+  waiting_.clear();
+  return parked_.empty() ? -1 : static_cast<int>(std::max<int64_t>(next_ms - now_ms, 1));
 }
 
 void Pipe::go() {
   epoll_event events[kEventsMax];
+  int wait_ms = -1;
   for (;;) {
-    const int ready = epoll_wait(epoll_, events, kEventsMax, parked_.empty() ? 1000 : 5);
+    const int ready = epoll_wait(epoll_, events, kEventsMax, wait_ms);
     appended_ = false;
     for (int i = 0; i < ready; ++i) {
-      auto* client = static_cast<Client*>(events[i].data.ptr);
+      auto* client = static_cast<PipeClient*>(events[i].data.ptr);
       if (client == nullptr) {
         accept();
         continue;
       }
       if ((events[i].events & EPOLLOUT) != 0) flush(*client);
-      if ((events[i].events & ~EPOLLOUT) != 0 && !receive(*client)) drop(*client);
+      if ((events[i].events & ~EPOLLOUT) == 0) continue;
+      const auto on_frame = [&](uint8_t* frame, size_t bytes) { handle(*client, frame, bytes); };
+      if (!client->receive(on_frame)) drop(*client);
     }
-    wake();
+    commit();
+    wait_ms = wake();
+    for (PipeClient* client : answered_) {
+      client->has_answers = false;
+      flush(*client);
+    }
+    answered_.clear();
   }
 }
 

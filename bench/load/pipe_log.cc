@@ -1,4 +1,4 @@
-// Append and look-up of the bare pipe.
+// Staging, writing and look-up of the bare pipe.
 #include "pipe_log.h"
 
 #include <fcntl.h>
@@ -7,12 +7,13 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace ottla::load {
 namespace {
 
 constexpr size_t kHeaderBytes = 61, kLengthFrom = 12, kCrcAt = 17, kCrcFrom = 21, kLastDeltaAt = 23;
-constexpr int64_t kIndexEvery = 4096;
+constexpr size_t kPiecesMax = 1024;
 constexpr int64_t kAllocateBytes = 64 << 20;
 
 }  // namespace
@@ -27,47 +28,96 @@ void PipeLog::close_and_remove(const std::string& path) {
   ::unlink(path.c_str());
 }
 
-int64_t PipeLog::append(uint8_t* batches, size_t bytes, const PipeOptions& options) {
+int64_t PipeLog::stage(uint8_t* batches, size_t bytes, const PipeOptions& options) {
   const int64_t first = next_offset_;
+  const size_t entries = index_.size();
+  const auto refuse = [&] {
+    next_offset_ = first;
+    index_.resize(entries);
+    return int64_t{-1};
+  };
   size_t at = 0;
   while (bytes - at >= kHeaderBytes) {
     uint8_t* batch = batches + at;
     const size_t length = kLengthFrom + load_u32(batch + 8);
-    if (length < kHeaderBytes || length > bytes - at) return -1;
+    if (length < kHeaderBytes || length > bytes - at) return refuse();
     const Bytes checked(batch + kCrcFrom, length - kCrcFrom);
-    if (options.checks_crc && crc32c_by(options.crc, checked) != load_u32(batch + kCrcAt))
-      return -1;
-    store_i64(batch, next_offset_);
-    const int64_t position = bytes_ + static_cast<int64_t>(at);
-    if (index_.empty() || position - index_.back().second >= kIndexEvery) {
-      index_.emplace_back(next_offset_, position);
+    if (options.checks_crc && crc32c_by(options.crc, checked) != load_u32(batch + kCrcAt)) {
+      return refuse();
     }
+    store_i64(batch, next_offset_);
+    index_.emplace_back(next_offset_, staged_end_ + static_cast<int64_t>(at));
     next_offset_ += load_i32(batch + kLastDeltaAt) + 1;
     at += length;
   }
-  if (options.preallocate && bytes_ + static_cast<int64_t>(at) > allocated_) {
-    // Where the file system cannot, the append below does without.
+  staged_.push_back({batches, at});
+  staged_end_ += static_cast<int64_t>(at);
+  return first;
+}
+
+void PipeLog::commit(const PipeOptions& options) {
+  while (options.preallocate && staged_end_ > allocated_) {
+    // Where the file system cannot, the write below does without.
     (void)fallocate(fd_, FALLOC_FL_KEEP_SIZE, allocated_, kAllocateBytes);
     allocated_ += kAllocateBytes;
   }
-  if (pwrite(fd_, batches, at, bytes_) != static_cast<ssize_t>(at)) {
-    std::perror("bare pipe: pwrite");
-    std::exit(1);
+  const auto bytes = static_cast<size_t>(staged_end_ - bytes_);
+  keep_tail(bytes);
+  for (size_t i = 0; i < staged_.size(); i += kPiecesMax) {
+    const size_t count = std::min(kPiecesMax, staged_.size() - i);
+    size_t wanted = 0;
+    for (size_t j = i; j < i + count; ++j) wanted += staged_[j].iov_len;
+    const ssize_t written = pwritev(fd_, &staged_[i], static_cast<int>(count), bytes_);
+    if (written != static_cast<ssize_t>(wanted)) {
+      std::perror("bare pipe: pwritev");
+      std::exit(1);
+    }
+    bytes_ += static_cast<int64_t>(wanted);
   }
-  bytes_ += static_cast<int64_t>(at);
-  return first;
+  staged_.clear();
+}
+
+// Large appends are not copied: they are sent from the file.
+void PipeLog::keep_tail(size_t bytes) {
+  if (bytes >= kTailBytes / 4) {
+    tail_from_ = staged_end_;
+    return;
+  }
+  if (tail_.empty()) tail_.resize(kTailBytes);
+  int64_t position = bytes_;
+  for (const iovec& piece : staged_) {
+    const auto* from = static_cast<const uint8_t*>(piece.iov_base);
+    for (size_t done = 0; done < piece.iov_len;) {
+      const auto at = static_cast<size_t>(position) % kTailBytes;
+      const size_t part = std::min(piece.iov_len - done, kTailBytes - at);
+      std::memcpy(tail_.data() + at, from + done, part);
+      done += part;
+      position += static_cast<int64_t>(part);
+    }
+  }
+  tail_from_ = std::max(tail_from_, staged_end_ - static_cast<int64_t>(kTailBytes));
 }
 
 PipeLog::Range PipeLog::find(int64_t offset, size_t bytes_max) const {
   if (offset >= next_offset_) return {};
-  auto entry = std::upper_bound(index_.begin(), index_.end(), std::make_pair(offset, INT64_MAX));
-  int64_t position = (entry - 1)->second;
-  uint8_t header[27];
-  while (pread(fd_, header, sizeof header, position) == sizeof header) {
-    if (load_i64(header) + load_i32(header + kLastDeltaAt) >= offset) break;
-    position += static_cast<int64_t>(kLengthFrom) + load_i32(header + 8);
-  }
+  const auto entry =
+      std::upper_bound(index_.begin(), index_.end(), std::make_pair(offset, INT64_MAX));
+  const int64_t position = (entry - 1)->second;
+  if (position >= bytes_) return {};
   return {position, std::min(bytes_max, static_cast<size_t>(bytes_ - position))};
+}
+
+void PipeLog::read(Range range, uint8_t* to) const {
+  if (range.at < tail_from_ || tail_.empty()) {
+    if (pread(fd_, to, range.bytes, range.at) < 0) std::perror("bare pipe: pread");
+    return;
+  }
+  for (size_t done = 0; done < range.bytes;) {
+    const size_t at = (static_cast<size_t>(range.at) + done) % kTailBytes;
+    const size_t part = std::min(range.bytes - done, kTailBytes - at);
+    std::memcpy(to + done, tail_.data() + at, part);
+    done += part;
+  }
 }
 
 std::string PipeTopics::path(std::string_view name, size_t partition) const {
