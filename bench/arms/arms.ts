@@ -1,4 +1,4 @@
-// The arms of a comparison by name: `ottla`, `kafka`, `pipe`, or HOST:PORT of any broker that runs already. Tansu, Redpanda
+// The arms of a comparison by name: `ottla`, `ottla-full` (every record is checked on produce), `kafka`, `pipe`, or HOST:PORT of any broker that runs already. Tansu, Redpanda
 // and others are measured by their address; what such a broker costs is not seen, unless `@PID` follows and it is here.
 
 import { join } from 'node:path'
@@ -66,6 +66,8 @@ export async function startArm(name: string, directory: string, programs: Progra
   switch (name) {
     case 'ottla':
       return await startOttla(ROOT, data)
+    case 'ottla-full':
+      return await startOttla(ROOT, data, name, { 'ottla.produce.validate': 'full' })
     case 'kafka':
       return await startApacheKafka(data)
     case 'pipe':
@@ -73,6 +75,8 @@ export async function startArm(name: string, directory: string, programs: Progra
     case 'pipe-cubic':
       return await startBarePipe(programs.barePipe, data, 'cubic')
     default:
-      throw new Error(`no arm "${name}": ottla, kafka, pipe, pipe-cubic or HOST:PORT[@PID]`)
+      throw new Error(
+        `no arm "${name}": ottla, ottla-full, kafka, pipe, pipe-cubic or HOST:PORT[@PID]`,
+      )
   }
 }

@@ -2,7 +2,7 @@
 // and the bare pipe, which is no broker but the ceiling.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CreateTopics, DeleteTopics } from '../../src/protocol/messages/topics.ts'
 import { freePorts, Server } from '../../test/integration/support/commands.ts'
@@ -22,7 +22,7 @@ export class RunningBroker {
   private readonly makesTopics: boolean
 
   private constructor(name: string, address: string, server: Server, client: RawClient) {
-    this.makesTopics = name === BARE_PIPE
+    this.makesTopics = name.startsWith(BARE_PIPE)
     this.name = name
     this.address = address
     this.server = server
@@ -63,33 +63,55 @@ export class RunningBroker {
   }
 }
 
-/** Ottla from `dist/`, which is built when it is missing. */
-export async function startOttla(root: string, directory: string): Promise<RunningBroker> {
-  if (!existsSync(join(root, 'dist', 'main.js'))) {
-    execFileSync('npm', ['run', '-s', 'build'], { cwd: root, stdio: 'inherit' })
-  }
+/**
+ * Of both brokers: a deleted topic's files go away at once, not after a minute, so that no slice waits for the disk to take
+ * what an earlier one wrote.
+ */
+const SETTINGS = { 'log.segment.delete.delay.ms': '0' } as const
+
+let isBuilt = false
+
+/** `dist/` as the sources are now; once per process. */
+function build(root: string): void {
+  if (isBuilt) return
+  execFileSync('npm', ['run', '-s', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  isBuilt = true
+}
+
+/** The command line of Ottla, built, with more settings where they are given. */
+export function ottlaCommand(
+  root: string,
+  directory: string,
+  port: number,
+  settings: Readonly<Record<string, string>> = {},
+): string[] {
+  build(root)
+  const words = [join(root, 'dist', 'main.js'), 'start', '--data-dir', directory]
+  const set = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => [
+    '--set',
+    `${name}=${value}`,
+  ])
+  return [...words, '--port', String(port), '--log-level', 'error', ...set]
+}
+
+/** Ottla as users install it. */
+export async function startOttla(
+  root: string,
+  directory: string,
+  name = 'ottla',
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RunningBroker> {
   const port = await freePorts()
-  const main = join(root, 'dist', 'main.js')
-  const args = [
-    main,
-    'start',
-    '--data-dir',
-    directory,
-    '--port',
-    String(port),
-    '--log-level',
-    'error',
-  ]
-  const server = new Server(process.execPath, args)
+  const server = new Server(process.execPath, ottlaCommand(root, directory, port, settings))
   await server.hears(/listens on/, 10_000)
-  return await RunningBroker.connect('ottla', port, server)
+  return await RunningBroker.connect(name, port, server)
 }
 
 /** Apache Kafka 4.3.1 with the flags of its own start script and a heap of 1 GiB. */
 export async function startApacheKafka(directory: string): Promise<RunningBroker> {
   const libs = await installKafka()
   const port = await freePorts()
-  const file = writeProperties({ directory, port })
+  const file = writeProperties({ directory, port, config: SETTINGS })
   await formatKafka(file, 'MkU3OEVBNTcwNTJENDM2Qk')
   const flags = [
     '-Xms1G',
@@ -116,5 +138,6 @@ export async function startBarePipe(
   const more = congestion === undefined ? [] : ['--congestion', congestion]
   const server = new Server(program, ['--directory', directory, ...more])
   const [, port] = await server.hears(/listens on 127\.0\.0\.1:(\d+)/, 10_000)
-  return await RunningBroker.connect(BARE_PIPE, Number(port), server)
+  const name = congestion === undefined ? BARE_PIPE : `${BARE_PIPE}, ${congestion}`
+  return await RunningBroker.connect(name, Number(port), server)
 }

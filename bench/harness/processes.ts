@@ -21,8 +21,32 @@ export function usageOf(pid: number): Usage {
     cpuSeconds += Number(runNs ?? 0) / 1e9
     contextSwitches += Number(slices ?? 0)
   }
+  return { cpuSeconds, contextSwitches, residentMib: residentMib(pid) }
+}
+
+function residentMib(pid: number): number {
   const kib = /VmRSS:\s+(\d+)/.exec(read(`/proc/${pid}/status`))?.[1] ?? 0
-  return { cpuSeconds, contextSwitches, residentMib: Number(kib) / 1024 }
+  return Number(kib) / 1024
+}
+
+const LOOK_MS = 200
+
+/** Looks at a process's memory now and then, and keeps the most that it saw. */
+export class PeakMemory {
+  private mostMib = 0
+  private readonly timer: NodeJS.Timeout
+
+  constructor(pid: number) {
+    this.timer = setInterval(() => {
+      this.mostMib = Math.max(this.mostMib, residentMib(pid))
+    }, LOOK_MS).unref()
+  }
+
+  /** In MiB; undefined when it never looked. */
+  stop(): number | undefined {
+    clearInterval(this.timer)
+    return this.mostMib === 0 ? undefined : this.mostMib
+  }
 }
 
 function read(path: string): string {

@@ -3,7 +3,7 @@
 
 import type { Arm } from '../arms/arms.ts'
 import { failedGates, type LoadOptions, type LoadResult, runLoad } from './load_result.ts'
-import { SystemCalls, type Usage, usageOf, warmMemory } from './processes.ts'
+import { PeakMemory, SystemCalls, type Usage, usageOf, warmMemory } from './processes.ts'
 import { during, type StormCount } from './storms.ts'
 import type { Workload } from './workloads.ts'
 
@@ -17,7 +17,11 @@ export interface Figures {
   readonly endToEndP50?: number
   readonly endToEndP99?: number
   readonly endToEndP999?: number
+  /** As above, per 1e9 bytes that consumers were given. */
+  readonly cpuSecondsPerDeliveredGb?: number
   readonly residentMib?: number
+  /** The most that was seen while the load ran. */
+  readonly residentPeakMib?: number
   readonly switchesPerMessage?: number
   readonly callsPerMessage?: number
 }
@@ -41,6 +45,8 @@ export interface SliceTime {
 }
 
 let topics = 0
+/** What a draining group reads at a time: a quarter of a gigabyte. */
+const BACKLOG_RECORDS = 63 * 4096
 const WARM_BYTES_MAX = 2e9
 const ASSUMED_BYTES_PER_SECOND = 3e8 // of a closed loop, for warming only
 
@@ -58,41 +64,82 @@ export async function runSlice(
   round: number,
   time: SliceTime,
 ): Promise<Slice> {
-  const { partitions, options } = workload
+  const { partitions, options, idlePartitions } = workload
   const topic = `bench-${process.pid}-${topics++}-p${partitions}`
+  const others = idlePartitions === undefined ? [] : [{ name: `idle-${topic}`, idlePartitions }]
   await broker.createTopic(topic, partitions)
-  const idle = `idle-${topic}`
-  if (workload.idlePartitions !== undefined) await broker.createTopic(idle, workload.idlePartitions)
+  for (const { name, idlePartitions: count } of others) await broker.createTopic(name, count)
   try {
     const run = { ...options, seconds: time.seconds, warmup: time.warmup }
     const asked = workload.cold === true ? await fill(program, broker, topic, run) : run
+    const load = () => runLoad(program, broker.address, topic, asked)
+    const work = await besides(program, broker, workload, topic, load)
     warmMemory(Math.min(WARM_BYTES_MAX, 1.5 * bytesOf(options, time.seconds + time.warmup)))
-    const before = broker.pid === undefined ? undefined : usageOf(broker.pid)
-    const calls = broker.pid === undefined ? undefined : new SystemCalls(broker.pid)
-    const work = () => runLoad(program, broker.address, topic, asked)
-    const [result, storm] =
-      workload.storm === undefined
-        ? [await work(), undefined]
-        : await during(workload.storm, broker.address, work)
-    const after = broker.pid === undefined ? undefined : usageOf(broker.pid)
-    const called = await calls?.count()
-    const figures = figuresOf(result, workload.cold === true, before, after, called)
-    const more = storm === undefined ? {} : { storm }
-    const at = new Date().toISOString()
-    const why = failedGates(result)
+    const { storm, result, figures } = await measured(broker, workload, work)
     return {
       arm: broker.name,
       workload: workload.name,
       round,
-      at,
+      at: new Date().toISOString(),
       figures,
-      void: why,
-      ...more,
+      void: failedGates(result),
+      ...(storm === undefined ? {} : { storm }),
       result,
     }
   } finally {
-    await broker.deleteTopic(topic)
-    if (workload.idlePartitions !== undefined) await broker.deleteTopic(idle)
+    for (const { name } of [...others, { name: topic }]) await broker.deleteTopic(name)
+  }
+}
+
+/** What the work cost the broker, and the storm that went on meanwhile. */
+async function measured(
+  { pid, address }: Arm,
+  { storm: kind, cold }: Workload,
+  work: () => Promise<LoadResult>,
+): Promise<{ result: LoadResult; storm: StormCount | undefined; figures: Figures }> {
+  const before = pid === undefined ? undefined : usageOf(pid)
+  const calls = pid === undefined ? undefined : new SystemCalls(pid)
+  const memory = pid === undefined ? undefined : new PeakMemory(pid)
+  const [result, storm] =
+    kind === undefined ? [await work(), undefined] : await during(kind, address, work)
+  const peakMib = memory?.stop()
+  const after = pid === undefined ? undefined : usageOf(pid)
+  const seen = figuresOf(result, cold === true, before, after, await calls?.count())
+  return {
+    result,
+    storm,
+    figures: peakMib === undefined ? seen : { ...seen, residentPeakMib: peakMib },
+  }
+}
+
+/** A topic that is read from its beginning, again and again, while the work goes on. */
+async function besides(
+  program: string,
+  broker: Arm,
+  { partitions, beside }: Workload,
+  topic: string,
+  work: () => Promise<LoadResult>,
+): Promise<() => Promise<LoadResult>> {
+  if (beside === undefined) return work
+  const backlog = `drain-${topic}`
+  await broker.createTopic(backlog, partitions)
+  const written = { rate: 0, count: BACKLOG_RECORDS, 'message-bytes': 1024, 'batch-records': 63 }
+  await runLoad(program, broker.address, backlog, written)
+  const read = { produce: 'no', groups: 1, from: 'earliest', count: BACKLOG_RECORDS }
+  return async () => {
+    let isOver = false
+    const ended = work().finally(() => {
+      isOver = true
+    })
+    const drained = (async () => {
+      while (!isOver) await runLoad(program, broker.address, backlog, read)
+    })()
+    try {
+      const [result] = await Promise.all([ended, drained])
+      return result
+    } finally {
+      await broker.deleteTopic(backlog)
+    }
   }
 }
 
@@ -130,8 +177,10 @@ export function figuresOf(
   const cost = before === undefined || after === undefined ? {} : costOf(before, after)
   function costOf(from: Usage, to: Usage): Partial<Figures> {
     const cpu = to.cpuSeconds - from.cpuSeconds
+    const delivered = (result.consumed * result.asked.messageBytes) / 1e9
     return {
       cpuSecondsPerGb: cpu / gigabytes,
+      ...(delivered === 0 ? {} : { cpuSecondsPerDeliveredGb: cpu / delivered }),
       cpuUsPerMessage: (cpu * 1e6) / messages,
       residentMib: to.residentMib,
       switchesPerMessage: (to.contextSwitches - from.contextSwitches) / messages,

@@ -1,18 +1,10 @@
-// Results on disk: one line of JSON per slice, written as soon as it is measured, so that a run that was stopped goes on
-// where it was. The first line says on which machine, of which commit, with which settings; another of any is another
-// file. bench/history/ has a summary per commit, for the growth curves.
+// What a result depends on beside the programs, and the slices of a run on disk: on which machine, of which commit, with
+// which settings; another of any is another file. bench/history/ has a summary per commit, for the growth curves.
 
 import { execFileSync } from 'node:child_process'
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  statfsSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { arch, availableParallelism, cpus, release, totalmem } from 'node:os'
-import { dirname } from 'node:path'
+import { Lines } from './lines.ts'
 import type { Slice } from './slice.ts'
 
 /** What a result depends on beside the programs. */
@@ -67,32 +59,33 @@ export function facts(directory: string): Facts {
 
 /** One run's slices. */
 export class Store {
-  readonly path: string
-  readonly slices: Slice[] = []
+  private readonly lines: Lines<Slice>
 
-  private constructor(path: string) {
-    this.path = path
+  private constructor(lines: Lines<Slice>) {
+    this.lines = lines
   }
 
-  /** Opens or begins it; a last line that was cut short is measured again. */
+  /** Opens or begins it. */
   static open(path: string, header: object): Store {
-    const store = new Store(path)
-    mkdirSync(dirname(path), { recursive: true })
-    if (!existsSync(path)) appendFileSync(path, `${JSON.stringify(header)}\n`)
-    const whole = readFileSync(path, 'utf8').split('\n').slice(0, -1)
-    writeFileSync(path, whole.map((line) => `${line}\n`).join(''))
-    for (const line of whole.slice(1)) store.slices.push(JSON.parse(line) as Slice)
-    return store
+    return new Store(Lines.open(path, header))
+  }
+
+  get slices(): readonly Slice[] {
+    return this.lines.rows
   }
 
   has(arm: string, workload: string, round: number): boolean {
-    return this.slices.some(
+    return this.of(arm, workload, round).length > 0
+  }
+
+  /** Every attempt at it, void ones too. */
+  of(arm: string, workload: string, round: number): Slice[] {
+    return this.slices.filter(
       (slice) => slice.arm === arm && slice.workload === workload && slice.round === round,
     )
   }
 
   add(slice: Slice): void {
-    this.slices.push(slice)
-    appendFileSync(this.path, `${JSON.stringify(slice)}\n`)
+    this.lines.add(slice)
   }
 }

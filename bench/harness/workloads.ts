@@ -9,11 +9,15 @@ import type { LoadOptions } from './load_result.ts'
 /** A storm on the control plane while the load runs; storms.ts. */
 export type Storm = 'topics' | 'rebalances' | 'commits' | 'metadata'
 
+/** Somebody else who reads meanwhile: from the earliest record of another topic, as fast as it goes. */
+export type Beside = 'draining'
+
 export interface Workload {
   readonly name: string
   readonly partitions: number
   readonly options: LoadOptions
   readonly storm?: Storm
+  readonly beside?: Beside
   /** Reads back what a first run, with the same options, wrote. */
   readonly cold?: boolean
   /** Topic partitions beside, that nobody uses. */
@@ -59,6 +63,11 @@ const singles: Workload[] = [
     partitions: 1,
     options: peak(KIB, { connections: 1, 'in-flight': 1, 'batch-records': 1 }),
   },
+  {
+    name: 'produce one in flight 1 KiB',
+    partitions: 1,
+    options: peak(KIB, { connections: 1, 'in-flight': 1, 'batch-records': 1, groups: 0 }),
+  },
   { name: 'unbatched 1 KiB', partitions: 4, options: peak(KIB, { 'batch-records': 1 }) },
   {
     name: 'idempotent, acks all, 1 KiB',
@@ -68,11 +77,10 @@ const singles: Workload[] = [
   { name: 'keyed 1 KiB', partitions: 4, options: peak(KIB, { 'key-bytes': 16 }) },
 ]
 
-const codecs: Workload[] = CODECS.map((codec) => ({
-  name: `codec ${codec}`,
-  partitions: 4,
-  options: peak(KIB, { codec }),
-}))
+const codecs: Workload[] = CODECS.flatMap((codec) => [
+  { name: `codec ${codec}`, partitions: 4, options: peak(KIB, { codec }) },
+  { name: `produce codec ${codec}`, partitions: 4, options: peak(KIB, { codec, groups: 0 }) },
+])
 
 const latencies: Workload[] = [1000, 5000].map((rate) => ({
   name: `latency at ${rate}/s`,
@@ -96,6 +104,18 @@ const shapes: Workload[] = [
     partitions: 4,
     options: steady(1000, { 'idle-connections': idle }),
   })),
+  // Every connection produces, each of many seldom; rounds are of all streams.
+  ...[10, 100, 1000, 10_000].map((connections) => ({
+    name: `${connections} connections`,
+    partitions: 10,
+    options: steady(1000, { connections, 'in-flight': 1 }),
+  })),
+  {
+    name: 'tail beside a drain',
+    partitions: 4,
+    options: steady(1000),
+    beside: 'draining',
+  },
   {
     name: '1000 idle partitions',
     partitions: 4,
@@ -104,12 +124,15 @@ const shapes: Workload[] = [
   },
 ]
 
-const storms: Workload[] = STORMS.map((storm) => ({
-  name: `storm of ${storm}`,
-  partitions: 4,
-  options: steady(1000),
-  storm,
-}))
+const storms: Workload[] = [
+  { name: 'calm before a storm', partitions: 4, options: steady(1000) },
+  ...STORMS.map((storm) => ({
+    name: `storm of ${storm}`,
+    partitions: 4,
+    options: steady(1000),
+    storm,
+  })),
+]
 
 function openMessaging(
   name: string,

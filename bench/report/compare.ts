@@ -10,6 +10,7 @@ export type Figure = keyof Figures
 export const FIGURES: readonly { key: Figure; title: string; better: 'more' | 'less' }[] = [
   { key: 'messagesPerSecond', title: 'messages/s', better: 'more' },
   { key: 'cpuSecondsPerGb', title: 'broker CPU s/GB', better: 'less' },
+  { key: 'cpuSecondsPerDeliveredGb', title: 'broker CPU s/GB delivered', better: 'less' },
   { key: 'cpuUsPerMessage', title: 'broker CPU µs/message', better: 'less' },
   { key: 'ackP50', title: 'acknowledge p50 µs', better: 'less' },
   { key: 'ackP99', title: 'acknowledge p99 µs', better: 'less' },
@@ -17,6 +18,7 @@ export const FIGURES: readonly { key: Figure; title: string; better: 'more' | 'l
   { key: 'endToEndP99', title: 'end to end p99 µs', better: 'less' },
   { key: 'endToEndP999', title: 'end to end p99.9 µs', better: 'less' },
   { key: 'residentMib', title: 'resident MiB', better: 'less' },
+  { key: 'residentPeakMib', title: 'resident MiB, most', better: 'less' },
   { key: 'callsPerMessage', title: 'system calls/message', better: 'less' },
   { key: 'switchesPerMessage', title: 'context switches/message', better: 'less' },
 ]
@@ -40,7 +42,8 @@ export interface Comparison {
   readonly arms: readonly ArmFigure[]
 }
 
-function valuesByRound(slices: readonly Slice[], arm: string, figure: Figure) {
+/** By number of round; of several attempts the last that is not void. */
+export function valuesByRound(slices: readonly Slice[], arm: string, figure: Figure) {
   const values: (number | undefined)[] = []
   for (const slice of slices) {
     if (slice.arm === arm && slice.void.length === 0) values[slice.round] = slice.figures[figure]

@@ -3,6 +3,7 @@
 
 import type { Slice } from '../harness/slice.ts'
 import type { Facts } from '../harness/store.ts'
+import { type Judged, toldLimit } from '../targets/verdicts.ts'
 import type { Bars, Chart } from './charts.ts'
 import { AGAIN, type Comparison, compare, FIGURES, told, toldEstimate } from './compare.ts'
 
@@ -11,6 +12,17 @@ export interface Run {
   readonly settings: Readonly<Record<string, string | number>>
   readonly arms: readonly string[]
   readonly slices: readonly Slice[]
+  /** Of `targets`. */
+  readonly targets?: readonly Judged[]
+}
+
+/** What is kept of a run in bench/history/, by commit. */
+export interface Summary {
+  readonly at: string
+  readonly facts: Facts
+  readonly settings: Run['settings']
+  readonly compared: readonly Comparison[]
+  readonly targets?: readonly Judged[]
 }
 
 const escaped = (text: string): string =>
@@ -69,15 +81,34 @@ function cpuBars(comparisons: readonly Comparison[], arms: readonly string[]): B
   }
 }
 
-/** The charts of a run. */
-export function chartsOf(run: Run): (Chart | Bars)[] {
+/** The first arm's CPU per GB over the commits that were kept. */
+function historyChart(history: readonly Summary[]): Chart | undefined {
+  const points = new Map<string, [number, number][]>()
+  for (const [at, { compared }] of history.entries()) {
+    for (const { workload, figure, arms } of compared) {
+      const value = arms[0]?.estimate.value
+      if (figure !== 'cpuSecondsPerGb' || value === undefined || !Number.isFinite(value)) continue
+      points.set(workload, [...(points.get(workload) ?? []), [at + 1, value]])
+    }
+  }
+  const lines = [...points].flatMap(([name, all]) =>
+    all.length < 2 ? [] : [{ name, points: all }],
+  )
+  if (lines.length === 0) return undefined
+  const x = {
+    name: `kept runs: ${history.map(({ facts }) => facts.commit.slice(0, 7)).join(', ')}`,
+  }
+  return { title: 'Broker CPU per GB by commit', x, y: { name: 's/GB', isLog: true }, lines }
+}
+
+/** The charts of a run; `history` is what was kept of earlier ones, oldest first. */
+export function chartsOf(run: Run, history: readonly Summary[] = []): (Chart | Bars)[] {
   const shown = run.slices.filter(({ arm }) => !arm.endsWith(AGAIN))
   const comparisons = compare(run.slices, run.arms)
   const workloads = [...new Set(shown.map(({ workload }) => workload))]
   const percentiles = workloads.map((workload) => percentileChart(shown, workload))
-  return [cpuBars(comparisons, run.arms), loadChart(comparisons), ...percentiles].filter(
-    (chart) => chart !== undefined,
-  )
+  const all = [cpuBars(comparisons, run.arms), loadChart(comparisons), historyChart(history)]
+  return [...all, ...percentiles].filter((chart) => chart !== undefined)
 }
 
 function table(comparisons: readonly Comparison[], arms: readonly string[]): string {
@@ -95,6 +126,19 @@ function table(comparisons: readonly Comparison[], arms: readonly string[]): str
     return `<tr><th>${escaped(workload)}</th><td>${title}</td><td>${own}</td><td>${toldEstimate(noise)}</td>${cells.join('')}</tr>`
   })
   return `<table><tr><th>workload</th><th>figure</th><th>${first}</th><th>${first} ÷ itself</th>${head}</tr>\n${rows.join('\n')}</table>`
+}
+
+function targetTable(judged: readonly Judged[]): string {
+  const rows = judged.map(({ name, limit, estimate, verdict, noise, isShownOnly }) => {
+    const said = isShownOnly ? 'shown only' : verdict
+    const cells = [toldEstimate(estimate), toldLimit(limit), estimate.count, said]
+    const own = noise === undefined ? '–' : toldEstimate(noise)
+    const tds = [...cells, own].map((cell) => `<td>${escaped(String(cell))}</td>`)
+    return `<tr><th>${escaped(name)}</th>${tds.join('')}</tr>`
+  })
+  const head = ['target', 'measured', 'asked', 'pairs', 'verdict', 'noise']
+  return `<h2>Targets</h2><p>Met only where the whole interval lies within, missed where it lies beyond, else undecided.</p>
+<table><tr>${head.map((name) => `<th>${name}</th>`).join('')}</tr>${rows.join('')}</table>`
 }
 
 function voids(slices: readonly Slice[]): string {
@@ -135,6 +179,7 @@ export function page(run: Run, svgs: readonly string[]): string {
 arm measured twice: no difference within it means anything. A ratio in bold lies beyond it. Latencies count from intended
 send times. No broker flushes to disk before it acknowledges.</p>
 ${definitions(run.facts)}${definitions(run.settings)}
+${run.targets === undefined ? '' : targetTable(run.targets)}
 <h2>Figures</h2>${table(comparisons, run.arms)}
 <h2>Plots</h2>${svgs.join('\n')}
 <h2>Void slices</h2>${voids(run.slices)}

@@ -34,3 +34,17 @@ it('measures, goes on where it was, and writes a page', async () => {
   await bench()
   expect(read()).toBe(before)
 })
+
+it('judges targets, and goes on where it was', async () => {
+  const groups = 'unbatched 1 KiB,fan-out,starts'
+  const args = ['bench/main.ts', 'targets', '--only', groups, '--rounds', '1', '--seconds', '0.3']
+  const options = { cwd: ROOT, timeoutMs: 280_000, mayFail: true }
+  const first = await runCommand(process.execPath, [...args, '--fresh'], options)
+  const said = first.stdout.toString()
+  expect(said).toMatch(/undecided throughput ÷ the pipe's, produce and fetch at 1 KiB unbatched/)
+  expect(said).toMatch(/exec to the first acknowledged produce, ms: \d/)
+  expect(said).toMatch(/0 met, 0 missed, 5 undecided/)
+  expect(first.code).toBe(0)
+  const again = await runCommand(process.execPath, args, options)
+  expect(again.stdout.toString()).toBe(said)
+})

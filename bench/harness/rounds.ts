@@ -1,0 +1,112 @@
+// Arms that run beside each other, and slices on them by round: started once, warmed, each slice measured once and kept. A
+// slice that is void is tried a second time; both are kept, and the page shows both.
+
+import { type Arm, startArm } from '../arms/arms.ts'
+import { BARE_PIPE } from '../arms/brokers.ts'
+import type { Programs } from '../arms/programs.ts'
+import { runSlice, type Slice, type SliceTime } from './slice.ts'
+import type { Store } from './store.ts'
+import { atShare, type Workload, workload } from './workloads.ts'
+
+/** How often a slice is tried until it counts. */
+const ATTEMPTS = 2
+/** A rate is sustained when so much of it was acknowledged, and p99 stayed below this. */
+const KEPT_SHARE = 0.98
+const P99_US_MAX = 100_000
+/** Its number of round says that a slice belongs to none. */
+const NO_ROUND = -1
+
+/** One line per slice, so that hours have a measure. */
+export class Progress {
+  private done = 0
+  private readonly fromMs = performance.now()
+  private readonly total: number
+
+  constructor(total: number) {
+    this.total = total
+  }
+
+  step(what: string): void {
+    this.done++
+    const perStep = (performance.now() - this.fromMs) / this.done / 60_000
+    const left = Math.ceil(perStep * (this.total - this.done))
+    console.error(`${this.done}/${this.total}, ${left} min left: ${what}`)
+  }
+}
+
+/** What a virtual machine for Java needs before it is measured: time, and many requests. */
+export interface WarmUp {
+  readonly kafkaSeconds: number
+}
+
+const WARM: readonly string[] = ['produce and consume 1 KiB', 'unbatched 1 KiB']
+
+/** The arms of one run. */
+export class Rounds {
+  readonly arms: Arm[] = []
+  private readonly programs: Programs
+  private readonly store: Store
+  private readonly time: SliceTime
+
+  constructor(programs: Programs, store: Store, time: SliceTime) {
+    this.programs = programs
+    this.store = store
+    this.time = time
+  }
+
+  /** Starts and warms them; `directory` is theirs. */
+  async start(names: readonly string[], directory: string, warmUp: WarmUp): Promise<void> {
+    for (const name of names) {
+      const arm = await startArm(name, directory, this.programs)
+      this.arms.push(arm)
+      const isKafka = arm.name === 'kafka' || arm.name.includes(':')
+      const seconds = isKafka ? warmUp.kafkaSeconds / WARM.length : 1
+      for (const warm of WARM) {
+        await runSlice(this.programs.load, arm, workload(warm), NO_ROUND, { seconds, warmup: 0 })
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const arm of this.arms.splice(0)) await arm.stop()
+  }
+
+  names(): string[] {
+    return this.arms.map(({ name }) => name)
+  }
+
+  /** Measures unless it is there; `name` is what the arm is called in the results. */
+  async slice(arm: Arm, one: Workload, round: number, name = arm.name): Promise<void> {
+    // The pipe has no control plane and no producer ids.
+    const isBeyondPipe = one.storm !== undefined || one.options['idempotent'] === 'yes'
+    if (arm.name.startsWith(BARE_PIPE) && isBeyondPipe) return
+    for (;;) {
+      const tried = this.store.of(name, one.name, round)
+      if (tried.length >= ATTEMPTS || tried.some((slice) => slice.void.length === 0)) return
+      const slice: Slice = await runSlice(this.programs.load, arm, one, round, this.time)
+      this.store.add({ ...slice, arm: name })
+    }
+  }
+
+  /** The highest rate of single records that all of `arms` sustain: shares of the slowest's closed loop, by tenths. */
+  async knee(arms: readonly Arm[]): Promise<number> {
+    const run = async (arm: Arm, one: Workload) =>
+      await runSlice(this.programs.load, arm, one, NO_ROUND, this.time)
+    const peaks: number[] = []
+    for (const arm of arms) {
+      const { figures } = await run(arm, workload('unbatched 1 KiB'))
+      peaks.push(figures.messagesPerSecond)
+    }
+    const slowest = Math.min(...peaks)
+    let sustained = slowest * 0.1
+    for (let share = 0.2; share < 1; share += 0.1) {
+      for (const arm of arms) {
+        const { result } = await run(arm, atShare(slowest, share))
+        const kept = result.ackedPerSecond / (slowest * share)
+        if (kept < KEPT_SHARE || result.endToEndUs.p99 > P99_US_MAX) return sustained
+      }
+      sustained = slowest * share
+    }
+    return sustained
+  }
+}
