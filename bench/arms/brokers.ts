@@ -71,8 +71,8 @@ const SETTINGS = { 'log.segment.delete.delay.ms': '0' } as const
 
 let isBuilt = false
 
-/** `dist/` as the sources are now; once per process. */
-function build(root: string): void {
+/** Makes `dist/` and the addon what the sources are now; once per process. */
+export function buildOttla(root: string): void {
   if (isBuilt) return
   execFileSync('npm', ['run', '-s', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   isBuilt = true
@@ -85,7 +85,7 @@ export function ottlaCommand(
   port: number,
   settings: Readonly<Record<string, string>> = {},
 ): string[] {
-  build(root)
+  buildOttla(root)
   const words = [join(root, 'dist', 'main.js'), 'start', '--data-dir', directory]
   const set = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => [
     '--set',

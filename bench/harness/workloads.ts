@@ -74,6 +74,11 @@ const singles: Workload[] = [
     partitions: 4,
     options: peak(KIB, { acks: 'all', idempotent: 'yes' }),
   },
+  {
+    name: 'produce 10 partitions a request',
+    partitions: 40,
+    options: peak(KIB, { 'batch-records': 10, 'request-batches': 10, groups: 0 }),
+  },
   { name: 'keyed 1 KiB', partitions: 4, options: peak(KIB, { 'key-bytes': 16 }) },
 ]
 
@@ -146,17 +151,42 @@ function openMessaging(
 
 const batched100 = { 'batch-records': batchOf(100) }
 const batched1k = { 'batch-records': batchOf(KIB) }
+const fours = { connections: 4, 'group-connections': 4 }
+/** The rates of their files, at the sizes of this machine; `backlog`: read beside by a group that drains. */
 const omb: Workload[] = [
   openMessaging('1-topic-1-partition-100b', 1, 100, { rate: 50_000, ...batched100 }),
   openMessaging('1-topic-1-partition-1kb', 1, KIB, { rate: 50_000, ...batched1k }),
+  openMessaging('1-topic-3-partition-100b-3producers', 3, 100, {
+    rate: 0,
+    connections: 3,
+    ...batched100,
+  }),
+  openMessaging('1-topic-6-partition-100b', 6, 100, { rate: 50_000, ...batched100 }),
   openMessaging('1-topic-16-partitions-1kb', 16, KIB, { rate: 50_000, ...batched1k }),
-  openMessaging('1-topic-100-partitions-1kb-4p-4c-200k', 100, KIB, {
-    rate: 200_000,
+  openMessaging('1-topic-100-partitions-1kb', 100, KIB, { rate: 50_000, ...batched1k }),
+  openMessaging('1-topic-1000-partitions-500b', 1000, 500, { rate: 50_000, 'batch-records': 10 }),
+  ...[200, 500].map((thousands) =>
+    openMessaging(`1-topic-100-partitions-1kb-4p-4c-${thousands}k`, 100, KIB, {
+      rate: thousands * 1000,
+      ...fours,
+      ...batched1k,
+    }),
+  ),
+  {
+    ...openMessaging('1-topic-100-partitions-1kb-4p-4c-200k-backlog', 100, KIB, {
+      rate: 200_000,
+      ...fours,
+      ...batched1k,
+    }),
+    beside: 'draining',
+  },
+  openMessaging('max-rate-1-topic-1-partition-1p-1c-100b', 1, 100, { rate: 0, ...batched100 }),
+  openMessaging('max-rate-1-topic-1-partition-1p-1c-1kb', 1, KIB, { rate: 0, ...batched1k }),
+  openMessaging('max-rate-1-topic-1-partition-4p-1c-1kb', 1, KIB, {
+    rate: 0,
     connections: 4,
-    'group-connections': 4,
     ...batched1k,
   }),
-  openMessaging('max-rate-1-topic-1-partition-1p-1c-100b', 1, 100, { rate: 0, ...batched100 }),
   openMessaging('max-rate-1-topic-100-partitions-1p-1c-1kb', 100, KIB, { rate: 0, ...batched1k }),
 ]
 

@@ -109,6 +109,12 @@ bool Load::open(Bootstrap& bootstrap, std::string* problem) {
         "compressed batches are told apart by partition: one stream each, and from the first";
     return false;
   }
+  if (options.request_batches > 1 &&
+      (run_.streams != run_.cluster.partitions ||
+       run_.own_streams(options.connections - 1) < options.request_batches)) {
+    *problem = "--request-batches: every connection needs as many partitions of its own";
+    return false;
+  }
   run_.next_batch.assign(static_cast<size_t>(run_.streams), 0);
   for (int i = 0; options.produce && i < options.connections; ++i) {
     ProducerId id;
@@ -151,6 +157,11 @@ void Load::plan() {
     run_.window_begin_ns = run_.start_ns;
     run_.window_end_ns = INT64_MAX;
   }
+  // Whole requests.
+  if (run_.batches_max != INT64_MAX) {
+    run_.batches_max += o.request_batches - 1;
+    run_.batches_max -= run_.batches_max % o.request_batches;
+  }
 }
 
 // True when something was sent.
@@ -165,13 +176,14 @@ bool Load::issue(int64_t now) {
     return true;
   }
   bool worked = false;
-  for (; next_batch_ < run_.batches_max && run_.due_ns(next_batch_) <= now; ++next_batch_) {
+  const int64_t batches = run_.options.request_batches;
+  for (; next_batch_ < run_.batches_max && run_.due_ns(next_batch_) <= now;
+       next_batch_ += batches) {
     const int64_t due = run_.due_ns(next_batch_);
-    const auto stream = static_cast<int>(next_batch_ % run_.streams);
-    const auto at = static_cast<uint32_t>(stream % run_.options.connections);
+    const auto at = static_cast<uint32_t>(run_.connection_of(next_batch_ / batches));
     Producer& producer = *producers_[at];
     if (run_.is_measured(due)) run_.lag.record((now - due) / 1000);
-    producer.add_due(stream, due);
+    producer.add_due(due);
     if (!producer.pump(false)) health_.connection_lost = true;
     run_.backlog_max = std::max(run_.backlog_max, static_cast<int64_t>(producer.waiting()));
     watch_writes(producer.fd(), at, producer.has_unsent());

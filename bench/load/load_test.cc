@@ -125,7 +125,7 @@ TEST("wire: a produce request is read by the broker's own reader at every versio
   const BatchTemplate batch({.records = 2, .message_bytes = 50});
   for (int16_t version = gen::ProduceRequest::kVersionMin;
        version <= gen::ProduceRequest::kVersionMax; ++version) {
-    const ProduceFrame frame = produce_frame({"topic", {}}, version, -1, batch.bytes());
+    const ProduceFrame frame = produce_frame({"topic", {}}, version, -1, batch.bytes(), 3);
     ByteReader in(Bytes(frame.bytes).subspan(4));
     gen::RequestHeader header;
     gen::ProduceRequest request;
@@ -135,9 +135,13 @@ TEST("wire: a produce request is read by the broker's own reader at every versio
     REQUIRE(request.read(in, version));
     CHECK_EQ(in.left(), 0u);
     CHECK_EQ(header.client_id, kClientId);
-    REQUIRE(request.topic_data.next(&topic) && topic.partition_data.next(&partition));
-    CHECK_EQ(partition.records.size(), batch.bytes().size());
-    CHECK(partition.records.data() == frame.bytes.data() + frame.batch_at);
+    REQUIRE(request.topic_data.next(&topic));
+    CHECK_EQ(topic.partition_data.count, 3);
+    for (const ProduceFrame::Part& part : frame.parts) {
+      REQUIRE(topic.partition_data.next(&partition));
+      CHECK_EQ(partition.records.size(), batch.bytes().size());
+      CHECK(partition.records.data() == frame.bytes.data() + part.batch_at);
+    }
     CHECK_EQ(load_u32(frame.bytes.data()), frame.bytes.size() - 4);
   }
 }

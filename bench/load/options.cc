@@ -64,6 +64,7 @@ struct Parser {
     if (name == "message-bytes") return o.message_bytes = static_cast<size_t>(n), true;
     if (name == "key-bytes") return o.key_bytes = static_cast<size_t>(n), true;
     if (name == "batch-records") return whole(&o.batch_records) && n >= 1;
+    if (name == "request-batches") return whole(&o.request_batches) && n >= 1;
     if (name == "rate") return o.rate = n, true;
     if (name == "count") return o.count = static_cast<int64_t>(n), true;
     if (name == "groups") return whole(&o.groups);
@@ -90,6 +91,9 @@ const char* judge(const Options& o) {
   if (o.message_bytes < kStampBytes) return "--message-bytes: a message holds a stamp of 24 bytes";
   if (o.idempotent && o.acks != -1) return "--idempotent yes needs --acks all";
   if (o.idempotent && o.in_flight > 5) return "--idempotent yes allows --in-flight 5 at most";
+  if (o.request_batches > 1 && o.codec != Codec::kNone && o.groups > 0) {
+    return "--request-batches: compressed batches that are read back go one in a request";
+  }
   return nullptr;
 }
 
@@ -123,7 +127,7 @@ const char* usage() {
          "  produce: --rate RECORDS/S (0: closed loop) --message-bytes --batch-records "
          "--key-bytes\n"
          "    --codec none|gzip|snappy|lz4|zstd --acks 0|1|all --idempotent yes|no --connections\n"
-         "    --in-flight --spread yes|no --count RECORDS --produce yes|no\n"
+         "    --in-flight --request-batches --spread yes|no --count RECORDS --produce yes|no\n"
          "  consume: --groups --group-connections --from latest|earliest --first-stream\n"
          "    --fetch-max-wait-ms --fetch-min-bytes --fetch-partition-bytes --fetch-bytes\n"
          "  --seconds --warmup --drain --idle-connections --spin yes|no\n"

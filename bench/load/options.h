@@ -21,6 +21,7 @@ struct Options {
   size_t message_bytes = 1024;  // of the value
   size_t key_bytes = 0;
   int batch_records = 1;
+  int request_batches = 1;  // each of another partition, all due with the first
   Codec codec = Codec::kNone;
   int acks = 1;
   bool idempotent = false;

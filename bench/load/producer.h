@@ -23,18 +23,13 @@ class Producer {
   size_t waiting() const { return due_.size(); }
   bool is_idle() const { return due_.empty() && in_flight_.empty(); }
 
-  // A batch is due: it goes out when a slot is free.
-  void add_due(int stream, int64_t due_ns) { due_.push_back({stream, due_ns}); }
-  // Fills free slots, from what is due or, in a closed loop while `may_send`, with the next of its
-  // own streams.
+  // A request is due: it goes out when a slot is free.
+  void add_due(int64_t due_ns) { due_.push_back(due_ns); }
+  // Fills free slots with what is due or, in a closed loop, while `may_send`.
   bool pump(bool may_send);
   bool on_readable();
 
  private:
-  struct Due {
-    int stream;
-    int64_t ns;
-  };
   struct Slot {
     ProduceFrame frame;
     int64_t due_ns = 0;
@@ -42,7 +37,8 @@ class Producer {
     int64_t frame_number = 0;
   };
 
-  void send(size_t slot, int stream, int64_t due_ns, int64_t now);
+  void send(int64_t due_ns, int64_t now);
+  void stamp(Slot& slot, const ProduceFrame::Part& part, int64_t now);
   void on_answer(Bytes frame, int64_t now);
   void finish(int error, int64_t now);
   bool flush();
@@ -54,8 +50,8 @@ class Producer {
   std::vector<Slot> slots_;
   std::vector<size_t> free_;
   std::deque<size_t> in_flight_;
-  std::deque<Due> due_;
-  int next_stream_;
+  std::deque<int64_t> due_;
+  int next_stream_ = 0;  // of its own
   int32_t correlation_ = 0;
   int64_t frames_ = 0;
 };

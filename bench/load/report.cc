@@ -52,6 +52,7 @@ void add_asked(Json& json, const Run& run) {
   const char* codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
   json.add("\"asked\":{\"rate\":%.3f,\"messageBytes\":%zu,\"keyBytes\":%zu,\"batchRecords\":%d,",
            o.rate, o.message_bytes, o.key_bytes, o.batch_records);
+  json.add("\"requestBatches\":%d,", o.request_batches);
   json.add("\"codec\":\"%s\",\"acks\":%d,\"idempotent\":%s,\"connections\":%d,\"inFlight\":%d,",
            codecs[static_cast<int>(o.codec)], o.acks, o.idempotent ? "true" : "false",
            o.connections, o.in_flight);

@@ -1,8 +1,10 @@
 // What the parts of one run share: the schedule, the window that is measured, what was counted.
 //
 // Stream s of S is a part of partition s mod P on connection s mod C, S = max(P, C). In an open
-// loop batch g belongs to stream g mod S and is due at start + g * interval, whatever became of the
-// batches before it. Latencies are taken from there; in a closed loop from when the batch was sent.
+// loop request g belongs to the connection of stream g mod S (or g mod C, when it has several
+// batches), takes the next of that connection's streams for each of its batches, and is due at
+// start + g * interval, whatever became of the requests before it. Latencies
+// are taken from there; in a closed loop from when the batch was sent.
 #pragma once
 
 #include <cstdint>
@@ -69,9 +71,20 @@ struct Run {
   std::vector<Second> timeline;
 
   bool is_open_loop() const { return batch_interval_ns > 0; }
+  // The batches of one request are due with its first.
   int64_t due_ns(int64_t batch_number) const {
-    return start_ns + static_cast<int64_t>(static_cast<double>(batch_number) * batch_interval_ns);
+    const int64_t first = batch_number - batch_number % options.request_batches;
+    return start_ns + static_cast<int64_t>(static_cast<double>(first) * batch_interval_ns);
   }
+  int connection_of(int64_t request) const {
+    const int64_t among = options.request_batches == 1 ? request % streams : request;
+    return static_cast<int>(among % options.connections);
+  }
+  // How many streams a connection has.
+  int own_streams(int connection) const {
+    return (streams - connection + options.connections - 1) / options.connections;
+  }
+  int64_t request_records() const { return int64_t{batch.records()} * options.request_batches; }
   bool is_measured(int64_t ns) const { return ns >= window_begin_ns && ns < window_end_ns; }
   Second& second(int64_t ns) {
     const int64_t since = ns > start_ns ? ns - start_ns : 0;

@@ -28,7 +28,8 @@ bool read_response_header(ByteReader& in, int16_t api_key, int16_t version, int3
          header.correlation_id == correlation;
 }
 
-ProduceFrame produce_frame(const TopicName& topic, int16_t version, int16_t acks, Bytes batch) {
+ProduceFrame produce_frame(const TopicName& topic, int16_t version, int16_t acks, Bytes batch,
+                           int batches) {
   ProduceFrame frame;
   begin_frame(&frame.bytes, gen::kProduceKey, version, 0);
   gen::VectorSink sink(frame.bytes);
@@ -40,14 +41,16 @@ ProduceFrame produce_frame(const TopicName& topic, int16_t version, int16_t acks
   gen::ProduceRequest::TopicData data;
   data.name = topic.name;
   data.topic_id = topic.id;
-  data.partition_data.count = 1;
+  data.partition_data.count = batches;
   data.write_to_partition_data(sink, version);
-  frame.partition_at = frame.bytes.size();
   const gen::ProduceRequest::PartitionData partition;
-  partition.write_to_records(sink, version, static_cast<int32_t>(batch.size()));
-  frame.batch_at = frame.bytes.size();
-  frame.bytes.insert(frame.bytes.end(), batch.begin(), batch.end());
-  partition.write_rest(sink, version);
+  for (int i = 0; i < batches; ++i) {
+    const size_t partition_at = frame.bytes.size();
+    partition.write_to_records(sink, version, static_cast<int32_t>(batch.size()));
+    frame.parts.push_back({partition_at, frame.bytes.size()});
+    frame.bytes.insert(frame.bytes.end(), batch.begin(), batch.end());
+    partition.write_rest(sink, version);
+  }
   data.write_rest(sink, version);
   request.write_rest(sink, version);
   end_frame(&frame.bytes);
@@ -61,7 +64,11 @@ int produce_error(Bytes frame, int16_t version, int32_t correlation) {
   gen::ProduceResponse::Response topic;
   gen::ProduceResponse::PartitionResponse partition;
   if (!response.read(in, version) || !response.responses.next(&topic)) return -1;
-  return topic.partition_responses.next(&partition) ? partition.error_code : -1;
+  int error = -1;
+  while (topic.partition_responses.next(&partition)) {
+    if (error <= 0) error = partition.error_code;
+  }
+  return error;
 }
 
 }  // namespace ottla::load

@@ -25,15 +25,20 @@ struct TopicName {
   gen::Uuid id;
 };
 
-// A Produce request of one batch, and where in it are the partition's number and the batch.
+// A Produce request of some batches, each of another partition, and where in it the partitions'
+// numbers and the batches are.
 struct ProduceFrame {
+  struct Part {
+    size_t partition_at = 0;
+    size_t batch_at = 0;
+  };
   std::vector<uint8_t> bytes;
-  size_t partition_at = 0;
-  size_t batch_at = 0;
+  std::vector<Part> parts;
 };
-ProduceFrame produce_frame(const TopicName& topic, int16_t version, int16_t acks, Bytes batch);
+ProduceFrame produce_frame(const TopicName& topic, int16_t version, int16_t acks, Bytes batch,
+                           int batches);
 
-// A response to it: the partition's error, -1 when the frame makes no sense.
+// A response to it: the first partition's error that is one, -1 when the frame makes no sense.
 int produce_error(Bytes frame, int16_t version, int32_t correlation);
 
 }  // namespace ottla::load
