@@ -540,6 +540,15 @@ PartitionConfig read_config(Arguments& arguments, const Napi::Object& from) {
   if (from.Has("fileDeleteDelayMs")) {
     config.file_delete_delay_ms = number("fileDeleteDelayMs", 0);
   }
+  if (from.Has("recompressTo")) {
+    config.recompression.is_wanted = true;
+    config.recompression.codec =
+        static_cast<Codec>(arguments.field(from, "recompressTo", 0, kCodecMax));
+  }
+  if (from.Has("recompressLevel")) {
+    config.recompression.level =
+        static_cast<int>(arguments.field(from, "recompressLevel", -131072, 22));
+  }
   if (from.Has("directoryDeleteDelayMs")) {
     config.directory_delete_delay_ms = number("directoryDeleteDelayMs", 0);
   }

@@ -22,6 +22,7 @@ constexpr int32_t kUnknownPartition =
 
 constexpr int kTurnsToClose = 1000;
 constexpr int kCleanersMax = 16;  // threads appear as logs are cleaned at the same time
+constexpr int kRecodersMax = 4;
 
 // A copy that has room for the length that Response::finish() adds.
 std::vector<uint8_t> copied(Bytes frame) {
@@ -64,6 +65,8 @@ Status Plane::open_with(MakeIo make_io, const ReactorOptions& options, Bell bell
   shared->awaited_syncs = std::make_unique<WorkerPool>(syncers, make_io);
   shared->idle_syncs = std::make_unique<WorkerPool>(syncers, make_io);
   shared->cleaners = std::make_unique<WorkerPool>(syncers * kCleanersMax, make_io);
+  const int recoders = options.recovery_threads > 0 ? std::min(options.reactors, kRecodersMax) : 0;
+  shared->recoders = std::make_unique<WorkerPool>(recoders, make_io);
   for (int index = 0; index < options.reactors; index += 1) {
     std::unique_ptr<Io> io = make_io();
     if (io == nullptr) {
@@ -97,8 +100,8 @@ void Plane::stop() {
   } else {
     for (int turns = 0; turns < kTurnsToClose && !is_closed(); turns += 1) turn_each();
   }
-  for (auto* pool :
-       {&shared_->recovery, &shared_->awaited_syncs, &shared_->idle_syncs, &shared_->cleaners}) {
+  for (auto* pool : {&shared_->recovery, &shared_->awaited_syncs, &shared_->idle_syncs,
+                     &shared_->cleaners, &shared_->recoders}) {
     (*pool)->stop();
   }
   for (auto& reactor : reactors_) reactor->stop();
@@ -222,6 +225,7 @@ Status Plane::create(PartitionOptions options, double ticket) {
   options.quiescence = &shared_->quiescence;
   options.files = &shared_->files;
   options.preallocation_budget = shared_->preallocation_budget(options.log_directory);
+  options.recoding_budget = &shared_->recoding_budget;
   options.row = slots.row(slot);
   shared_->submit(owner(slot), [options = std::move(options), ticket](Reactor& at) mutable {
     at.partitions().create(std::move(options), ticket);

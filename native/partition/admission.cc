@@ -2,6 +2,9 @@
 #include "admission.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "../log/reencode.h"
 
 namespace ottla {
 
@@ -14,7 +17,8 @@ namespace {
 // tens of gibibytes of zeros otherwise, made by a stranger on a reactor.
 constexpr size_t kOpenedBytesMin = size_t{64} << 20;
 constexpr size_t kOpenedFactor = 16;
-constexpr size_t kOpenedBytesMax = (size_t{1} << 31) - 1;
+// Less than an int32 can say, by what a record may grow when it is written anew.
+constexpr size_t kOpenedBytesMax = (size_t{1} << 31) - 4096;
 
 size_t opened_bytes_max(const BatchRules& rules) {
   const size_t batch = static_cast<size_t>(std::max<int64_t>(rules.bytes_max, 0));
@@ -90,24 +94,40 @@ bool needs_records(const RecordBatch& batch, const AdmissionRules& rules) {
          !is_in_bounds(batch.max_timestamp(), rules.batch);
 }
 
-bool walk(const RecordBatch& batch, const AdmissionRules& rules, Refusal* refusal,
+// The records uncompressed: where they are, or in *opened.
+bool open_records(const RecordBatch& batch, const AdmissionRules& rules,
+                  std::vector<uint8_t>* opened, Bytes* records, Refusal* refusal) {
+  *records = batch.records();
+  if (batch.compression() == 0) return true;
+  const Codec codec = static_cast<Codec>(batch.compression());
+  const size_t most = opened_bytes_max(rules.batch);
+  const Status status = rules.codecs != nullptr
+                            ? rules.codecs->decompress(codec, batch.records(), most, opened)
+                            : decompress(codec, batch.records(), most, opened);
+  // A client that is told so sends the batch again in parts.
+  if (status.code == Code::kTooLarge) return refuse(refusal, ErrorCode::kMessageTooLarge);
+  if (!status.ok()) return refuse(refusal, ErrorCode::kCorruptMessage);
+  *records = {opened->data(), opened->size()};
+  return true;
+}
+
+bool walk(const RecordBatch& batch, Bytes records, const AdmissionRules& rules, Refusal* refusal,
           RecordsWalk* walked) {
-  BatchVerdict verdict;
-  if (batch.compression() == 0) {
-    verdict = validate_records(batch, batch.records(), rules.batch, walked);
-  } else {
-    std::vector<uint8_t> opened;
-    const Codec codec = static_cast<Codec>(batch.compression());
-    const size_t most = opened_bytes_max(rules.batch);
-    const Status status = rules.codecs != nullptr
-                              ? rules.codecs->decompress(codec, batch.records(), most, &opened)
-                              : decompress(codec, batch.records(), most, &opened);
-    // A client that is told so sends the batch again in parts.
-    if (status.code == Code::kTooLarge) return refuse(refusal, ErrorCode::kMessageTooLarge);
-    if (!status.ok()) return refuse(refusal, ErrorCode::kCorruptMessage);
-    verdict = validate_records(batch, {opened.data(), opened.size()}, rules.batch, walked);
-  }
+  BatchVerdict verdict = validate_records(batch, records, rules.batch, walked);
   return verdict.valid() ? true : refuse(refusal, std::move(verdict));
+}
+
+// All that the header and the bytes as a whole can show.
+bool admit_header(const uint8_t* bytes, int32_t size, const AdmissionRules& rules,
+                  Refusal* refusal) {
+  const RecordBatch batch(bytes, static_cast<size_t>(size));
+  if (batch.base_offset() != 0) return refuse(refusal, ErrorCode::kInvalidRecord);
+  if (size > rules.batch.bytes_max) return refuse(refusal, ErrorCode::kMessageTooLarge);
+  if (size < kBatchHeaderBytes) return refuse(refusal, ErrorCode::kCorruptMessage);
+  BatchVerdict verdict = validate_batch(batch, rules.batch);
+  // What the header says of time only decides whether the records are looked at: they can be named.
+  if (verdict.valid() || verdict.verdict == Verdict::kInvalidTimestamp) return true;
+  return refuse(refusal, std::move(verdict));
 }
 
 }  // namespace
@@ -136,24 +156,53 @@ int32_t only_batch(const uint8_t* records, int32_t bytes, bool zstd_allowed, Err
 
 bool admit_client_batch(uint8_t* bytes, int32_t size, const AdmissionRules& rules,
                         Refusal* refusal) {
+  if (!admit_header(bytes, size, rules, refusal)) return false;
   const RecordBatch batch(bytes, static_cast<size_t>(size));
-  if (batch.base_offset() != 0) return refuse(refusal, ErrorCode::kInvalidRecord);
-  if (size > rules.batch.bytes_max) return refuse(refusal, ErrorCode::kMessageTooLarge);
-  if (size < kBatchHeaderBytes) return refuse(refusal, ErrorCode::kCorruptMessage);
-  BatchVerdict verdict = validate_batch(batch, rules.batch);
-  // What the header says of time only decides whether the records are looked at: they can be named.
-  if (!verdict.valid() && verdict.verdict != Verdict::kInvalidTimestamp) {
-    return refuse(refusal, std::move(verdict));
-  }
   int64_t max_timestamp = batch.max_timestamp();
   if (batch.compression() == 0 || needs_records(batch, rules)) {
+    std::vector<uint8_t> opened;
+    Bytes records;
     RecordsWalk walked;
-    if (!walk(batch, rules, refusal, &walked)) return false;
+    if (!open_records(batch, rules, &opened, &records, refusal)) return false;
+    if (!walk(batch, records, rules, refusal, &walked)) return false;
     max_timestamp = walked.max_timestamp;
   }
   if (size > rules.segment_bytes_max) return refuse(refusal, ErrorCode::kRecordListTooLarge);
   const bool is_stamped = rules.batch.log_append_time;
   set_max_timestamp(bytes, is_stamped, is_stamped ? rules.batch.now_ms : max_timestamp);
+  return true;
+}
+
+bool recode_client_batch(const uint8_t* bytes, int32_t size, const AdmissionRules& rules,
+                         const Recompression& to, std::vector<uint8_t>* recoded, Refusal* refusal) {
+  if (!admit_header(bytes, size, rules, refusal)) return false;
+  const RecordBatch batch(bytes, static_cast<size_t>(size));
+  std::vector<uint8_t> opened;
+  Bytes records;
+  RecordsWalk walked;
+  if (!open_records(batch, rules, &opened, &records, refusal)) return false;
+  if (!walk(batch, records, rules, refusal, &walked)) return false;
+  std::vector<uint8_t> plain;
+  reencode_records(batch, records, &plain);
+  const BatchTime time = rules.batch.log_append_time ? BatchTime{true, rules.batch.now_ms}
+                                                     : BatchTime{false, walked.max_timestamp};
+  Bytes packed{plain.data(), plain.size()};
+  std::vector<uint8_t> squeezed;
+  if (to.codec != Codec::kNone) {
+    const Status status = rules.codecs != nullptr
+                              ? rules.codecs->compress(to.codec, to.level, packed, &squeezed)
+                              : compress(to.codec, to.level, packed, &squeezed);
+    if (!status.ok()) return refuse(refusal, ErrorCode::kUnknownServerError);
+    packed = {squeezed.data(), squeezed.size()};
+  }
+  const int64_t bytes_after = int64_t{kBatchHeaderBytes} + static_cast<int64_t>(packed.size());
+  if (bytes_after > rules.batch.bytes_max || bytes_after > INT32_MAX) {
+    return refuse(refusal, ErrorCode::kMessageTooLarge);
+  }
+  if (bytes_after > rules.segment_bytes_max) {
+    return refuse(refusal, ErrorCode::kRecordListTooLarge);
+  }
+  seal_batch(batch, records, time, to.codec, packed, recoded);
   return true;
 }
 

@@ -30,6 +30,13 @@ struct AdmissionRules {
   Codecs* codecs = nullptr;      // null: contexts are made for the call
 };
 
+// compression.type of a topic: what its batches are to be compressed with.
+struct Recompression {
+  bool is_wanted = false;  // else batches keep the codec of their producer
+  Codec codec = Codec::kNone;
+  int level = kDefaultLevel;
+};
+
 // What can be said of a client's records without their partition: exactly one whole batch of format
 // 2. Returns its size, or 0 with the error. Needs no more than the bytes
 // it was given.
@@ -39,6 +46,11 @@ int32_t only_batch(const uint8_t* records, int32_t bytes, bool zstd_allowed, gen
 // stamped, where the broker stamps), in place; offsets and epoch are the partition's to patch.
 bool admit_client_batch(uint8_t* bytes, int32_t size, const AdmissionRules& rules,
                         Refusal* refusal);
+
+// The same, and the batch in another codec: *recoded, which is held against the limits of size
+// again. `bytes` stay as they are. Takes long: not on a reactor.
+bool recode_client_batch(const uint8_t* bytes, int32_t size, const AdmissionRules& rules,
+                         const Recompression& to, std::vector<uint8_t>* recoded, Refusal* refusal);
 
 // Bytes of our own making: whole batches of format 2 with a right CRC, one or more.
 bool are_own_batches(const uint8_t* bytes, int32_t size);

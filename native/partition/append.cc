@@ -1,7 +1,8 @@
 // Partition, its writing half: from an admitted batch to an acknowledged one. See partition.h.
 // Kafka: UnifiedLog.append, Partition.appendRecordsToLeader, DelayedProduce.
 //
-//   produce() ─ checks, offsets, patch ─► staged ─ end_turn() ─► writing ─ on_written() ─► ...
+//   produce() ─ recompressed (recode.cc) ─ checks, offsets, patch ─► staged ─ end_turn() ─► writing
+//   ─ on_written() ─► ...
 //
 //   ... ─┬─► done
 //        ├─► syncing, when flush.messages owes a sync first (flush.cc) ─┬─► done
@@ -31,6 +32,7 @@ void count(PartitionHost& host, size_t column, double amount = 1) {
 
 void Partition::finish(ProduceOp* op, PartitionHost& host) {
   op->partition = nullptr;
+  drop_recoded(op);
   op->done(op, host);
 }
 
@@ -104,7 +106,18 @@ void Partition::produce_admitted(ProduceOp* op, PartitionHost& host) {
     op->log_start_offset = log_start_offset();
     return fail(op, ErrorCode::kNotEnoughReplicas, host);
   }
-  if (!admit_client_batch(op->records, op->records_bytes, rules(host), &op->refusal)) {
+  // What is recompressed is waited for by all that came after it.
+  if (!op->is_judged && (is_recoding_ || !unrecoded_.empty() || needs_recoding(*op))) {
+    return recode_in_turn(op, host);
+  }
+  produce_recoded(op, host);
+}
+
+void Partition::produce_recoded(ProduceOp* op, PartitionHost& host) {
+  if (op->is_judged) {
+    op->refusal = std::move(op->judgement);
+    if (op->refusal.error != ErrorCode::kNone) return refuse(op, host);
+  } else if (!admit_client_batch(op->records, op->records_bytes, rules(host), &op->refusal)) {
     return refuse(op, host);
   }
   const RecordBatch batch(op->records, static_cast<size_t>(op->records_bytes));
@@ -312,6 +325,7 @@ void Partition::settle(ProduceOps* ops, PartitionHost& host) {
 void Partition::go_offline(const Status& status, PartitionHost& host) {
   if (is_offline_.exchange(true, std::memory_order_acq_rel)) return;
   drop_staged(ErrorCode::kKafkaStorageError, host);
+  fail_all(&unrecoded_, ErrorCode::kKafkaStorageError, host);
   fail_all(&parked_, ErrorCode::kKafkaStorageError, host);
   fail_all(&syncing_, ErrorCode::kKafkaStorageError, host);
   fail_all(&waiting_, ErrorCode::kKafkaStorageError, host);
@@ -343,6 +357,7 @@ void Partition::drop_staged(ErrorCode error, PartitionHost& host) {
 void Partition::let_go_of_records(ProduceOp* op, PartitionHost& host) {
   if (op->records == nullptr) return;
   op->records = nullptr;
+  drop_recoded(op);
   if (op->written != nullptr) op->written(op, host);
 }
 

@@ -32,6 +32,7 @@ struct DiskWork : PartitionWork {
   void (*help)(DiskWork* work, Io& io) = nullptr;
   bool is_long = false;     // may take minutes in all: it has threads of its own
   bool is_awaited = false;  // somebody waits for it: it does not queue behind what nobody waits for
+  bool is_reckoning = false;  // it takes a processor and no disk: helpers of its own
 };
 
 // A fact for TypeScript; fields as gen/layout.h says for its kind.

@@ -269,6 +269,8 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
   set_leadership(Role::kNone, leader_epoch());
   abort_cleaning(host);
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
+  fail_all(&unrecoded_, ErrorCode::kNotLeaderOrFollower, host);
+  if (recode_timer_ != 0) host.cancel_timer(std::exchange(recode_timer_, 0));
   fail_all(&parked_, ErrorCode::kNotLeaderOrFollower, host);
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
   if (wake_timer_ != 0) host.cancel_timer(std::exchange(wake_timer_, 0));

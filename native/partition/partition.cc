@@ -27,7 +27,7 @@ bool contains(const int32_t* ids, int count, int32_t id) {
 }  // namespace
 
 bool Partition::is_quiet() const {
-  if (is_busy() || wake_timer_ != 0) return false;
+  if (is_busy() || is_recoding_ || wake_timer_ != 0) return false;
   for (int r = 0; r < options_.reactors; r += 1) {
     if (wakes_[static_cast<size_t>(r)].is_posted.load(std::memory_order_acquire)) return false;
   }
@@ -100,6 +100,7 @@ bool Partition::follow(PartitionHost& host, int32_t leader_epoch, int32_t leader
   replicas_.clear();
   isr_count_ = 0;
   drop_staged(ErrorCode::kNotLeaderOrFollower, host);
+  fail_all(&unrecoded_, ErrorCode::kNotLeaderOrFollower, host);
   fail_all(&parked_, ErrorCode::kNotLeaderOrFollower, host);
   unverified_.clear();
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);

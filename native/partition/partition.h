@@ -40,6 +40,9 @@ namespace ottla {
 
 using gen::ErrorCode;
 
+// Bytes of recompressed batches that all partitions together may have in memory.
+constexpr int64_t kRecodingBudget = 64 << 20;
+
 // plane.ts PartitionConfig.
 struct PartitionConfig {
   LogConfig log;
@@ -54,6 +57,7 @@ struct PartitionConfig {
   int64_t producer_expiration_ms = -1;    // -1: as the partition's options say
   int64_t file_delete_delay_ms = 0;       // of segments that are gone
   int64_t directory_delete_delay_ms = 0;  // of a deleted partition
+  Recompression recompression;            // compression.type and its level
 };
 
 struct PartitionOptions {
@@ -78,8 +82,9 @@ struct PartitionOptions {
   Quiescence* quiescence = nullptr;
   FileCache* files = nullptr;
   std::atomic<int64_t>* preallocation_budget = nullptr;
-  Codecs* codecs = nullptr;  // the owner's; null: made when needed
-  double* row = nullptr;     // this slot's row of the shared table; null: not published
+  std::atomic<int64_t>* recoding_budget = nullptr;  // bytes; null: no limit
+  Codecs* codecs = nullptr;                         // the owner's; null: made when needed
+  double* row = nullptr;  // this slot's row of the shared table; null: not published
 };
 
 // One partition's part of a Produce, or of the append verb. The caller's memory, until `done`.
@@ -106,7 +111,11 @@ struct ProduceOp {
   int64_t log_start_offset = -1;
   // The partition's while it has the op.
   Partition* partition = nullptr;
-  int64_t synced_to = 0;  // the recovery point that it waits for
+  bool is_judged = false;   // it was held against the topic's rules, as `judgement` says
+  bool is_doubted = false;  // its producer's transaction has ended since it was admitted
+  Refusal judgement;
+  std::vector<uint8_t> recoded;  // `records` in the topic's codec, until they are written
+  int64_t synced_to = 0;         // the recovery point that it waits for
   uint64_t timer = 0;
   ListLink link;
 };
@@ -302,6 +311,19 @@ class Partition {
   static void clean_done(PartitionWork* work, PartitionHost& host);
   static void resume_cleaning(void* partition, PartitionHost& host);
 
+  // recode.cc
+  bool needs_recoding(const ProduceOp& op) const;
+  void recode_in_turn(ProduceOp* op, PartitionHost& host);
+  void start_recoding(PartitionHost& host);
+  void resume(ProduceOp* op, PartitionHost& host);
+  void doubt_unrecoded(int64_t producer_id);
+  bool take_recoding_memory(int64_t bytes) const;
+  void give_recoding_memory(int64_t bytes) const;
+  void drop_recoded(ProduceOp* op);
+  static void help_recode(DiskWork* work, Io& io);
+  static void recode_done(PartitionWork* work, PartitionHost& host);
+  static void recode_later(void* partition, PartitionHost& host);
+
   // verbs.cc
   ErrorCode restart(PartitionHost& host, int64_t offset);
   ErrorCode rewind(PartitionHost& host, Status status, int64_t offset);
@@ -324,6 +346,7 @@ class Partition {
 
   // append.cc
   void produce_admitted(ProduceOp* op, PartitionHost& host);
+  void produce_recoded(ProduceOp* op, PartitionHost& host);
   AdmissionRules rules(PartitionHost& host) const;
   void finish(ProduceOp* op, PartitionHost& host);
   void fail(ProduceOp* op, ErrorCode error, PartitionHost& host);
@@ -333,7 +356,7 @@ class Partition {
   void stage_batch(ProduceOp* op, uint8_t* bytes, bool keeps_offsets);
   ErrorCode append_error(int32_t named) const;
   bool fits(const ProduceOp& op) const;
-  static void let_go_of_records(ProduceOp* op, PartitionHost& host);
+  void let_go_of_records(ProduceOp* op, PartitionHost& host);
   void join_waiting(ProduceOp* op, PartitionHost& host);
   void complete_waiting(PartitionHost& host);
   void submit(PartitionHost& host);
@@ -384,6 +407,18 @@ class Partition {
   AppendOp append_op_;
   bool is_writing_ = false;
   PartitionHost* host_ = nullptr;  // of the write in flight
+
+  // Recompression. One helper at most has batches of ours; what comes meanwhile waits in order.
+  struct Recoding : DiskWork {
+    Partition* partition = nullptr;
+    AdmissionRules rules;
+    Recompression to;
+    std::vector<ProduceOp*> ops;
+  };
+  std::unique_ptr<Recoding> recoding_;  // made when first needed
+  bool is_recoding_ = false;
+  ProduceOps unrecoded_;
+  uint64_t recode_timer_ = 0;
 
   // Transactions.
   struct Unverified {

@@ -182,12 +182,17 @@ void Partition::begun(const RecordBatch& batch) {
   std::erase_if(unverified_, [&](const Unverified& known) {
     return known.producer_id == batch.producer_id() && known.ask == 0;
   });
+  // From here on sequences tell what is missing.
+  if (Unverified* asking = find_unverified(batch.producer_id())) {
+    asking->lowest_sequence = INT32_MAX;
+  }
 }
 
 // --- ends
 
 // A marker was staged: answers that are under way are about the transaction before it.
 void Partition::ended(const RecordBatch& marker, PartitionHost& host) {
+  doubt_unrecoded(marker.producer_id());
   Unverified* producer = find_unverified(marker.producer_id());
   if (producer == nullptr) return;
   if (producer->producer_epoch < marker.producer_epoch() || producer->ask == 0) {

@@ -6,6 +6,7 @@
 
 #include "../base/assert.h"
 #include "../partition/host.h"
+#include "../partition/partition.h"
 #include "reactor.h"
 #include "worker_pool.h"
 
@@ -26,7 +27,8 @@ std::shared_ptr<double> zeroed_doubles(size_t count) {
 Shared::Shared(const ReactorOptions& with)
     : options(with),
       counters(zeroed_doubles(kCounterColumns * static_cast<size_t>(with.reactors))),
-      files(with.files_open_max) {
+      files(with.files_open_max),
+      recoding_budget(kRecodingBudget) {
   shutdown.reactors = with.reactors;
   limits.set({with.connections_max, with.connections_per_ip_max, {}});
 }
@@ -38,7 +40,10 @@ void Shared::submit_command(int reactor, Command* command) {
 }
 
 void Shared::lend(int reactor, Io& io, DiskWork* work) {
-  WorkerPool& helper = work->is_long ? *cleaners : work->is_awaited ? *awaited_syncs : *idle_syncs;
+  WorkerPool& helper = work->is_reckoning ? *recoders
+                       : work->is_long    ? *cleaners
+                       : work->is_awaited ? *awaited_syncs
+                                          : *idle_syncs;
   helper.submit(io, [this, reactor, work](Io& helping) {
     work->help(work, helping);
     // Never refused, as a mailbox may: a partition lends one work at a time.

@@ -156,6 +156,8 @@ struct Shared {
   std::unique_ptr<WorkerPool> awaited_syncs;
   std::unique_ptr<WorkerPool> idle_syncs;
   std::unique_ptr<WorkerPool> cleaners;  // TypeScript says how many clean at a time
+  std::unique_ptr<WorkerPool> recoders;  // recompression
+  std::atomic<int64_t> recoding_budget;  // kRecodingBudget, less what is taken
 
  private:
   std::mutex lock_;

@@ -95,6 +95,7 @@ Produces::Entry* Produces::take_entry(Request* request) {
   op.refusal.has_log_start = false;
   op.refusal.message = nullptr;
   op.refusal.records.clear();
+  op.is_judged = op.is_doubted = false;
   op.base_offset = op.last_offset = op.log_append_time = op.log_start_offset = -1;
   op.done = &Produces::op_done;
   op.written = &Produces::op_written;

@@ -16,7 +16,6 @@ export const noStreams = notBuilt('streams groups are not built')
 export const noCleaner = notBuilt(
   'the cleaner heeds it, but no test of a running broker shows that yet',
 )
-export const noRecompression = notBuilt('recompression is not built: batches keep their codec')
 export const noFollowers = notBuilt('fetching from other brokers is not built')
 export const noRebalance = notBuilt('moving leaders back to preferred replicas is not built')
 export const noQuotas = notBuilt('quotas are not built', 'security')

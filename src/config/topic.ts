@@ -4,7 +4,7 @@
 // Kafka: LogConfig, TopicConfig.
 
 import { boolean, double, effective, int, LONG_MAX, list, long, notBuilt, string } from './rows.ts'
-import { kafkaTests, noQuotaWindow, noRecompression, noRemote, onlyRemote } from './states.ts'
+import { kafkaTests, noQuotaWindow, noRemote, onlyRemote } from './states.ts'
 
 /** Every topic key. */
 export const topicTable = {
@@ -17,22 +17,20 @@ export const topicTable = {
     '[uncompressed, zstd, lz4, snappy, gzip, producer]',
     'medium resource',
     {
-      state: effective('integration: config: batches keep the codec of their producer', [
-        'producer',
-      ]),
+      state: effective('integration: config: batches take the codec of their topic'),
       doc: 'Codec of stored batches; `producer` keeps the codec they came with.',
     },
   ),
   'compression.gzip.level': int(-1, '[1,...,9] or -1', 'medium resource', {
-    state: noRecompression,
+    state: effective('integration: config: levels of recompression'),
     doc: 'Level of gzip when batches are recompressed with it.',
   }),
   'compression.lz4.level': int(9, '[1,...,17]', 'medium resource', {
-    state: noRecompression,
+    state: effective('integration: config: levels of recompression'),
     doc: 'Level of lz4 when batches are recompressed with it.',
   }),
   'compression.zstd.level': int(3, '[-131072,...,22]', 'medium resource', {
-    state: noRecompression,
+    state: effective('integration: config: levels of recompression'),
     doc: 'Level of zstd when batches are recompressed with it.',
   }),
   'delete.retention.ms': long(86_400_000, '[0,...]', 'medium resource', {

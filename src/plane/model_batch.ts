@@ -16,6 +16,7 @@ import {
   sealBatch,
 } from '../protocol/record_batch.ts'
 import { decompress } from './model_codecs.ts'
+import { codecWanted, recodeBatch } from './model_recode.ts'
 import type { PartitionConfig } from './plane.ts'
 
 const MAGIC_AT = 16
@@ -95,6 +96,8 @@ export interface ValidationContext {
 export interface ValidBatch {
   readonly header: BatchHeader
   readonly maxTimestamp: bigint
+  /** What is to be appended: the batch, or the same in its topic's codec. */
+  readonly bytes: Uint8Array
 }
 
 /** Checks a client's batch up to, but not including, its producer's sequence. */
@@ -122,10 +125,15 @@ export function validateBatch(batch: Uint8Array, context: ValidationContext): Ch
   }
   const walked = walkRecords(batch, header, context)
   if ('refusal' in walked) return walked
-  if (batch.length > context.config.segmentBytesMax) {
+  const codec = codecWanted(batch, context.config)
+  const bytes = codec === null ? batch : recodeBatch(batch, codec, context.config.recompressLevel)
+  if (bytes.length > context.config.messageBytesMax) {
+    return refuse(ErrorCode.MESSAGE_TOO_LARGE, false)
+  }
+  if (bytes.length > context.config.segmentBytesMax) {
     return refuse(ErrorCode.RECORD_LIST_TOO_LARGE, false)
   }
-  return { ok: { header, maxTimestamp: walked.ok } }
+  return { ok: { header: readBatchHeader(bytes), maxTimestamp: walked.ok, bytes } }
 }
 
 function crcOf(batch: Uint8Array): number {
@@ -139,7 +147,8 @@ function walkRecords(
   header: BatchHeader,
   context: ValidationContext,
 ): Checked<bigint> {
-  if (header.compression !== 'none' && !mustOpen(header, context)) {
+  const isRecoded = codecWanted(batch, context.config) !== null
+  if (header.compression !== 'none' && !isRecoded && !mustOpen(header, context)) {
     return { ok: header.maxTimestamp }
   }
   let opened: Uint8Array

@@ -1,15 +1,20 @@
-// Decompression for the model plane, which opens compressed batches where the native plane does, and for logs that
-// the control plane reads itself. Sizes are bounded: what would grow past the limit is refused, as a batch that does
+// The codecs of the model plane, which opens and recompresses batches where the native plane does, and for logs that
+// the control plane reads itself. What it writes as snappy and LZ4 is framed as Kafka frames it, and not squeezed. Sizes are bounded: what would grow past the limit is refused, as a batch that does
 // not decompress is. Snappy comes bare or in xerial's blocks (what Java clients write); LZ4 in frames, magic 2's kind.
 // Kafka: org.apache.kafka.common.compress.
 
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { MalformedFrame } from '../lib/bytes.ts'
 import type { Compression } from '../protocol/record_batch.ts'
 
 const BYTES_MAX = 128 << 20
 const LZ4_MAGIC = 0x184d2204
 const XERIAL_HEADER_BYTES = 16
+const XERIAL_MAGIC = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]
+const SNAPPY_BLOCK_BYTES = 32 << 10
+const LZ4_BLOCK_BYTES = 64 << 10
+/** Magic, version 1 with independent blocks, blocks of 64 KiB, and the checksum of the last two. */
+const LZ4_HEADER = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]
 
 /** The records of a compressed batch. Raises MalformedFrame when they do not decompress. */
 export function decompress(compression: Compression, bytes: Uint8Array): Uint8Array {
@@ -30,6 +35,57 @@ export function decompress(compression: Compression, bytes: Uint8Array): Uint8Ar
     if (error instanceof MalformedFrame) throw error
     return refuse(0, `${compression} data: ${String(error)}`)
   }
+}
+
+/** Bytes that `decompress` and every client read back. The level counts for gzip and zstd. */
+export function compress(compression: Compression, bytes: Uint8Array, level?: number): Uint8Array {
+  switch (compression) {
+    case 'none':
+      return bytes
+    case 'gzip':
+      return gzipSync(bytes, { level: level ?? -1 })
+    case 'zstd':
+      return zstdCompressSync(bytes, {
+        params: { [constants.ZSTD_c_compressionLevel]: level ?? 3 },
+      })
+    case 'snappy':
+      return storedXerial(bytes)
+    case 'lz4':
+      return storedLz4(bytes)
+  }
+}
+
+/** Blocks of one literal each. */
+function storedXerial(bytes: Uint8Array): Uint8Array {
+  const out: number[] = [...XERIAL_MAGIC, 0, 0, 0, 1, 0, 0, 0, 1]
+  for (let at = 0; at < bytes.length; at += SNAPPY_BLOCK_BYTES) {
+    const block = bytes.subarray(at, at + SNAPPY_BLOCK_BYTES)
+    const last = block.length - 1
+    const size = block.length < 128 ? [block.length] : uvarint(block.length)
+    const body = [...size, 61 << 2, last & 255, last >>> 8, ...block]
+    out.push(0, 0, body.length >>> 8, body.length & 255, ...body)
+  }
+  return Uint8Array.from(out)
+}
+
+function uvarint(value: number): number[] {
+  return value < 128 ? [value] : [(value & 127) | 128, ...uvarint(value >>> 7)]
+}
+
+/** A frame of independent blocks of 64 KiB, none of them compressed. */
+function storedLz4(bytes: Uint8Array): Uint8Array {
+  const blocks = Math.ceil(bytes.length / LZ4_BLOCK_BYTES)
+  const out = new Uint8Array(LZ4_HEADER.length + bytes.length + 4 * blocks + 4)
+  const view = new DataView(out.buffer)
+  out.set(LZ4_HEADER)
+  let to = LZ4_HEADER.length
+  for (let at = 0; at < bytes.length; at += LZ4_BLOCK_BYTES) {
+    const block = bytes.subarray(at, at + LZ4_BLOCK_BYTES)
+    view.setUint32(to, block.length + 0x8000_0000, true)
+    out.set(block, to + 4)
+    to += 4 + block.length
+  }
+  return out
 }
 
 function refuse(at: number, what: string): never {
@@ -72,8 +128,7 @@ class Output {
 }
 
 function isXerial(bytes: Uint8Array): boolean {
-  const magic = [0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]
-  return bytes.length >= XERIAL_HEADER_BYTES && magic.every((byte, i) => bytes[i] === byte)
+  return bytes.length >= XERIAL_HEADER_BYTES && XERIAL_MAGIC.every((byte, i) => bytes[i] === byte)
 }
 
 function xerial(bytes: Uint8Array): Uint8Array {

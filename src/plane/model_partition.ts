@@ -246,7 +246,7 @@ export class ModelPartition {
       if (checked.refusal.recordErrors && config.compacted) events.refused('key')
       return checked
     }
-    const { header, maxTimestamp } = checked.ok
+    const { header, maxTimestamp, bytes } = checked.ok
     const verdict = header.producerId >= 0 ? this.#checkSequence(header) : 'append'
     if (typeof verdict === 'object') return { appended: repeated(verdict) }
     if (verdict !== 'append') events.refused('sequence')
@@ -259,7 +259,7 @@ export class ModelPartition {
     if (verdict === 'out-of-order') {
       return { refusal: withLogStart(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER) }
     }
-    patchBatch(batch, {
+    patchBatch(bytes, {
       baseOffset: this.log.logEndOffset,
       leaderEpoch: this.leaderEpoch,
       time: {
@@ -268,14 +268,14 @@ export class ModelPartition {
       },
     })
     if (header.isTransactional) this.transactions.begun(header.producerId)
-    const written = this.#write(batch)
+    const written = this.#write(bytes)
     if (written === null) return { refusal: plain(ErrorCode.KAFKA_STORAGE_ERROR) }
     return {
       appended: {
         baseOffset: written.baseOffset,
         lastOffset: written.lastOffset,
         logAppendTimeMs: config.isLogAppendTime ? nowMs : -1,
-        bytes: batch.length,
+        bytes: bytes.length,
         records: header.count,
       },
     }

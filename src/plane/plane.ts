@@ -86,6 +86,10 @@ export interface PartitionConfig {
   producerIdExpirationMs?: number
   /** How long files of segments that are gone keep their blocks, under another name; 0 when left out. */
   fileDeleteDelayMs?: number
+  /** Codec (attribute bits 0–2) that clients' batches are written in; left out: each in its own. */
+  recompressTo?: number
+  /** Its level; the codec's default when left out. */
+  recompressLevel?: number
   /** As fileDeleteDelayMs, the whole directory of a deleted partition. */
   directoryDeleteDelayMs?: number
 }

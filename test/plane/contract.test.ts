@@ -7,6 +7,7 @@ import { fetchSuite } from './fetch_suite.ts'
 import { modelHarness } from './harness_model.ts'
 import { logSuite } from './log_suite.ts'
 import { produceSuite } from './produce_suite.ts'
+import { recompressionSuite } from './recompression_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
 import { retentionSuite } from './retention_suite.ts'
 import { transactionsSuite } from './transactions_suite.ts'
@@ -17,5 +18,6 @@ describe('plane: model: fetch', () => fetchSuite(modelHarness))
 describe('plane: model: replication', () => replicationSuite(modelHarness))
 describe('plane: model: log', () => logSuite(modelHarness))
 describe('plane: model: compaction', () => cleanSuite(modelHarness))
+describe('plane: model: recompression', () => recompressionSuite(modelHarness))
 describe('plane: model: retention', () => retentionSuite(modelHarness))
 describe('plane: model: transactions', () => transactionsSuite(modelHarness))

@@ -8,6 +8,7 @@ import { nativeHarness } from './harness_native.ts'
 import { simHarness } from './harness_sim.ts'
 import { logSuite } from './log_suite.ts'
 import { produceSuite } from './produce_suite.ts'
+import { recompressionSuite } from './recompression_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
 import { retentionSuite } from './retention_suite.ts'
 import { transactionsSuite } from './transactions_suite.ts'
@@ -20,6 +21,7 @@ for (const harness of [...all, simHarness(1), simHarness(2)]) {
   describe(`plane: ${harness.name}: replication`, () => replicationSuite(harness))
   describe(`plane: ${harness.name}: log`, () => logSuite(harness))
   describe(`plane: ${harness.name}: compaction`, () => cleanSuite(harness))
+  describe(`plane: ${harness.name}: recompression`, () => recompressionSuite(harness))
   describe(`plane: ${harness.name}: retention`, () => retentionSuite(harness))
   describe(`plane: ${harness.name}: transactions`, () => transactionsSuite(harness))
 }

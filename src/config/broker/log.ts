@@ -15,7 +15,7 @@ import {
   notBuilt,
   string,
 } from '../rows.ts'
-import { noCleaner, noCordon, noFlushPace, noRecompression, onlyRemote } from '../states.ts'
+import { noCleaner, noCordon, noFlushPace, onlyRemote } from '../states.ts'
 
 /** Broker keys: logs on disk. */
 export const logRows = {
@@ -205,22 +205,20 @@ export const logRows = {
     '[uncompressed, zstd, lz4, snappy, gzip, producer]',
     'high cluster-wide',
     {
-      state: effective('integration: config: batches keep the codec of their producer', [
-        'producer',
-      ]),
+      state: effective('integration: config: batches take the codec of their topic'),
       doc: 'Codec of stored batches; `producer` keeps the codec they came with.',
     },
   ),
   'compression.gzip.level': int(-1, '[1,...,9] or -1', 'medium cluster-wide', {
-    state: noRecompression,
+    state: effective('integration: config: levels of recompression'),
     doc: 'Level of gzip when batches are recompressed with it.',
   }),
   'compression.lz4.level': int(9, '[1,...,17]', 'medium cluster-wide', {
-    state: noRecompression,
+    state: effective('integration: config: levels of recompression'),
     doc: 'Level of lz4 when batches are recompressed with it.',
   }),
   'compression.zstd.level': int(3, '[-131072,...,22]', 'medium cluster-wide', {
-    state: noRecompression,
+    state: effective('integration: config: levels of recompression'),
     doc: 'Level of zstd when batches are recompressed with it.',
   }),
   'num.recovery.threads.per.data.dir': int(2, '[1,...]', 'high cluster-wide', {

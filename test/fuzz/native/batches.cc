@@ -1,8 +1,10 @@
 // Fuzzes the checks of a record batch: header, CRC, records, all codecs. The first byte decides
 // whether the records are compressed, and length, magic and CRC made right, first (else few inputs
-// get past them). Invariants:
+// get past them), the second into which codec a leader writes it anew. Invariants:
 // what validate_records calls valid can be read record by record to its exact end, with the count
-// that the header claims; decompression never gives more than its limit.
+// that the header claims; decompression never gives more than its limit; a batch written anew is a
+// valid one that holds the same records, and writing it once more changes nothing.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <vector>
@@ -10,6 +12,8 @@
 #include "../../../native/base/compress.h"
 #include "../../../native/base/crc32c.h"
 #include "../../../native/log/record_batch.h"
+#include "../../../native/log/reencode.h"
+#include "../../../native/partition/admission.h"
 
 namespace {
 
@@ -74,6 +78,77 @@ void judge(const RecordBatch& batch, const BatchRules& rules) {
   if (validate_records(batch, out, rules, &walk).valid()) read_all(batch, out);
 }
 
+bool is_same(Bytes a, Bytes b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
+
+Bytes opened(const RecordBatch& batch, std::vector<uint8_t>* memory) {
+  if (batch.compression() == 0) return batch.records();
+  const auto codec = static_cast<Codec>(batch.compression());
+  if (!decompress(codec, batch.records(), size_t{1} << 30, memory).ok()) std::abort();
+  return *memory;
+}
+
+// Record by record, times as a consumer sees them.
+void compare(const RecordBatch& before, const RecordBatch& after) {
+  std::vector<uint8_t> memory_before, memory_after;
+  const Bytes was = opened(before, &memory_before), is = opened(after, &memory_after);
+  const uint8_t* a = was.data();
+  const uint8_t* b = is.data();
+  for (int32_t i = 0; i < before.records_count(); i += 1) {
+    RecordView one, other;
+    a = read_record(a, was.data() + was.size(), &one);
+    b = read_record(b, is.data() + is.size(), &other);
+    if (a == nullptr || b == nullptr) std::abort();
+    if (one.has_key != other.has_key || !is_same(one.key, other.key)) std::abort();
+    if (one.has_value != other.has_value || !is_same(one.value, other.value)) std::abort();
+    if (!is_same(one.headers, other.headers) || other.offset_delta != i) std::abort();
+    if (!after.is_log_append_time() &&
+        record_timestamp(before, one) != record_timestamp(after, other)) {
+      std::abort();
+    }
+  }
+  if (b != is.data() + is.size() || after.has_delete_horizon() || after.is_control()) std::abort();
+  if (before.producer_id() != after.producer_id() ||
+      before.producer_epoch() != after.producer_epoch() ||
+      before.base_sequence() != after.base_sequence() ||
+      before.is_transactional() != after.is_transactional() ||
+      before.last_offset_delta() != after.last_offset_delta() ||
+      before.records_count() != after.records_count()) {
+    std::abort();
+  }
+}
+
+void recode(const RecordBatch& batch, const BatchRules& rules, uint8_t how) {
+  static Codecs codecs;
+  AdmissionRules admission;
+  admission.batch = rules;
+  admission.batch.origin = BatchOrigin::kClient;
+  admission.batch.bytes_max = 1 << 20;
+  admission.codecs = &codecs;
+  const Recompression to{true, static_cast<Codec>(how % (kCodecMax + 1)), kDefaultLevel};
+  std::vector<uint8_t> out, again;
+  Refusal refusal;
+  const auto size = static_cast<int32_t>(batch.bytes());
+  if (!recode_client_batch(batch.data(), size, admission, to, &out, &refusal)) {
+    if (refusal.error == gen::ErrorCode::kNone) std::abort();
+    return;
+  }
+  RecordBatch made;
+  if (first_batch(out, &made) != Verdict::kValid) std::abort();
+  if (made.bytes() != static_cast<int64_t>(out.size()) || made.computed_crc() != made.crc() ||
+      made.compression() != static_cast<int>(to.codec)) {
+    std::abort();
+  }
+  compare(batch, made);
+  admission.batch.log_append_time = false;
+  admission.batch.timestamp_before_max_ms = admission.batch.timestamp_after_max_ms = INT64_MAX;
+  if (made.is_log_append_time()) return;  // a producer may not claim it
+  if (!recode_client_batch(out.data(), static_cast<int32_t>(out.size()), admission, to, &again,
+                           &refusal) ||
+      again != out) {
+    std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -91,7 +166,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   rules.timestamp_after_max_ms = (how & 16) != 0 ? 1000 : INT64_MAX;
   rules.now_ms = 1'700'000'000'000;
   RecordBatch batch;
-  if (first_batch(bytes, &batch) == Verdict::kValid && batch.has_records()) judge(batch, rules);
+  if (first_batch(bytes, &batch) == Verdict::kValid && batch.has_records()) {
+    judge(batch, rules);
+    recode(batch, rules, static_cast<uint8_t>(how >> 1 ^ bytes[0]));
+  }
   Bytes rest(bytes);
   int64_t total = 0;
   while (next_batch(&rest, &batch)) total += batch.bytes();

@@ -1,6 +1,7 @@
 // What integration tests share: a broker of their own, topics, and one-line produce and fetch.
 
 import { type Broker, type BrokerOptions, startBroker } from '../../../src/index.ts'
+import { decompress } from '../../../src/plane/native_codecs.ts'
 import type { EncodableOf } from '../../../src/protocol/dsl.ts'
 import { ErrorCode, errorName } from '../../../src/protocol/errors.ts'
 import { ListOffsets } from '../../../src/protocol/messages/offsets.ts'
@@ -160,9 +161,9 @@ export function batchOf(
   })
 }
 
-/** Every record of uncompressed batches. */
+/** Every record of every batch. */
 export function decodeRecords(bytes: Uint8Array): LogRecord[] {
-  return [...batchesOf(bytes, true)].flatMap((batch) => [...recordsOf(bytes, batch)])
+  return [...batchesOf(bytes, true)].flatMap((batch) => [...recordsOf(bytes, batch, decompress)])
 }
 
 export function text(bytes: Uint8Array | null): string | null {

@@ -161,7 +161,6 @@ describe('config: describe', () => {
       'Class that decides what each principal may do. Not built: authorization is not built. Setting it is refused.',
     )
     expect(documentation('num.io.threads')).toContain('No effect here')
-    expect(documentation('compression.type')).toContain('Built for: producer.')
     expect(describeBroker(start(), {})[0]).toMatchObject({ documentation: null, synonyms: [] })
   })
 

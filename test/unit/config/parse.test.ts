@@ -130,9 +130,6 @@ describe('config: parse', () => {
     expect(warningsOf(['log.flush.scheduler.interval.ms=24'])).toEqual([
       'log.flush.scheduler.interval.ms (--set): the pace is fixed: every second; the setting has no effect',
     ])
-    expect(warningsOf(['compression.type=gzip'])).toEqual([
-      'compression.type (--set): only producer is built; the setting has no effect',
-    ])
     expect(warningsOf(['listener.name.plaintext.max.connections=5'])).toEqual([
       'listener.name.plaintext.max.connections (--set): settings of one listener are not built; it has no effect',
     ])
