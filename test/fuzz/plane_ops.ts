@@ -60,8 +60,9 @@ export class Generator {
       minInsyncReplicas: this.#random.pick([1, 2, 2]),
       compacted: this.#random.ratio(1, 4),
       timestampAfterMsMax: this.#random.pick([1000, Number.MAX_SAFE_INTEGER]),
-      // To no codec only: two libraries need not compress to the same bytes.
-      ...(this.#random.ratio(1, 3) ? { recompressTo: 0 } : {}),
+      // To no codec only: two libraries need not compress to the same bytes. In real time nobody knows when a
+      // helper has ended.
+      ...(this.#random.ratio(1, 3) && this.#mayWait ? { recompressTo: 0 } : {}),
     }
   }
 
