@@ -1,6 +1,6 @@
 // Produce requests: every partition on its own way from check to append to commit; one answer at the end.
 // Invariant: a batch is appended at most once, and a request ends exactly once: answered, timed out,
-// or dropped with its connection. Batches of one producer and partition keep their order while parked.
+// or dropped with its connection, unless it waits for admission. Batches of one producer and partition keep their order while parked.
 // Kafka: KafkaApis.handleProduceRequest, ReplicaManager.appendRecords, DelayedProduce.
 
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
@@ -323,8 +323,11 @@ export class ModelProduces {
   }
 
   #answerDone(): void {
-    const isDone = (pending: Pending): boolean =>
-      pending.origin.isGone() || pending.entries.flat().every((entry) => entry.state === 'done')
+    // What waits for its transaction's coordinator goes on without its client.
+    const isDone = ({ origin, entries }: Pending): boolean =>
+      entries
+        .flat()
+        .every(({ state }) => state === 'done' || (origin.isGone() && state !== 'asking'))
     const done = this.#pending.filter(isDone)
     if (done.length === 0) return
     this.#pending = this.#pending.filter((pending) => !done.includes(pending))

@@ -79,7 +79,7 @@ export function report(difference: Difference, names: readonly string[]): string
   const { seed, step, recent, one, other } = difference
   const lines = [`seed ${seed}, step ${step}: ${names.join(' and ')} disagree after`]
   for (const op of recent) lines.push(`  ${print(op)}`)
-  for (const key of ['responses', 'answers', 'closed', 'rows'] as const) {
+  for (const key of ['responses', 'answers', 'questions', 'closed', 'rows'] as const) {
     if (isDeepStrictEqual(one[key], other[key])) continue
     lines.push(`${key} of ${names[0]}: ${print(one[key])}`)
     lines.push(`${key} of ${names[1]}: ${print(other[key])}`)

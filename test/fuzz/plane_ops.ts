@@ -8,6 +8,7 @@ import { RetireMode, TopicOperation } from '../../src/plane/layout.ts'
 import type { PartitionConfig, PartitionRow } from '../../src/plane/plane.ts'
 import { encodeBatch, sealBatch } from '../../src/protocol/record_batch.ts'
 import { CONFIG, HANDLE, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
+import { Transactions } from './plane_transactions.ts'
 import { CONNECTIONS, type FetchBody, type Op, REPLICAS } from './plane_world.ts'
 
 const NO_ID = 'AAAAAAAAAAAAAAAAAAAABA'
@@ -40,11 +41,13 @@ export class Generator {
   #fresh: Session | null = null
 
   readonly #mayWait: boolean
+  readonly #transactions: Transactions
 
   /** `mayWait`: both planes have virtual time. */
   constructor(random: Random, mayWait: boolean) {
     this.#random = random
     this.#mayWait = mayWait
+    this.#transactions = new Transactions(random)
     // Swarm: each run likes some operations more than others, and leaves some out.
     this.#weights = KINDS.map(() => random.pick([0, 1, 1, 3, 8]))
     this.#weights[0] = 8
@@ -166,6 +169,37 @@ export class Generator {
     ])()
     if (isSealed) sealBatch(batch, 0, batch.length)
     return random.ratio(1, 6) ? batch.slice(0, random.nextInt(batch.length)) : batch
+  }
+
+  transact(): Op {
+    const slot = this.#slot()
+    return {
+      kind: 'produce',
+      conn: this.#random.nextInt(CONNECTIONS),
+      version: this.#random.nextInt(9, 14),
+      body: {
+        transactionalId: this.#random.ratio(1, 40) ? null : 'tx',
+        acks: this.#random.pick([-1, -1, -1, 1]),
+        timeoutMs: this.#patience(),
+        topicData: [
+          {
+            name: TOPIC,
+            topicId: TOPIC_ID,
+            partitionData: [{ index: slot, records: this.#transactions.batch(slot) }],
+          },
+        ],
+      },
+    }
+  }
+
+  mark(): Op {
+    const slot = this.#slot()
+    const leaderEpoch = this.#leaderEpochs[slot]! - (this.#random.ratio(1, 20) ? 1 : 0)
+    return { kind: 'mark', slot, leaderEpoch, marker: this.#transactions.marker() }
+  }
+
+  admit(): Op {
+    return { kind: 'admit', ...this.#transactions.admission() }
   }
 
   fetch(rows: readonly PartitionRow[]): Op {
@@ -305,12 +339,15 @@ export class Generator {
       () => asked('lookup', [slot, 2, this.#near(this.#leaderEpochs[slot]!)]),
       () => asked('read', [slot, this.#near(rows[slot]!.logEndOffset - 2), 300]),
       () => asked('flush', [slot]),
+      () => asked('producers', [slot]),
     ])()
   }
 
   append(): Op {
     const slot = this.#slot()
-    const batch = encodeBatch({ records: [{ value: Uint8Array.of(1) }], timestamp: BASE_MS })
+    const isOurs = this.#random.ratio(1, 2)
+    const plain = { records: [{ value: Uint8Array.of(1) }], timestamp: BASE_MS }
+    const batch = isOurs ? this.#transactions.ownBatch() : encodeBatch(plain)
     const epoch = this.#leaderEpochs[slot]! + this.#random.pick([0, 0, 0, -1, 1])
     return asked('append', [slot, epoch, batch])
   }
@@ -340,6 +377,7 @@ export class Generator {
 
   /** How far back a reopened log remembers is a plane's own affair: other producers take over. */
   #forgetProducers(): void {
+    this.#transactions.forget()
     this.#producers = this.#producers.map(({ id }) => ({ id: id + 3, epoch: 0, next: [0, 0, 0] }))
   }
 
@@ -356,6 +394,9 @@ export class Generator {
 const KINDS = [
   'produce',
   'fetch',
+  'transact',
+  'mark',
+  'admit',
   'follower',
   'lead',
   'follow',

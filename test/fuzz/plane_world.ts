@@ -4,7 +4,7 @@
 
 import { Reader } from '../../src/lib/bytes.ts'
 import { RetireMode, TopicOperation } from '../../src/plane/layout.ts'
-import type { PartitionConfig, PartitionRow } from '../../src/plane/plane.ts'
+import type { PartitionConfig, PartitionRow, TransactionMarker } from '../../src/plane/plane.ts'
 import { decodeFrom, encode } from '../../src/protocol/codec.ts'
 import type { EncodableOf } from '../../src/protocol/dsl.ts'
 import {
@@ -17,6 +17,8 @@ import { HANDLE, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
 import type { PlaneUnderTest, TestConnection } from '../plane/harness.ts'
 
 export const CONNECTIONS = 4
+/** A row of the verb `producers`. */
+const PRODUCER_BYTES = 48
 /** By slot, which is the partition index: who replicates it. */
 export const REPLICAS: readonly (readonly number[])[] = [[1], [1, 2, 3], [1, 2]]
 
@@ -30,6 +32,8 @@ export type Op =
   | { kind: 'cut'; conn: number; version: number; body: ProduceBody; keeps: number; adds: number }
   | { kind: 'verb'; name: string; args: readonly unknown[]; isAsked: boolean }
   | { kind: 'reopen'; slot: number; mode: number; leaderEpoch: number }
+  | { kind: 'mark'; slot: number; leaderEpoch: number; marker: TransactionMarker }
+  | { kind: 'admit'; question: number; errorCode: number }
   | { kind: 'wait'; ms: number }
   | { kind: 'restart'; isClean: boolean }
 
@@ -43,6 +47,8 @@ interface Sent {
 export interface Observation {
   readonly responses: readonly unknown[]
   readonly answers: readonly unknown[]
+  /** Who asked to begin a transaction. */
+  readonly questions: readonly unknown[]
   readonly closed: readonly number[]
   readonly rows: readonly PartitionRow[]
 }
@@ -57,6 +63,9 @@ export class World {
   #sent: Sent[][] = []
   #sessions: number[] = []
   #tickets: number[] = []
+  /** Of markers, which are answered when they are replicated. */
+  #late: number[] = []
+  #questions = 0
   #nextTicket = 1
   #nextCorrelation = 1
   #port = 0
@@ -141,6 +150,8 @@ export class World {
     else if (op.kind === 'fetch') this.#fetch(op)
     else if (op.kind === 'cut') this.#cut(op)
     else if (op.kind === 'verb') answers.push(await this.#verb(op))
+    else if (op.kind === 'mark') this.#mark(op)
+    else if (op.kind === 'admit') this.#admit(op)
     else if (op.kind === 'reopen') await this.#reopen(op)
     else if (op.kind === 'wait') await this.under.advance(op.ms)
     else await this.#restart(op.isClean)
@@ -188,8 +199,40 @@ export class World {
     plane[op.name]!(...op.args, ticket)
     await this.#answered()
     const { ticket: _, ...answer } = this.under.facts.answer(ticket)!
+    if (op.name === 'producers') return openIn(answer['bytes'] as Uint8Array)
     // Beside an error the numbers mean nothing.
     return answer['errorCode'] === 0 ? answer : { errorCode: answer['errorCode'] }
+  }
+
+  #mark({ slot, leaderEpoch, marker }: Extract<Op, { kind: 'mark' }>): void {
+    const ticket = this.#nextTicket++
+    this.#late.push(ticket)
+    this.under.plane.marker(slot, leaderEpoch, marker, ticket)
+  }
+
+  /** Answers a question, counted from the newest; it may be answered or void already. */
+  #admit({ question, errorCode }: Extract<Op, { kind: 'admit' }>): void {
+    const fact = this.under.facts.of('admissionNeeded').at(-1 - question)
+    if (fact === undefined) return
+    this.under.plane.admit(fact['slot'] as number, fact['ask'] as number, errorCode)
+  }
+
+  #marked(): unknown[] {
+    const answers = this.#late.map((ticket) => this.under.facts.answer(ticket))
+    this.#late = this.#late.filter((_, at) => answers[at] === undefined)
+    return answers.flatMap((answer) => {
+      if (answer === undefined) return []
+      const { ticket: _, ...rest } = answer
+      return [rest['errorCode'] === 0 ? rest : { errorCode: rest['errorCode'] }]
+    })
+  }
+
+  #asked(): unknown[] {
+    const all = this.under.facts.of('admissionNeeded')
+    const fresh = all.slice(this.#questions).map(({ ask: _, ...question }) => question)
+    this.#questions = all.length
+    // Reactors ask beside each other.
+    return fresh.sort((x, y) => (x['slot'] as number) - (y['slot'] as number))
   }
 
   async #reopen({ slot, mode, leaderEpoch }: Extract<Op, { kind: 'reopen' }>): Promise<void> {
@@ -210,6 +253,8 @@ export class World {
     this.under = await this.under.restart({ isClean })
     this.#sessions = []
     this.#tickets = []
+    this.#late = []
+    this.#questions = 0
     this.#epoch++
     await this.start(rows, isClean)
   }
@@ -229,7 +274,8 @@ export class World {
     }
     const rows = this.#rows()
     if (!this.#seesSyncs) for (const row of rows) row.recoveryPoint = 0
-    return { responses, answers, closed, rows }
+    answers.push(...this.#marked())
+    return { responses, answers, questions: this.#asked(), closed, rows }
   }
 
   #response(conn: number, frame: Uint8Array): unknown {
@@ -271,3 +317,16 @@ export class World {
 }
 
 const leaderEpochOf = (options: unknown): number => (options as { leaderEpoch: number }).leaderEpoch
+
+/** Producers with a transaction open; of others a plane may remember more or less. */
+function openIn(bytes: Uint8Array): unknown[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const open: unknown[] = []
+  for (let at = 0; at < bytes.length; at += PRODUCER_BYTES) {
+    const firstOffset = view.getFloat64(at + 16, true)
+    if (firstOffset < 0) continue
+    const [producerId, epoch] = [view.getFloat64(at, true), view.getInt32(at + 24, true)]
+    open.push({ producerId, firstOffset, epoch })
+  }
+  return open.sort((x, y) => JSON.stringify(x).localeCompare(JSON.stringify(y)))
+}

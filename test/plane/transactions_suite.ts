@@ -119,7 +119,9 @@ export function transactionsSuite(harness: PlaneHarness): void {
     await f.single()
     const client = await f.client()
     const sent = [txn(0), txn(1)].map((it) => client.send(Produce, 9, produceOf(it, ID)))
-    admit(f, await asked(f, 1), ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+    const first = await asked(f, 1)
+    await f.under.quiet() // both wait
+    admit(f, first, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
     for (const one of sent) {
       const { errorCode, baseOffset, logStartOffset } = produced(await client.answer(one))
       expect([errorCode, baseOffset, logStartOffset]).toEqual([49, -1, -1])
@@ -133,6 +135,20 @@ export function transactionsSuite(harness: PlaneHarness): void {
     admit(f, await asked(f, 3))
     expect(produced(await client.answer(again)).errorCode).toBe(0)
     expect(produced(await client.produce(9, produceOf(txn(1), ID))).errorCode).toBe(0)
+    await f.under.close()
+  })
+
+  it('admission: what waits is admitted though its client has left', async () => {
+    const f = await open()
+    await f.single()
+    const client = await f.client()
+    client.send(Produce, 9, produceOf(txn(0), ID))
+    const fact = await asked(f, 1)
+    client.conn.close()
+    await f.under.until(() => f.facts.of('disconnected').length === 1, 'the end of the connection')
+    admit(f, fact)
+    await f.under.quiet()
+    expect((await f.row()).logEndOffset).toBe(1)
     await f.under.close()
   })
 

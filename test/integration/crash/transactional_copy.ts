@@ -2,6 +2,7 @@
 // connection it takes its id over again and goes on from the offset that is committed, as Kafka's
 // TransactionalMessageCopier does. Every fourth round or so is aborted on purpose.
 
+import { decompress } from '../../../src/plane/model_codecs.ts'
 import { ErrorCode, errorName } from '../../../src/protocol/errors.ts'
 import { FindCoordinator } from '../../../src/protocol/messages/classic_group.ts'
 import { OffsetFetch } from '../../../src/protocol/messages/offsets.ts'
@@ -13,7 +14,7 @@ import {
   InitProducerId,
   TxnOffsetCommit,
 } from '../../../src/protocol/messages/transaction.ts'
-import { batchesOf, type Recode, recordsOf } from '../../../src/protocol/record_batch.ts'
+import { batchesOf, recordsOf } from '../../../src/protocol/record_batch.ts'
 import { readMarker } from '../../../src/protocol/transaction_marker.ts'
 import { pause } from '../support/eventually.ts'
 import { batchOf } from '../support/harness.ts'
@@ -37,8 +38,6 @@ const COMES_BACK: ReadonlySet<number> = new Set([
   ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
   ErrorCode.UNSTABLE_OFFSET_COMMIT,
 ])
-
-const plain: Recode = (_, bytes) => bytes
 
 export class TransactionalCopier {
   committed = 0
@@ -211,7 +210,11 @@ export class TransactionalCopier {
 class CopyFailed extends Error {}
 
 /** What a read_committed consumer sees of one partition, aborted records left out as clients do. */
-export async function readCommitted(client: RawClient, partition: number): Promise<string[]> {
+export async function readCommitted(
+  client: RawClient,
+  partition: number,
+  topic = OUTPUT,
+): Promise<string[]> {
   const seen: string[] = []
   for (let fetchOffset = 0; ; ) {
     const { responses } = await client.ask(Fetch, 11, {
@@ -222,7 +225,7 @@ export async function readCommitted(client: RawClient, partition: number): Promi
       isolationLevel: 1,
       topics: [
         {
-          topic: OUTPUT,
+          topic,
           partitions: [{ partition, fetchOffset, partitionMaxBytes: 10_000 }],
         },
       ],
@@ -240,7 +243,7 @@ export async function readCommitted(client: RawClient, partition: number): Promi
         open.add(aborted.shift()!.producerId)
       }
       fetchOffset = batch.lastOffset + 1
-      const all = [...recordsOf(records, batch, plain)]
+      const all = [...recordsOf(records, batch, decompress)]
       if (batch.isControl) {
         if (readMarker(all[0]!)?.isCommit === false) open.delete(batch.producerId)
       } else if (!batch.isTransactional || !open.has(batch.producerId)) {
