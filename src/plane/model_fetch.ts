@@ -373,12 +373,14 @@ function readLog(
   const bytesMax = Math.min(target.partitionMaxBytes, limits.bytesLeft)
   const records = log.read(fetchOffset, bound, bytesMax, limits.atLeastOne)
   const isAsked = pending.replicaId < 0 && isCommitted
+  const overlapping = records.length > 0 ? log.aborted(fetchOffset, lastStableOffset) : []
+  const aborted = isAsked ? overlapping : null
   const isBehind = fetchOffset < bound && log.segmentOf(fetchOffset) < log.segmentOf(bound)
   return {
     ...base,
     records,
     recordBytes: records.length,
-    aborted: isAsked ? log.aborted(fetchOffset, lastStableOffset) : null,
+    aborted,
     isBehind,
     divergingEpoch: null,
     isDiverging: false,

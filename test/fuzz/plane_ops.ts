@@ -310,14 +310,23 @@ export class Generator {
 
   trim(rows: readonly PartitionRow[]): Op {
     const slot = this.#slot()
-    return asked('trim', [slot, this.#random.nextInt(rows[slot]!.highWatermark + 2)])
+    const { highWatermark, lastStableOffset } = rows[slot]!
+    const end = this.#hasUnstable(rows[slot]!) ? lastStableOffset : highWatermark + 1
+    return asked('trim', [slot, this.#random.nextInt(end + 1)])
   }
 
-  retain(): Op {
+  /** Whether a reopened log remembers an open transaction whose beginning is gone is a plane's own affair. */
+  #hasUnstable({ lastStableOffset, highWatermark }: PartitionRow): boolean {
+    return lastStableOffset < highWatermark
+  }
+
+  retain(rows: readonly PartitionRow[]): Op {
+    const slot = this.#slot()
+    if (this.#hasUnstable(rows[slot]!)) return this.mark()
     // Batches are years old, of the future, or have no time; no run takes a month.
     const retentionMs = this.#random.pick([-1, -1, 2_592_000_000])
     const retentionBytes = this.#random.pick([-1, 0, 300, 900, 4000])
-    return asked('retain', [this.#slot(), { retentionMs, retentionBytes }])
+    return asked('retain', [slot, { retentionMs, retentionBytes }])
   }
 
   truncate(rows: readonly PartitionRow[]): Op {

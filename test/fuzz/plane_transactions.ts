@@ -8,7 +8,7 @@ import { encodeBatch } from '../../src/protocol/record_batch.ts'
 
 const BASE_MS = 1_600_000_000_000
 /** A shard's own transactions, without sequences. */
-const OWN_ID = 300
+const OWN_ID = 100_009
 
 interface TransactionalProducer {
   readonly id: number
@@ -22,7 +22,7 @@ interface TransactionalProducer {
 /** Transactional producers and their coordinator. */
 export class Transactions {
   readonly #random: Random
-  readonly #producers: TransactionalProducer[] = [105, 106, 107].map((id) => fresh(id))
+  readonly #producers: TransactionalProducer[] = [100_001, 100_002, 100_003].map((id) => fresh(id))
   readonly #own = fresh(OWN_ID)
   #coordinatorEpoch = 1
 

@@ -2,6 +2,7 @@
 // Everything random comes from one seed, and everything that takes time takes simulated time.
 
 import { Random } from '../../src/lib/random.ts'
+import { CopyChecker } from './checkers/copies.ts'
 import { GroupChecker } from './checkers/groups.ts'
 import { LogChecker } from './checkers/log.ts'
 import { MetadataChecker } from './checkers/metadata.ts'
@@ -13,6 +14,7 @@ import { Timeline } from './timeline.ts'
 import { type Trace, Violation } from './trace.ts'
 import { Admin } from './workloads/admin.ts'
 import { Consumer } from './workloads/consume.ts'
+import { Copier } from './workloads/copy.ts'
 import { Member, type MemberOptions } from './workloads/group.ts'
 import { Producer, type ProducerOptions } from './workloads/produce.ts'
 import { Racer } from './workloads/race.ts'
@@ -20,6 +22,8 @@ import type { Workload, WorkloadContext } from './workloads/workload.ts'
 
 /** Longer than any answer of a slow disk. */
 const QUIET_MS = 3000
+/** What copiers write to. */
+const COPIES = 'copies'
 
 export interface ClusterOptions {
   seed: number
@@ -36,6 +40,7 @@ export class Cluster {
   readonly metadata: MetadataChecker
   readonly logs: LogChecker
   readonly groups: GroupChecker
+  readonly copies: CopyChecker
   readonly admins: Admin[] = []
   readonly clients: SimClient[] = []
   private readonly network: SimNetwork
@@ -67,12 +72,14 @@ export class Cluster {
       onPowerLost: () => {
         this.powerLosses++
         this.logs.powerLost()
+        this.copies.powerLost()
         this.judge(() => this.groups.powerLost())
       },
     })
     this.metadata = new MetadataChecker(this.machine.disk)
     this.logs = new LogChecker(this.machine.disk)
     this.groups = new GroupChecker(this.machine.disk)
+    this.copies = new CopyChecker(this.machine.disk, COPIES)
   }
 
   /** A rule broken inside of a call from the node must not become the node's error. */
@@ -125,6 +132,11 @@ export class Cluster {
 
   addMember(name: string, options: MemberOptions): void {
     this.begin(new Member(this.context(name), options))
+  }
+
+  addCopier(name: string, pauseMsMax: number): void {
+    const options = { topic: COPIES, partitions: 2, pauseMsMax, copies: this.copies }
+    this.begin(new Copier(this.context(name), options))
   }
 
   addRacer(name: string, options: { pauseMsMax: number }): void {
@@ -209,6 +221,7 @@ export class Cluster {
     if (inside !== null) for (const admin of this.admins) admin.check(inside.raft.image)
     this.logs.check()
     this.groups.check()
+    this.copies.check()
     if (inside !== null) this.groups.compare(inside.groups.shards.hosts)
   }
 

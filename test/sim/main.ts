@@ -27,14 +27,25 @@ function chosen(): readonly Scenario[] {
 }
 
 function report(verdict: Verdict): void {
-  const { scenario, seed, violation, changes, acknowledged, lives, committed, groups, trace } =
-    verdict
+  const {
+    scenario,
+    seed,
+    violation,
+    changes,
+    acknowledged,
+    lives,
+    committed,
+    groups,
+    transactions,
+    trace,
+  } = verdict
   const what = `${scenario} ${seed}`.padEnd(24)
   if (violation === null) {
     const work = `${lives} lives, ${committed} metadata records, ${changes} changes`
     const commits = `${groups.commits} commits in ${groups.reloads} coordinators`
+    const copied = transactions > 0 ? `, ${transactions} transactions` : ''
     const records = `${acknowledged} records acknowledged`
-    console.log(`${what} ok: ${work}, ${records}, ${commits}, ${trace.fingerprint}`)
+    console.log(`${what} ok: ${work}, ${records}, ${commits}${copied}, ${trace.fingerprint}`)
     return
   }
   if (positionals.length === 0) for (const line of trace.tail(60)) console.log(`  ${line}`)

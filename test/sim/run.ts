@@ -26,6 +26,8 @@ export interface Verdict {
   readonly committed: number
   /** Partitions given in generations, commits acknowledged, coordinators loaded. */
   readonly groups: { generations: number; commits: number; reloads: number }
+  /** Transactions that were committed. */
+  readonly transactions: number
 }
 
 /** The one line that repeats a run. */
@@ -66,6 +68,7 @@ export async function runSeed(
     lives: cluster.machine.starts,
     committed: cluster.metadata.committedEndOffset,
     groups: cluster.groups,
+    transactions: cluster.copies.commits,
   }
 }
 
@@ -87,6 +90,7 @@ async function story(cluster: Cluster, options: ScenarioOptions): Promise<void> 
   for (let at = 0; at < consumers; at++) cluster.addConsumer(`consumer${at}`, shared)
   const grouped = { group: 'group', topic: 'grouped', partitions: 5, pauseMsMax }
   for (let at = 0; at < options.members; at++) cluster.addMember(`member${at}`, grouped)
+  for (let at = 0; at < options.copiers; at++) cluster.addCopier(`copier${at}`, pauseMsMax)
   for (let at = 0; at < options.racers; at++) cluster.addRacer(`racer${at}`, { pauseMsMax })
   await new Nemesis(cluster, options.faults).torment(durationMs)
   await heal(cluster)

@@ -22,6 +22,7 @@ describe('sim', () => {
         expect(verdict.violation, commandOf(verdict)).toBe(null)
         expect(verdict.committed).toBeGreaterThan(40)
         expect(verdict.deleted > 0).toBe(scenario.name === 'retention')
+        if (scenario.name === 'transactions') expect(verdict.transactions).toBeGreaterThan(20)
         if (scenario.name === 'groups') expect(verdict.groups.commits).toBeGreaterThan(0)
       }
     },

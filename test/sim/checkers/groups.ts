@@ -8,6 +8,7 @@ import { decodeGroupRecord } from '../../../src/group/records.ts'
 import { GroupTruth } from '../../../src/group/truth.ts'
 import type { ShardHost } from '../../../src/host/shard_host.ts'
 import { batchesOf, recordsOf } from '../../../src/protocol/record_batch.ts'
+import { readMarker } from '../../../src/protocol/transaction_marker.ts'
 import type { SimDisk } from '../disk.ts'
 import { Violation } from '../trace.ts'
 import { Register, type Write } from './register.ts'
@@ -180,9 +181,17 @@ export class GroupChecker {
 
 function replay(truth: GroupTruth, bytes: Uint8Array): void {
   for (const batch of batchesOf(bytes)) {
-    for (const { key, value } of recordsOf(bytes, batch)) {
+    const { producerId, isControl, isTransactional } = batch
+    for (const each of recordsOf(bytes, batch)) {
+      if (isControl) {
+        truth.endTransaction(producerId, readMarker(each)?.isCommit === true)
+        continue
+      }
+      const { key, value, offset } = each
       const record = decodeGroupRecord({ key: key!, value })
-      if (record !== null) truth.replay(record)
+      if (record === null) continue
+      if (isTransactional) truth.hold(record, offset, producerId)
+      else truth.replay(record, offset)
     }
   }
 }

@@ -122,6 +122,30 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'transactions',
+    story: 'what is copied transactionally is copied once, whatever is killed, stopped or stalled',
+    options: (random) => {
+      const options = drawn(random)
+      return {
+        ...options,
+        admins: 1,
+        producers: 0,
+        consumers: 0,
+        racers: 0,
+        members: 0,
+        copiers: random.nextInt(1, 4),
+        durationMs: 20_000,
+        pauseMsMax: random.pick([1, 20, 100]),
+        faults: {
+          ...options.faults,
+          everyMs: random.pick([500, 1000, 3000]),
+          kinds: ['crash', 'crashAtOperation', 'stop', 'slowDisk', 'stall', 'clockJump'],
+          endings: random.pick([['kill'], ['kill'], ['kill'], ['kill', 'power']] as const),
+        },
+      }
+    },
+  },
+  {
     name: 'calm',
     story: 'no faults at all: what fails here is plainly broken',
     options: (random) => {

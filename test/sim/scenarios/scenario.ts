@@ -25,6 +25,8 @@ export interface ScenarioOptions {
   racers: number
   /** Of one group. */
   members: number
+  /** Each copies transactionally, under an id of its own. */
+  copiers: number
   partitions: number
   pauseMsMax: number
   logDirectories: number
@@ -69,5 +71,6 @@ export function drawn(random: Random): ScenarioOptions {
     },
     bugs: {},
     members: random.pick([0, 3]),
+    copiers: 0,
   }
 }
