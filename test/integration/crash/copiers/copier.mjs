@@ -5,7 +5,6 @@
 // Plain JavaScript without the project's Node, since @confluentinc/kafka-javascript runs under the Node that compiled it.
 
 import { createRequire } from 'node:module'
-import { setTimeout as pause } from 'node:timers/promises'
 
 const [library, address, input, output, name, folder] = process.argv.slice(2)
 const CHUNK_MAX = 40
@@ -124,6 +123,7 @@ async function librdkafka() {
     await done((heard) => client.connect({}, heard))
   }
   await done((heard) => producer.initTransactions(TIMEOUT_MS, heard))
+  consumer.setDefaultConsumeTimeout(100)
   consumer.subscribe([input])
   let position = null
   const seek = () =>
@@ -142,16 +142,12 @@ async function librdkafka() {
   }
   for (;;) {
     const messages = await done((heard) => consumer.consume(chunkSize(), heard)).catch(() => [])
-    if (messages.length === 0) {
-      await pause(20)
-      continue
-    }
+    if (messages.length === 0) continue
     position ??= messages[0].offset
     if (messages[0].offset === position) {
       try {
         await copy(messages)
         say('commit')
-        await pause(Math.random() * 20)
         continue
       } catch (problem) {
         // A fatal one cannot be aborted: that ends us.
