@@ -3,10 +3,11 @@
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CreateTopics, DeleteTopics } from '../../src/protocol/messages/topics.ts'
+import { DeleteTopics } from '../../src/protocol/messages/topics.ts'
 import { RawClient } from '../../test/integration/support/raw_client.ts'
 import { startApacheKafka, startBarePipe, startOttla } from './brokers.ts'
 import type { Programs } from './programs.ts'
+import { createTopic } from './topics.ts'
 
 /** Something that answers Produce and Fetch. */
 export interface Arm {
@@ -42,12 +43,7 @@ class Elsewhere implements Arm {
   }
 
   async createTopic(name: string, numPartitions: number): Promise<void> {
-    const asked = { name, numPartitions, replicationFactor: 1 }
-    const { topics } = await this.client.ask(CreateTopics, 5, {
-      topics: [asked],
-      timeoutMs: 30_000,
-    })
-    if (topics[0]!.errorCode !== 0) throw new Error(`${name}: ${topics[0]!.errorMessage}`)
+    await createTopic(this.client, name, numPartitions)
   }
 
   async deleteTopic(name: string): Promise<void> {

@@ -4,10 +4,11 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { CreateTopics, DeleteTopics } from '../../src/protocol/messages/topics.ts'
+import { DeleteTopics } from '../../src/protocol/messages/topics.ts'
 import { freePorts, Server } from '../../test/integration/support/commands.ts'
 import { RawClient } from '../../test/integration/support/raw_client.ts'
 import { formatKafka, installKafka, writeProperties } from '../../test/oracle/kafka/kafka.ts'
+import { createTopic } from './topics.ts'
 
 export const BARE_PIPE = 'bare pipe'
 
@@ -36,12 +37,7 @@ export class RunningBroker {
   }
 
   async createTopic(name: string, numPartitions: number): Promise<void> {
-    if (this.makesTopics) return
-    const { topics } = await this.client.ask(CreateTopics, 7, {
-      topics: [{ name, numPartitions, replicationFactor: 1 }],
-      timeoutMs: 30_000,
-    })
-    if (topics[0]!.errorCode !== 0) throw new Error(`${this.name}: ${topics[0]!.errorMessage}`)
+    if (!this.makesTopics) await createTopic(this.client, name, numPartitions)
   }
 
   async deleteTopic(name: string): Promise<void> {

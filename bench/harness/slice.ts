@@ -70,6 +70,10 @@ export async function runSlice(
   await broker.createTopic(topic, partitions)
   for (const { name, idlePartitions: count } of others) await broker.createTopic(name, count)
   try {
+    if (workload.isTouched === true) {
+      const one = { rate: 0, count: partitions, 'message-bytes': 1024, drain: 120 }
+      await runLoad(program, broker.address, topic, one)
+    }
     const run = { ...options, seconds: time.seconds, warmup: time.warmup }
     const asked = workload.cold === true ? await fill(program, broker, topic, run) : run
     const load = () => runLoad(program, broker.address, topic, asked)

@@ -102,8 +102,6 @@ class TargetRun {
   async measure(): Promise<void> {
     const plan = planOf(this.targets)
     const { rounds } = this.settings
-    const slices = plan.reduce((sum, { sides, twice }) => sum + sides.length + twice.length / 2, 0)
-    const progress = new Progress(Math.ceil(slices * rounds))
     const shared = plan.filter(({ isApart }) => !isApart).flatMap(({ sides }) => sides)
     const names = [...new Set(shared.map(({ arm }) => armName(arm)))]
     await this.measureStarts()
@@ -111,6 +109,9 @@ class TargetRun {
       kafkaSeconds: this.settings.kafkaWarmUpSeconds,
     })
     if (shared.some(({ workload: name }) => name === HALF_KNEE)) await this.findKnee()
+    const once = plan.reduce((sum, { sides }) => sum + sides.length, 0)
+    const twice = plan.reduce((sum, group) => sum + group.twice.length, 0)
+    const progress = new Progress(once * rounds + twice * Math.ceil(rounds / 2))
     for (let round = 0; round < rounds; round++) {
       for (const group of plan) await this.group(group, round, progress)
     }

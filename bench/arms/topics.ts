@@ -1,0 +1,38 @@
+// Making topics on an arm, however many partitions: what one request may ask of a controller is bounded (Kafka:
+// QuorumController.MAX_RECORDS_PER_USER_OP), so a large topic grows by steps.
+
+import { CreatePartitions, CreateTopics } from '../../src/protocol/messages/topics.ts'
+import type { RawClient } from '../../test/integration/support/raw_client.ts'
+
+const PARTITIONS_A_REQUEST = 5000
+const TIMEOUT_MS = 60_000
+/** Old enough for other brokers. */
+const CREATE_VERSION = 5
+const GROW_VERSION = 1
+
+/** Throws when the broker refuses. */
+export async function createTopic(
+  client: RawClient,
+  name: string,
+  partitions: number,
+): Promise<void> {
+  const numPartitions = Math.min(partitions, PARTITIONS_A_REQUEST)
+  const { topics } = await client.ask(CreateTopics, CREATE_VERSION, {
+    topics: [{ name, numPartitions, replicationFactor: 1 }],
+    timeoutMs: TIMEOUT_MS,
+  })
+  check(name, topics[0]!)
+  for (let count = numPartitions; count < partitions; ) {
+    count = Math.min(partitions, count + PARTITIONS_A_REQUEST)
+    const { results } = await client.ask(CreatePartitions, GROW_VERSION, {
+      topics: [{ name, count, assignments: null }],
+      timeoutMs: TIMEOUT_MS,
+      validateOnly: false,
+    })
+    check(name, results[0]!)
+  }
+}
+
+function check(name: string, result: { errorCode: number; errorMessage: string | null }): void {
+  if (result.errorCode !== 0) throw new Error(`${name}: ${result.errorMessage}`)
+}
