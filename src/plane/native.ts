@@ -13,11 +13,11 @@ import { getSystemErrorName } from 'node:util'
 import { encodeMarker } from '../protocol/transaction_marker.ts'
 import {
   counterColumns,
-  partitionColumn,
   partitionColumns,
   partitionRowsPerChunk,
 } from './layout.ts'
 import { type Addon, FactRing } from './native_ring.ts'
+import { readStill } from './native_rows.ts'
 import {
   type BrokerEndpoint,
   type CleanOptions,
@@ -42,7 +42,6 @@ import {
 
 const ADDON = join('build', 'Release', 'ottla.node')
 const LEVELS_UP_MAX = 5
-const READS_MAX = 10_000
 
 /** Options of a NativePlane; with `simulation` it runs in a seeded world and in virtual time. */
 export interface NativeOptions extends PlaneOptions {
@@ -335,12 +334,8 @@ export class NativePlane implements DataPlane {
     const rows = this.#rows(Math.floor(slot / partitionRowsPerChunk))
     if (!rows) return UNUSED_ROW
     const base = (slot % partitionRowsPerChunk) * partitionColumns
-    for (let attempt = 0; attempt < READS_MAX; attempt++) {
-      const sequence = rows[base]!
-      if (sequence % 2 !== 0) continue
-      const row = readRow(rows, base)
-      if (rows[base] === sequence) return row
-    }
+    const row = readStill(rows, base)
+    if (row !== null) return row
     throw new PlaneError('ROW_BUSY', `the row of slot ${slot} never stands still`)
   }
 
@@ -435,21 +430,6 @@ export class NativeWorld {
   /** A digest of everything the world was asked: equal for equal runs. */
   trace(): string {
     return this.#addon.simTrace(this.#plane)
-  }
-}
-
-function readRow(rows: Float64Array, base: number): PartitionRow {
-  return {
-    logStartOffset: rows[base + partitionColumn.logStartOffset]!,
-    logEndOffset: rows[base + partitionColumn.logEndOffset]!,
-    highWatermark: rows[base + partitionColumn.highWatermark]!,
-    lastStableOffset: rows[base + partitionColumn.lastStableOffset]!,
-    leaderEpoch: rows[base + partitionColumn.leaderEpoch]!,
-    bytes: rows[base + partitionColumn.bytes]!,
-    segments: rows[base + partitionColumn.segments]!,
-    recoveryPoint: rows[base + partitionColumn.recoveryPoint]!,
-    isLeader: rows[base + partitionColumn.isLeader] !== 0,
-    isOffline: rows[base + partitionColumn.isOffline] !== 0,
   }
 }
 
