@@ -1,7 +1,7 @@
 // Groups at scale: ten thousand members in a thousand groups, each with a heartbeat every 3 s and a commit every 5 s, which
 // are 3,333 heartbeats and 2,000 commits a second. Says how late answers and the broker's event loop are, what it costs,
 // and fails when a member loses its session or its generation.
-//   node bench/groups/groups.ts [--seconds 60] [--groups 1000] [--size 10] [--lanes 100] [--restart] [--prof FOLDER]
+//   node bench/groups/groups.ts [--protocol consumer] [--seconds 60] [--groups 1000] [--size 10] [--lanes 100] [--restart] [--prof FOLDER]
 //
 // Method: the broker is a process of its own, from the sources; so is this. Members share connections, because a broker
 // answers a connection's requests in order and holds a JoinGroup until its group is whole: member n of a group is on
@@ -27,6 +27,7 @@ import {
   ListGroups,
   SyncGroup,
 } from '../../src/protocol/messages/classic_group.ts'
+import { ConsumerGroupHeartbeat } from '../../src/protocol/messages/consumer_group.ts'
 import { OffsetCommit } from '../../src/protocol/messages/offsets.ts'
 import { createTopic } from '../../test/integration/support/admin.ts'
 import { freePorts } from '../../test/integration/support/commands.ts'
@@ -39,6 +40,7 @@ const { values } = parseArgs({
     groups: { type: 'string', default: '1000' },
     size: { type: 'string', default: '10' },
     lanes: { type: 'string', default: '100' },
+    protocol: { type: 'string', default: 'classic' },
     restart: { type: 'boolean', default: false },
     prof: { type: 'string' },
   },
@@ -47,6 +49,8 @@ const SECONDS = Number(values.seconds)
 const GROUPS = Number(values.groups)
 const GROUP_SIZE = Number(values.size)
 const LANES = Number(values.lanes)
+/** KIP-848. */
+const IS_CONSUMER = values.protocol === 'consumer'
 const BEAT_MS = 3000
 const COMMIT_MS = 5000
 const SESSION_MS = 10_000
@@ -60,6 +64,7 @@ const LOST = [
   ErrorCode.UNKNOWN_MEMBER_ID,
   ErrorCode.REBALANCE_IN_PROGRESS,
   ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.FENCED_MEMBER_EPOCH,
 ]
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -164,8 +169,8 @@ class Member {
   private isBeating = false
   private isCommitting = false
   private offset = 0n
-  private readonly lane: Lane
-  private readonly number: number
+  protected readonly lane: Lane
+  protected readonly number: number
 
   constructor(groupId: string, lane: Lane, number: number) {
     this.groupId = groupId
@@ -173,7 +178,7 @@ class Member {
     this.number = number
   }
 
-  private get client(): RawClient {
+  protected get client(): RawClient {
     return this.lane.clients[this.number]!
   }
 
@@ -213,11 +218,10 @@ class Member {
   beat(nowMs: number): void {
     this.beatAtMs = nowMs + BEAT_MS
     if (this.isBeating) return
-    const { groupId, generationId, memberId, client } = this
     this.isBeating = true
     const sentMs = performance.now()
     const { beats } = figures
-    client.ask(Heartbeat, 4, { groupId, generationId, memberId }).then(
+    this.ask().then(
       ({ errorCode }) => {
         this.isBeating = false
         note(beats, sentMs, 'heartbeat', errorCode)
@@ -227,6 +231,11 @@ class Member {
         figures.unanswered++
       },
     )
+  }
+
+  protected ask(): Promise<{ errorCode: number }> {
+    const { groupId, generationId, memberId, client } = this
+    return client.ask(Heartbeat, 4, { groupId, generationId, memberId })
   }
 
   commit(nowMs: number): void {
@@ -248,7 +257,7 @@ class Member {
     }
     const sentMs = performance.now()
     const { commits } = figures
-    client.ask(OffsetCommit, 8, request).then(
+    client.ask(OffsetCommit, IS_CONSUMER ? 9 : 8, request).then(
       ({ topics }) => {
         this.isCommitting = false
         note(commits, sentMs, 'commit', topics[0]!.partitions[0]!.errorCode)
@@ -258,6 +267,47 @@ class Member {
         figures.unanswered++
       },
     )
+  }
+}
+
+type Partitions = readonly { readonly topicId: string; readonly partitions: readonly number[] }[]
+
+/** One member of a group of KIP-848: its heartbeats are the whole conversation. */
+class ConsumerMember extends Member {
+  private owned: Partitions = []
+  /** What it owns is said when it has changed. */
+  private isNews = true
+
+  override async join(): Promise<void> {
+    this.memberId = `${this.groupId}-${this.number}`
+    this.generationId = 0
+    const isWhole = () =>
+      this.owned.reduce((sum, { partitions }) => sum + partitions.length, 0) ===
+      PARTITIONS_PER_MEMBER
+    while (!isWhole() || this.isNews) {
+      const { errorCode } = await this.ask()
+      if (errorCode !== ErrorCode.NONE) throw new Error(`${this.groupId}: ${errorName(errorCode)}`)
+      await sleep(100)
+    }
+  }
+
+  protected override async ask(): Promise<{ errorCode: number }> {
+    const isJoining = this.generationId === 0
+    const topicPartitions = this.isNews || isJoining ? this.owned : null
+    const response = await this.client.ask(ConsumerGroupHeartbeat, 1, {
+      groupId: this.groupId,
+      memberId: this.memberId,
+      memberEpoch: this.generationId,
+      rebalanceTimeoutMs: isJoining ? 60_000 : -1,
+      subscribedTopicNames: isJoining ? [TOPIC] : null,
+      topicPartitions: topicPartitions === null ? null : [...topicPartitions],
+    } as never)
+    const { errorCode, memberEpoch, assignment } = response
+    if (errorCode !== ErrorCode.NONE) return { errorCode }
+    this.generationId = memberEpoch
+    this.isNews = assignment !== null
+    if (assignment !== null) this.owned = assignment.topicPartitions
+    return { errorCode }
   }
 }
 
@@ -340,7 +390,8 @@ async function untilLoaded(address: string): Promise<void> {
 function* groupsOf(lane: Lane, at: number): Iterable<readonly Member[]> {
   for (let group = at; group < GROUPS; group += LANES) {
     const numbers = Array.from({ length: GROUP_SIZE }, (_, number) => number)
-    yield numbers.map((number) => new Member(`group-${group}`, lane, number))
+    const Kind = IS_CONSUMER ? ConsumerMember : Member
+    yield numbers.map((number) => new Kind(`group-${group}`, lane, number))
   }
 }
 

@@ -11,11 +11,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
 import { encodeMarker } from '../protocol/transaction_marker.ts'
-import {
-  counterColumns,
-  partitionColumns,
-  partitionRowsPerChunk,
-} from './layout.ts'
+import { counterColumns, partitionColumns, partitionRowsPerChunk } from './layout.ts'
 import { type Addon, FactRing } from './native_ring.ts'
 import { readStill } from './native_rows.ts'
 import {
