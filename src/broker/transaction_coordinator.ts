@@ -61,6 +61,8 @@ export class TransactionCoordinator extends Coordinator<
   private readonly epochs = new Map<number, number>()
   /** Ids whose markers are being written; true: more became due meanwhile. */
   private readonly settling = new Map<string, boolean>()
+  /** Who waits for the end of an id's last transaction. */
+  private readonly waiting = new Map<string, Set<() => void>>()
   private isStopped = false
 
   constructor(options: TransactionCoordinatorOptions) {
@@ -144,8 +146,20 @@ export class TransactionCoordinator extends Coordinator<
       const isBusy = errorCode === ErrorCode.CONCURRENT_TRANSACTIONS && !verifyOnly
       if (!isBusy || leftMs < backoffMs || this.isStopped) return errorCode
       leftMs -= backoffMs
-      await this.pause(backoffMs)
+      await this.restUntilSettled(transactionalId, backoffMs)
     }
+  }
+
+  /** At most so long; here no client has to wait out the whole of it. */
+  private restUntilSettled(transactionalId: string, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const waiting = this.waiting.get(transactionalId) ?? new Set()
+      this.waiting.set(transactionalId, waiting.add(resolve))
+      this.options.world.schedule(ms, () => {
+        waiting.delete(resolve)
+        resolve()
+      })
+    })
   }
 
   private pause(ms: number): Promise<void> {
@@ -167,6 +181,9 @@ export class TransactionCoordinator extends Coordinator<
       while (!(await this.round(transactionalId))) await this.pause(RETRY_MARKERS_MS)
     } while (this.settling.get(transactionalId) === true)
     this.settling.delete(transactionalId)
+    const waiting = this.waiting.get(transactionalId) ?? []
+    this.waiting.delete(transactionalId)
+    for (const goOn of waiting) goOn()
   }
 
   /** False: something is left to be done, later. */
