@@ -1,6 +1,6 @@
-// Which of librdkafka's test programs run: those that touch one broker, need classic groups at most, and pass with
-// Apache Kafka. A program is a number; 0081 and 0137 are split by the functions of their sub-tests, since their first
-// failure would hide the rest.
+// Which of librdkafka's test programs run: those that touch one broker and pass with Apache Kafka; those with consumers
+// run once more with groups of the new protocol. A program is a number; 0081, 0103 and 0137 are split by the functions
+// of their sub-tests, since their first failure would hide the rest.
 
 /** One process: the programs whose names contain `test`, or only their sub-tests that contain `part`. */
 export interface Program {
@@ -22,8 +22,22 @@ const ADMIN =
   'DescribeConsumerGroups DescribeTopics DescribeCluster DeleteGroups DeleteConsumerGroupOffsets ListOffsets ' +
   'AlterConsumerGroupOffsets ListConsumerGroupOffsets UserScramCredentials'
 
+/** The functions of 0081 that need a consumer. */
+const GROUP_ADMIN =
+  'DescribeConfigs_groups ListConsumerGroups DeleteGroups DeleteConsumerGroupOffsets AlterConsumerGroupOffsets ' +
+  'ListConsumerGroupOffsets'
+
+/** Programs with a consumer that joins groups. */
+const CONSUMERS =
+  '0018 0019 0022 0026 0029 0030 0033 0034 0042 0045 0050 0051 0056 0057 0059 0060 0061 0064 0065 0067 0069 0083 ' +
+  '0085 0089 0091 0093 0099 0102 0112 0118 0122 0127 0129 0130 0140'
+
 const BATCHES =
   'with_seek store_offset with_pause_and_resume_different_batch with_pause_and_resume_same_batch control_msgs eof_position'
+
+const TRANSACTIONS =
+  'misuse_txn basic_producer_txn consumer_producer_txn fenced_txn fatal_idempo_error_without_kip360 empty_txn ' +
+  'wmark_isolation_level txn_abort_control_message_leader_epoch'
 
 const DEADLINE = 240_000
 
@@ -35,7 +49,17 @@ export const programs: readonly Program[] = [
   ...NUMBERS.split(' ').map((test) => ({ test, deadline: DEADLINE })),
   // `do_test_X:` and its line: the colon keeps X from matching XY.
   ...parts('0081', 'do_test_', ADMIN),
+  ...parts('0103', 'do_test_', TRANSACTIONS),
   ...parts('0137', 'do_test_consume_batch_', BATCHES),
+]
+
+/** With `TEST_CONSUMER_GROUP_PROTOCOL=consumer`. */
+export const consumerPrograms: readonly Program[] = [
+  ...CONSUMERS.split(' ').map((test) => ({ test, deadline: DEADLINE })),
+  ...parts('0081', 'do_test_', GROUP_ADMIN),
+  ...parts('0103', 'do_test_', 'consumer_producer_txn empty_txn wmark_isolation_level'),
+  ...parts('0137', 'do_test_consume_batch_', BATCHES),
+  { test: '0113', deadline: 1_200_000 },
 ]
 
 /** The programs that measure time: alone, and with Kafka's own rebalance delay. */

@@ -21,7 +21,8 @@ const sourcesIn = (cache: string): string => join(cache, 'package/deps/librdkafk
 /** Fetches and builds it; Debian: libsasl2-dev libcurl4-openssl-dev rapidjson-dev libzstd-dev liblz4-dev. */
 export async function installRunner(cache: string): Promise<void> {
   const sources = sourcesIn(cache)
-  if (existsSync(join(sources, 'tests/test-runner'))) return
+  const isBuilt = existsSync(join(sources, 'tests/test-runner'))
+  if (isBuilt && !adapt(sources)) return
   const step = async (command: string, args: readonly string[], cwd: string): Promise<void> => {
     await runCommand(command, args, { cwd, timeoutMs: 1_200_000 })
   }
@@ -29,14 +30,31 @@ export async function installRunner(cache: string): Promise<void> {
     await step('npm', ['pack', '--silent', PACKAGE], cache)
     await step('tar', ['xzf', TARBALL], cache)
   }
-  for (const script of ['configure', 'lds-gen.py']) chmodSync(join(sources, script), 0o755)
-  await step('./configure', [], sources)
-  await step('make', ['-j2', 'libs'], sources)
+  if (!isBuilt) {
+    adapt(sources)
+    for (const script of ['configure', 'lds-gen.py']) chmodSync(join(sources, script), 0o755)
+    await step('./configure', [], sources)
+    await step('make', ['-j2', 'libs'], sources)
+  }
   await step('make', ['-j2', '-C', 'tests', 'test-runner'], sources)
 }
 
-/** A suite's run over these programs, `width` at a time; a selection runs alone. */
-export function runPrograms(cache: () => string, programs: readonly Program[], width: number) {
+/** Transactions on topics of three replicas need three brokers: the same on one. Whether something was to be changed. */
+function adapt(sources: string): boolean {
+  const file = join(sources, 'tests/0103-transactions.c')
+  const text = readFileSync(file, 'utf8')
+  const adapted = text.replaceAll(', 3, 5000);', ', 1, 5000);')
+  if (adapted !== text) writeFileSync(file, adapted)
+  return adapted !== text
+}
+
+/** A suite's run over these programs, `width` at a time; a selection runs alone. `env` is for the runner. */
+export function runPrograms(
+  cache: () => string,
+  programs: readonly Program[],
+  width: number,
+  env: Readonly<Record<string, string>> = {},
+) {
   return async (
     target: Target,
     only: readonly string[],
@@ -45,7 +63,7 @@ export function runPrograms(cache: () => string, programs: readonly Program[], w
     const left = programs.filter((program) => isWanted(program, only))
     const work = async (): Promise<void> => {
       for (let program = left.shift(); program !== undefined; program = left.shift()) {
-        const cases = await runProgram(sourcesIn(cache()), target, program)
+        const cases = await runProgram(sourcesIn(cache()), target, program, env)
         for (const c of cases) report(c)
       }
     }
@@ -66,7 +84,12 @@ function isWanted({ test, part }: Program, only: readonly string[]): boolean {
 
 const subOf = (part: string): string => part.replace(/:$/, '')
 
-async function runProgram(sources: string, target: Target, program: Program): Promise<Case[]> {
+async function runProgram(
+  sources: string,
+  target: Target,
+  program: Program,
+  env: Readonly<Record<string, string>>,
+): Promise<Case[]> {
   const { test, part, deadline } = program
   const directory = mkdtempSync(join(tmpdir(), 'rdk-')) // short: a report's path is cut at 127 characters
   const report = join(directory, 'report.json')
@@ -82,6 +105,7 @@ async function runProgram(sources: string, target: Target, program: Program): Pr
       TEST_REPORT: report,
       TESTS: test,
       ...(part === undefined ? {} : { SUBTESTS: part }),
+      ...env,
     },
     timeoutMs: deadline,
     mayFail: true,
