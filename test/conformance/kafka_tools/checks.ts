@@ -3,6 +3,7 @@
 import { clusterChecks } from './cluster.ts'
 import { configChecks } from './configs.ts'
 import { consoleChecks } from './console.ts'
+import { consumerGroupChecks } from './consumer_groups.ts'
 import { fileChecks } from './files.ts'
 import { groupChecks } from './groups.ts'
 import { laterChecks } from './later.ts'
@@ -10,15 +11,18 @@ import { offsetChecks } from './offsets.ts'
 import { programChecks } from './programs.ts'
 import type { ToolCheck } from './session.ts'
 import { topicChecks } from './topics.ts'
+import { transactionChecks } from './transactions.ts'
 
 export const toolChecks: readonly ToolCheck[] = [
   ...topicChecks,
   ...configChecks,
   ...consoleChecks,
   ...groupChecks,
+  ...consumerGroupChecks,
   ...offsetChecks,
   ...clusterChecks,
   ...programChecks,
+  ...transactionChecks,
   ...fileChecks,
   ...laterChecks,
 ]

@@ -14,7 +14,7 @@ const PREFIX = 'kt-'
 const LINES_SHOWN = 20
 
 /** What is measured, counted before, or named by chance. */
-const CHANCE: readonly (readonly [RegExp, string])[] = [
+const CHANCE: readonly (readonly [RegExp, string | ((found: string) => string)])[] = [
   [/(console|perf)-consumer-\d+/g, '$1-consumer-<n>'],
   [/test-group-<ms>/g, 'test-group-<n>'],
   [/\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:\d+/g, '<time>'],
@@ -30,6 +30,9 @@ const CHANCE: readonly (readonly [RegExp, string])[] = [
   [/(?<=^|[\s"=,])\/[^\s",}]*?(kafka-tools-\w+|\/[ko]\/data)(?=[\s/",}]|$)/gm, '<dir>'],
   [/^(\S+ <id>) \d+ /gm, '$1 <n> '],
   [/clientId=[\w-]+/g, 'clientId=<client>'],
+  [/((?:Ongoing|Complete\w+) \d+ <ms>) \d+/g, '$1 <n>'],
+  [/"time":"[^"]*"/g, '"time":<time>'],
+  [/"partitionIds":\[[\d,]*\]/g, inOrder],
   [/adminclient-\d+/g, 'adminclient-<n>'],
 ]
 
@@ -43,6 +46,7 @@ const NOT_OWN = [
   /^timestamp: <ms> offset/,
   /"group":"kt-g-static"/,
   /^isvalid: true/,
+  /"stage":"ProcessLoop"/,
 ]
 
 const only = process.argv[2]?.split(',') ?? []
@@ -97,7 +101,10 @@ function compare(check: string, theirs: Spoken | undefined, ours: Spoken | undef
 function linesOf(spoken: Spoken | undefined): string[] {
   if (spoken === undefined) return ['(not run)']
   let text = `${spoken.out}\n${spoken.err}\n(ended with ${spoken.code})`
-  for (const [pattern, word] of CHANCE) text = text.replaceAll(pattern, word)
+  for (const [pattern, word] of CHANCE) {
+    text =
+      typeof word === 'string' ? text.replaceAll(pattern, word) : text.replaceAll(pattern, word)
+  }
   return pieces(text, spoken.command).filter((line) => line !== '')
 }
 
@@ -119,6 +126,11 @@ function pieces(text: string, command: string): string[] {
 
 function isOwn(line: string): boolean {
   return !NOT_OWN.some((pattern) => pattern.test(line))
+}
+
+/** A set of numbers in the order of its hashes. */
+function inOrder(list: string): string {
+  return list.replace(/[\d,]+(?=\])/, (numbers) => numbers.split(',').sort().join(','))
 }
 
 /** Sets that Java prints in an order of its own. */

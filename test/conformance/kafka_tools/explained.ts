@@ -17,7 +17,7 @@ const EXPLAINED: Explanation[] = [
   },
   {
     why: 'tools of APIs that are not built',
-    check: /^(reassignments: list|acls|transactions: (list|describe)|tokens|quotas|scram)/,
+    check: /^(reassignments: list|acls|tokens|quotas|scram)/,
     line: /./,
   },
   {

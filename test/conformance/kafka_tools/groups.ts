@@ -7,9 +7,10 @@ import { join } from 'node:path'
 import type { Printed, Running } from './driver.ts'
 import { printed, rows, type Session, said, type ToolCheck } from './session.ts'
 
-const OFFSETS = 'GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID'
+export const OFFSETS =
+  'GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID HOST CLIENT-ID'
 const NEW = 'GROUP TOPIC PARTITION NEW-OFFSET'
-const COMMAND = 'consumer.group.ConsumerGroupCommand'
+export const COMMAND = 'consumer.group.ConsumerGroupCommand'
 
 interface Consumed {
   topic: string
@@ -17,11 +18,16 @@ interface Consumed {
 }
 
 /** A group without members that has read all of a topic of two partitions, four records in each. */
-async function consumed(t: Session, word: string): Promise<Consumed> {
+export async function consumed(
+  t: Session,
+  word: string,
+  ...more: readonly string[]
+): Promise<Consumed> {
   const [topic, group] = [await t.topic(word, '--replica-assignment', '1,1'), t.name(word)]
   // These keys go to partitions 0 and 1, four records each, by Kafka's own partitioner.
   await t.produceKeyed(topic, ['k3:1', 'k3:2', 'k3:3', 'k3:4', 'k1:5', 'k1:6', 'k1:7', 'k1:8'])
-  await t.consume('--topic', topic, '--group', group, '--from-beginning', '--max-messages', '8')
+  const args = ['--topic', topic, '--group', group, '--from-beginning', '--max-messages', '8']
+  await t.consume(...args, ...more)
   return { topic, group }
 }
 
@@ -38,7 +44,7 @@ async function active(
 }
 
 /** Rows `partition:offset` of a table about one group. */
-async function moved(t: Session, what: Printed, group: string): Promise<string[]> {
+export async function moved(t: Session, what: Printed, group: string): Promise<string[]> {
   assert.equal(what.code, 0, what.out + what.err)
   const [head] = t
     .plain(what.out)
@@ -50,14 +56,14 @@ async function moved(t: Session, what: Printed, group: string): Promise<string[]
     .sort()
 }
 
-async function current(t: Session, group: string): Promise<string[]> {
+export async function current(t: Session, group: string): Promise<string[]> {
   const what = await t.groups('--describe', '--group', group)
   return rows(t, what, group)
     .map((cells) => `${cells[2]}:${cells[3]}`)
     .sort()
 }
 
-const reset = (t: Session, group: string, ...args: string[]) =>
+export const reset = (t: Session, group: string, ...args: string[]) =>
   t.groups('--group', group, '--reset-offsets', ...args)
 
 export const groupChecks: readonly ToolCheck[] = [

@@ -51,33 +51,6 @@ export const laterChecks: readonly ToolCheck[] = [
     },
   },
   {
-    name: 'transactions: list',
-    async run(t) {
-      const what = await t.tool('TransactionsCommand', 'list')
-      assert.match(t.plain(what.out), /^TransactionalId Coordinator ProducerId TransactionState/)
-    },
-  },
-  {
-    name: 'transactions: find hanging ones',
-    async run(t) {
-      printed(
-        t,
-        await t.tool('TransactionsCommand', 'find-hanging', '--broker-id', '1'),
-        'Topic Partition ProducerId ProducerEpoch CoordinatorEpoch StartOffset LastTimestamp Duration(min)',
-      )
-    },
-  },
-  {
-    name: 'transactions: describe one that is not there',
-    async run(t) {
-      refused(
-        t,
-        await t.tool('TransactionsCommand', 'describe', '--transactional-id', t.name('tx')),
-        `DescribeTransactions request for transactionalId \`${t.name('tx')}\` failed because the ID could not be found.`,
-      )
-    },
-  },
-  {
     name: 'tokens: refused without security',
     async run(t) {
       const directory = mkdtempSync(join(tmpdir(), 'kafka-tools-'))
