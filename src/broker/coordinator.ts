@@ -96,6 +96,11 @@ export abstract class Coordinator<
     return count === 0 ? undefined : partitionOf(key, count)
   }
 
+  /** Whether the shard of a partition is here, loaded or not: a new partition takes a moment to open. */
+  isHosted(partition: number): boolean {
+    return this.shards.has(partition)
+  }
+
   /** Partitions whose shards are here. */
   led(): number[] {
     return this.shards.led()

@@ -55,6 +55,11 @@ export class ShardRegistry<Request, Record, Reply, Effect = never> {
     return host.submit(request)
   }
 
+  /** Whether a partition has its shard here, loaded or not. */
+  has(partition: number): boolean {
+    return this.hosts.has(partition)
+  }
+
   /** Partitions that this node leads, whether loaded or not, in order. */
   led(): number[] {
     return [...this.hosts.keys()].sort((a, b) => a - b)

@@ -29,7 +29,8 @@ function findCoordinator(node: BrokerNode): Handler<typeof FindCoordinator> {
   return async ({ key, keyType, coordinatorKeys }, { version, session }) => {
     const listener = session.listener.name
     const topic = topicOf(keyType)
-    if (topic !== null) await ensureTopic(node, topic)
+    const keys = version >= SEVERAL_KEYS_VERSION ? coordinatorKeys : [key]
+    if (topic !== null) await ensureShards(node, topic, keys)
     const find = (wanted: string) =>
       topic === null ? nowhere(ErrorCode.INVALID_REQUEST) : findKey(node, topic, wanted, listener)
     if (version >= SEVERAL_KEYS_VERSION) {
@@ -50,11 +51,26 @@ function findCoordinator(node: BrokerNode): Handler<typeof FindCoordinator> {
   }
 }
 
-/** Kafka tells the client to come back; we let it wait for the topic, which is quicker for both. */
-async function ensureTopic(node: BrokerNode, topic: string): Promise<void> {
-  if (node.image.topics.byName(topic) !== undefined) return
-  await node.autoTopics.create(topic)
-  await node.publisher.settled()
+/**
+ * Kafka tells the client to come back; we let it wait for the topic, which is quicker for both. Who asks while somebody
+ * else's question has just made the topic waits until it is open, too.
+ */
+async function ensureShards(node: BrokerNode, topic: string, keys: readonly string[]) {
+  if (node.image.topics.byName(topic) === undefined) await node.autoTopics.create(topic)
+  if (keys.some((key) => isOpening(node, topic, key))) await node.publisher.settled()
+}
+
+/** Whether this node leads the partition of a key and has no shard for it yet. */
+function isOpening(node: BrokerNode, name: string, key: string): boolean {
+  const coordinator = coordinatorOf(node, name)
+  const partition = coordinator.partitionOf(key)
+  if (partition === undefined) return true
+  const leader = node.image.topics.byName(name)?.partitions[partition]?.leader
+  return leader === node.nodeId && !coordinator.isHosted(partition)
+}
+
+function coordinatorOf(node: BrokerNode, name: string) {
+  return name === GROUP_TOPIC ? node.groups : node.transactions
 }
 
 /** The topic behind a type of keys; null: there is none. */
@@ -64,12 +80,11 @@ function topicOf(keyType: number): string | null {
 }
 
 function findKey(node: BrokerNode, name: string, key: string, listener: string): Found {
-  const coordinator = name === GROUP_TOPIC ? node.groups : node.transactions
-  const partition = coordinator.partitionOf(key)
+  const partition = coordinatorOf(node, name).partitionOf(key)
   const topic = node.image.topics.byName(name)
   const leader = partition === undefined ? undefined : topic?.partitions[partition]?.leader
   const endpoint = leader === undefined ? undefined : endpointOf(node.image, leader, listener)
-  if (leader === undefined || endpoint === undefined) {
+  if (leader === undefined || endpoint === undefined || isOpening(node, name, key)) {
     return nowhere(ErrorCode.COORDINATOR_NOT_AVAILABLE)
   }
   return {

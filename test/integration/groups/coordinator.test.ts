@@ -144,6 +144,30 @@ describe('groups: finding the coordinator', () => {
     })
   })
 
+  it('is not told before it is there, however many ask while its topic is made', async () => {
+    const bench = await start({ 'offsets.topic.num.partitions': 50 }, await temporary())
+    const first = bench.client.ask(FindCoordinator, 4, { keyType: 0, coordinatorKeys: ['g'] })
+    const second = await bench.connect()
+    const isThere = async () => {
+      const body = { topics: [{ name: GROUP_TOPIC }], allowAutoTopicCreation: false }
+      const { topics } = await second.ask(Metadata, 12, body)
+      return topics[0]!.errorCode === ErrorCode.NONE
+    }
+    while (!(await isThere()));
+    // All at once, since the partitions are opened one after the other.
+    const keys = Array.from({ length: 100 }, (_, i) => `g${i}`)
+    const found = second.ask(FindCoordinator, 4, { keyType: 0, coordinatorKeys: keys })
+    const { coordinators } = await found
+    const asked = keys.map((groupId) => ({ groupId, topics: null }))
+    const { groups } = await second.ask(OffsetFetch, 8, { groups: asked })
+    const errors = groups
+      .filter((_, i) => coordinators[i]!.errorCode === ErrorCode.NONE)
+      .map(({ errorCode }) => errorCode)
+    await first
+    expect(errors.length).toBeGreaterThan(0)
+    expect(errors).not.toContain(ErrorCode.NOT_COORDINATOR)
+  })
+
   it('Metadata makes the same topic', async () => {
     const bench = await start({ 'offsets.topic.num.partitions': 7 })
     const seen = () => bench.client.ask(Metadata, 12, { topics: [{ name: GROUP_TOPIC }] })
