@@ -14,6 +14,7 @@ import { Timeline } from './timeline.ts'
 import { type Trace, Violation } from './trace.ts'
 import { Admin } from './workloads/admin.ts'
 import { Consumer } from './workloads/consume.ts'
+import { ConsumerMember } from './workloads/consumer_group.ts'
 import { Copier } from './workloads/copy.ts'
 import { Member, type MemberOptions } from './workloads/group.ts'
 import { Producer, type ProducerOptions } from './workloads/produce.ts'
@@ -132,6 +133,10 @@ export class Cluster {
 
   addMember(name: string, options: MemberOptions): void {
     this.begin(new Member(this.context(name), options))
+  }
+
+  addConsumerMember(name: string, options: MemberOptions): void {
+    this.begin(new ConsumerMember(this.context(name), options))
   }
 
   addCopier(name: string, pauseMsMax: number): void {

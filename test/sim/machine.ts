@@ -22,6 +22,8 @@ import { SimClock, type Timeline } from './timeline.ts'
 import { type Trace, Violation } from './trace.ts'
 
 const CLUSTER_ID = 'c2ltdWxhdGVkLWNsdXN0ZX'
+/** Of members of consumer groups. */
+export const SESSION_MS = 3000
 export const CLIENT_PORT = 9092
 
 export type Ending = 'kill' | 'power'
@@ -283,6 +285,10 @@ function configOf(options: MachineOptions): Record<string, string | number> {
     'transaction.state.log.replication.factor': 1,
     'transaction.state.log.min.isr': 1,
     'group.min.session.timeout.ms': 1000,
+    'group.consumer.min.session.timeout.ms': 1000,
+    'group.consumer.session.timeout.ms': SESSION_MS,
+    'group.consumer.min.heartbeat.interval.ms': 100,
+    'group.consumer.heartbeat.interval.ms': 500,
     'group.initial.rebalance.delay.ms': 100,
     'metadata.log.max.record.bytes.between.snapshots': options.snapshotBytes,
     'metadata.max.retention.bytes': options.retentionBytes,

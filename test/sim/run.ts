@@ -90,6 +90,10 @@ async function story(cluster: Cluster, options: ScenarioOptions): Promise<void> 
   for (let at = 0; at < consumers; at++) cluster.addConsumer(`consumer${at}`, shared)
   const grouped = { group: 'group', topic: 'grouped', partitions: 5, pauseMsMax }
   for (let at = 0; at < options.members; at++) cluster.addMember(`member${at}`, grouped)
+  const modern = { ...grouped, group: 'modern', topic: 'modern' }
+  for (let at = 0; at < options.modernMembers; at++) {
+    cluster.addConsumerMember(`modern${at}`, modern)
+  }
   for (let at = 0; at < options.copiers; at++) cluster.addCopier(`copier${at}`, pauseMsMax)
   for (let at = 0; at < options.racers; at++) cluster.addRacer(`racer${at}`, { pauseMsMax })
   await new Nemesis(cluster, options.faults).torment(durationMs)

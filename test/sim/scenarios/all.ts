@@ -122,6 +122,31 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'consumer-groups',
+    story:
+      'members of KIP-848 come, go and commit while their coordinator is killed, stopped or loses power',
+    options: (random) => {
+      const options = drawn(random)
+      return {
+        ...options,
+        admins: 1,
+        producers: 0,
+        consumers: 0,
+        racers: 0,
+        members: 0,
+        modernMembers: random.nextInt(2, 6),
+        durationMs: 20_000,
+        pauseMsMax: random.pick([20, 50, 200]),
+        faults: {
+          ...options.faults,
+          everyMs: random.pick([1000, 2000, 4000]),
+          kinds: ['crash', 'crashAtOperation', 'stop', 'slowDisk', 'stall', 'clockJump'],
+          endings: random.pick([['kill'], ['kill'], ['kill', 'power']] as const),
+        },
+      }
+    },
+  },
+  {
     name: 'transactions',
     story: 'what is copied transactionally is copied once, whatever is killed, stopped or stalled',
     options: (random) => {

@@ -25,6 +25,8 @@ export interface ScenarioOptions {
   racers: number
   /** Of one group. */
   members: number
+  /** Of one consumer group (KIP-848). */
+  modernMembers: number
   /** Each copies transactionally, under an id of its own. */
   copiers: number
   partitions: number
@@ -71,6 +73,7 @@ export function drawn(random: Random): ScenarioOptions {
     },
     bugs: {},
     members: random.pick([0, 3]),
+    modernMembers: 0,
     copiers: 0,
   }
 }
