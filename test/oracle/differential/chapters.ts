@@ -11,6 +11,7 @@ import { nodes } from './chapters/nodes.ts'
 import { offsets } from './chapters/offsets.ts'
 import { produce } from './chapters/produce.ts'
 import { quorum } from './chapters/quorum.ts'
+import { stories } from './chapters/stories.ts'
 import { topics } from './chapters/topics.ts'
 import { transactions } from './chapters/transactions.ts'
 import type { Talk } from './talk.ts'
@@ -26,6 +27,7 @@ export const CHAPTERS: Readonly<Record<string, (talk: Talk) => Promise<void>>> =
   deletions,
   groups,
   transactions,
+  stories,
   nodes,
   frames,
 }

@@ -215,5 +215,6 @@ function textOf(truth: GroupTruth): string {
     if (value instanceof Map) return [...value].sort(([a], [b]) => (a < b ? -1 : 1))
     return value
   }
-  return JSON.stringify({ groups: truth.groups, offsets: truth.offsets }, plain)
+  const { groups, offsets, consumerGroups } = truth
+  return JSON.stringify({ groups, offsets, consumerGroups }, plain)
 }

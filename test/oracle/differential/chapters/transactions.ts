@@ -14,13 +14,13 @@ import {
   TxnOffsetCommit,
   WriteTxnMarkers,
 } from '../../../../src/protocol/messages/transaction.ts'
-import type { Side } from '../sides.ts'
+import type { Outcome, Side } from '../sides.ts'
 import type { Talk } from '../talk.ts'
 import { batch } from './produce.ts'
 
 const LOG = 'transacted'
 
-interface Producer {
+export interface Producer {
   producerId: number
   producerEpoch: number
 }
@@ -28,7 +28,7 @@ interface Producer {
 const NOBODY: Producer = { producerId: -1, producerEpoch: -1 }
 
 /** A transactional id, with what each side has made of its producer. */
-class Transactional {
+export class Transactional {
   readonly id: string
   private readonly talk: Talk
   private readonly sides = new Map<Side, Producer>()
@@ -59,6 +59,22 @@ class Transactional {
         if (left === 0) throw new Error(`${side.name}: no producer id for ${this.id}`)
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
+    }
+  }
+
+  /** What each side has answered is its producer from here on, where it went well. */
+  take(answers: { kafka: Outcome; ottla: Outcome }): void {
+    for (const [side, outcome] of [
+      [this.talk.kafka, answers.kafka],
+      [this.talk.ottla, answers.ottla],
+    ] as const) {
+      const answer = outcome.end === 'answered' ? (outcome.value as Producer & Failed) : null
+      if (answer?.errorCode !== 0 || answer.producerId < 0) continue
+      const { producerId, producerEpoch } = answer
+      const now = this.of(side)
+      const isSame = now.producerId === producerId && now.producerEpoch === producerEpoch
+      if (!isSame) this.sequences.set(side, 0)
+      this.sides.set(side, { producerId, producerEpoch })
     }
   }
 
@@ -159,6 +175,89 @@ class Transactional {
       ],
       ...more,
     }))
+  }
+
+  /** As the questions above, wrong by what each side's own producer makes of it. */
+  addBy(
+    label: string,
+    range: string,
+    wrong: (side: Side) => Partial<Producer>,
+    partitions: number[],
+  ) {
+    return this.talk.ask(`${label}: add`, AddPartitionsToTxn, range, (_, side) => {
+      const { producerId, producerEpoch } = this.of(side, wrong(side))
+      return {
+        v3AndBelowTransactionalId: this.id,
+        v3AndBelowProducerId: producerId,
+        v3AndBelowProducerEpoch: producerEpoch,
+        v3AndBelowTopics: [{ name: LOG, partitions }],
+      }
+    })
+  }
+
+  async produceBy(label: string, range: string, wrong: (side: Side) => Partial<Producer>) {
+    const sent = new Map<Side, number>()
+    const answers = await this.talk.ask(`${label}: produce`, Produce, range, (_, side) => {
+      const baseSequence = this.sequences.get(side) ?? 0
+      sent.set(side, baseSequence)
+      const who = this.of(side, wrong(side))
+      const records = batch({ values: ['s'], isTransactional: true, ...who, baseSequence })
+      return {
+        transactionalId: this.id,
+        acks: -1,
+        timeoutMs: 5000,
+        topicData: [{ name: LOG, partitionData: [{ index: 0, records }] }],
+      }
+    })
+    for (const [side, outcome] of [
+      [this.talk.kafka, answers.kafka],
+      [this.talk.ottla, answers.ottla],
+    ] as const) {
+      if (outcome.end !== 'answered' || Object.keys(wrong(side)).length > 0) continue
+      const { responses } = outcome.value as {
+        responses: { partitionResponses: Failed[] }[]
+      }
+      const isWritten = responses[0]!.partitionResponses[0]!.errorCode === 0
+      if (isWritten) this.sequences.set(side, sent.get(side)! + 1)
+    }
+  }
+
+  commitBy(label: string, range: string, wrong: (side: Side) => Partial<Producer>) {
+    return this.talk.ask(`${label}: commit offsets`, TxnOffsetCommit, range, (_, side) => ({
+      transactionalId: this.id,
+      groupId: 'g-txn',
+      ...this.of(side, wrong(side)),
+      topics: [
+        {
+          name: LOG,
+          partitions: [{ partitionIndex: 0, committedOffset: 5n, committedMetadata: 'm' }],
+        },
+      ],
+    }))
+  }
+
+  endBy(
+    label: string,
+    range: string,
+    committed: boolean,
+    wrong: (side: Side) => Partial<Producer>,
+  ) {
+    return this.talk.ask(`${label}: end ${committed}`, EndTxn, range, (_, side) => ({
+      transactionalId: this.id,
+      ...this.of(side, wrong(side)),
+      committed,
+    }))
+  }
+
+  /** Waits until nothing is being ended, on both sides. */
+  async settleIfEnding(): Promise<void> {
+    await this.talk.settle(
+      DescribeTransactions,
+      0,
+      { transactionalIds: [this.id] },
+      ({ transactionStates }: { transactionStates: { transactionState: string }[] }) =>
+        !transactionStates[0]!.transactionState.startsWith('Prepare'),
+    )
   }
 
   describe(label: string) {
