@@ -17,6 +17,10 @@ namespace {
 constexpr int64_t kUnpackedBytesMin = 64 << 20;
 constexpr int64_t kBatchesUnpacked = 16;
 constexpr double kMicroseconds = 1e6;
+// A step is a part of a second, so that a slow rate is an even one.
+constexpr int64_t kStepsPerSecond = 8;
+constexpr int64_t kStepBytesMin = 64 << 10;
+constexpr int64_t kStepBytesMax = 1 << 20;
 }  // namespace
 
 Cleanable Partition::cleanable(PartitionHost& host, int64_t first_dirty_offset,
@@ -30,6 +34,10 @@ void Partition::clean(CleanOp* op, PartitionHost& host) {
   CleanRequest& request = op->request;
   request.stable_offset = last_stable_offset();
   request.now_ms = host.wall_ms();
+  if (op->bytes_per_second > 0) {
+    request.step_bytes =
+        std::clamp(op->bytes_per_second / kStepsPerSecond, kStepBytesMin, kStepBytesMax);
+  }
   request.unpacked_bytes_max =
       std::max(kUnpackedBytesMin, kBatchesUnpacked * options_.config.message_bytes_max);
   for (const ProducerEntry& entry : producers_.entries()) {

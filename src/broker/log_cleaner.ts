@@ -92,8 +92,9 @@ export class LogCleaner {
     else this.rest()
   }
 
+  /** None: nothing is compacted, as in Kafka. */
   private threads(): number {
-    return Math.min(CLEANERS_MAX, Math.max(1, this.options.config().get('log.cleaner.threads')))
+    return Math.min(CLEANERS_MAX, this.options.config().get('log.cleaner.threads'))
   }
 
   private async candidates(): Promise<Candidate[]> {
@@ -189,7 +190,11 @@ export class LogCleaner {
       world.log.info('compacted a log', { partition: name, upTo: next, before, after })
     } else if (partition.state === 'open' && errorCode === ErrorCode.KAFKA_STORAGE_ERROR) {
       this.progress.failed(name, partition.topicId)
-      world.log.error('a log cannot be compacted, and is left as it is', { partition: name })
+      const { uncleanableCount } = this.progress
+      world.log.error('a log cannot be compacted, and is left as it is until the next start', {
+        partition: name,
+        uncleanableCount,
+      })
     }
     void this.look()
   }

@@ -13,9 +13,6 @@ export const noCordon = notBuilt('cordoning log directories is not built', 'plac
 export const noGroupCompression = notBuilt('what coordinators write is not compressed')
 export const noShare = notBuilt('share groups are not built')
 export const noStreams = notBuilt('streams groups are not built')
-export const noCleaner = notBuilt(
-  'the cleaner heeds it, but no test of a running broker shows that yet',
-)
 export const noFollowers = notBuilt('fetching from other brokers is not built')
 export const noRebalance = notBuilt('moving leaders back to preferred replicas is not built')
 export const noQuotas = notBuilt('quotas are not built', 'security')

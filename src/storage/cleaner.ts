@@ -67,6 +67,11 @@ export class CleanerProgress {
     this.uncleanable.set(name, topicId)
   }
 
+  /** Kafka: the gauge uncleanable-partitions-count. */
+  get uncleanableCount(): number {
+    return this.uncleanable.size
+  }
+
   isUncleanable(name: string, topicId: string): boolean {
     return this.uncleanable.get(name) === topicId
   }

@@ -15,7 +15,7 @@ import {
   notBuilt,
   string,
 } from '../rows.ts'
-import { noCleaner, noCordon, noFlushPace, onlyRemote } from '../states.ts'
+import { noCordon, noFlushPace, onlyRemote } from '../states.ts'
 
 /** Broker keys: logs on disk. */
 export const logRows = {
@@ -135,7 +135,9 @@ export const logRows = {
     doc: 'Runs the cleaner that compacts logs.',
   }),
   'log.cleaner.threads': int(1, '[0,...]', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective(
+      'integration: config: as many logs are compacted at a time as there are cleaner threads',
+    ),
     doc: 'Cleaner threads.',
   }),
   'log.cleaner.backoff.ms': long(15_000, '[0,...]', 'medium cluster-wide', {
@@ -143,15 +145,19 @@ export const logRows = {
     doc: 'Rest in ms of a cleaner that found nothing to do.',
   }),
   'log.cleaner.dedupe.buffer.size': long(134_217_728, '', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective(
+      'integration: config: a round of the cleaner reaches as far as its table of keys',
+    ),
     doc: 'Bytes for the key table of all cleaner threads together.',
   }),
   'log.cleaner.io.buffer.size': int(524_288, '[0,...]', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective('integration: config: the cleaner reads in pieces of its buffer'),
     doc: 'Bytes for the read and write buffers of all cleaner threads together.',
   }),
   'log.cleaner.io.buffer.load.factor': double('0.9', '', 'medium cluster-wide', {
-    state: noCleaner,
+    state: effective(
+      'integration: config: a round of the cleaner reaches as far as its table of keys',
+    ),
     doc: 'Share of the key table that may be filled.',
   }),
   'log.cleaner.io.max.bytes.per.second': double(
@@ -159,7 +165,7 @@ export const logRows = {
     '',
     'medium cluster-wide',
     {
-      state: noCleaner,
+      state: effective('integration: config: the cleaner keeps its rate'),
       doc: 'Bytes per second the cleaner may read and write.',
     },
   ),

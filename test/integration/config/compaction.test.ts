@@ -1,15 +1,18 @@
 // What decides whether and when a log is compacted, shown on a running broker. The names are those that src/config's
 // tables give.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { LogSink } from '../../../src/lib/log.ts'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
+import { IncrementalAlterConfigs } from '../../../src/protocol/messages/configs.ts'
 import { encodeBatch } from '../../../src/protocol/record_batch.ts'
 import { eventually } from '../support/eventually.ts'
 import { Bench } from '../support/harness.ts'
 
 const HOUR = 3_600_000
+const MIB = 1 << 20
 const SOON = { 'log.cleaner.backoff.ms': 100 }
 /** A batch a segment. */
 const COMPACT = { 'cleanup.policy': 'compact', 'internal.segment.bytes': '100' }
@@ -103,4 +106,158 @@ test('integration: config: without a cleaner nothing is compacted', async () => 
   await bench.createTopic('t', 1, COMPACT)
   await produce(bench, 't', PAIRS)
   expect(await left(bench, 't', 5)).toEqual([0, 1, 2, 3, 4])
+})
+
+/** Lines that the broker logs. */
+interface Line {
+  readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** A broker whose logs are compacted when `compactNow` says so; `said` is what it logs. */
+async function waiting(config: Record<string, string | number>) {
+  const said: Line[] = []
+  const log: LogSink = (_level, _scope, message, fields) => void said.push({ message, fields })
+  const bench = await Bench.start({
+    config: { ...SOON, 'log.cleaner.min.cleanable.ratio': 1, ...config },
+    log,
+  })
+  const rounds = (partition: string) =>
+    said.filter(
+      ({ message, fields }) => /compacted/.test(message) && fields['partition'] === partition,
+    )
+  return { bench, rounds }
+}
+
+async function set(bench: Bench, settings: Readonly<Record<string, string>>): Promise<void> {
+  const configs = Object.entries(settings).map(([name, value]) => ({
+    name,
+    configOperation: 0,
+    value,
+  }))
+  const { responses } = await bench.client.ask(IncrementalAlterConfigs, 1, {
+    resources: [{ resourceType: 4, resourceName: '', configs }],
+  })
+  expect(responses[0]).toMatchObject({ errorCode: ErrorCode.NONE })
+}
+
+const compactNow = (bench: Bench) => set(bench, { 'log.cleaner.min.cleanable.ratio': '0.0001' })
+const notNow = (bench: Bench) => set(bench, { 'log.cleaner.min.cleanable.ratio': '1' })
+
+/** Batches of so many bytes, each of another key, and one more that rolls them away. */
+async function fill(
+  bench: Bench,
+  topic: string,
+  batches: number,
+  size: number,
+  segmentBytes = 40_000,
+): Promise<void> {
+  await bench.createTopic(topic, 1, { ...COMPACT, 'internal.segment.bytes': String(segmentBytes) })
+  for (let at = 0; at <= batches; at++) {
+    const value = Buffer.alloc(at === batches ? 39_000 : size, at)
+    const record = { timestamp: Date.now(), key: bytes(`${topic} ${at}`), value }
+    const { errorCode } = await bench.produce(topic, encodeBatch({ records: [record] }))
+    expect(errorCode).toBe(ErrorCode.NONE)
+  }
+}
+
+test('integration: config: a round of the cleaner reaches as far as its table of keys', async () => {
+  // A key takes 24 bytes: some hundred keys of 43,690.
+  const { bench, rounds } = await waiting({
+    'log.cleaner.dedupe.buffer.size': MIB + 1,
+    'log.cleaner.io.buffer.load.factor': 0.0023,
+  })
+  await using _ = bench
+  const one = async (topic: string) => {
+    await fill(bench, topic, 400, 10)
+    await compactNow(bench)
+    await cleaned(bench, topic, 400)
+    await notNow(bench)
+    return rounds(`${topic}-0`).length
+  }
+  expect(await one('half')).toBe(4)
+  await set(bench, { 'log.cleaner.io.buffer.load.factor': '0.0042' })
+  expect(await one('full')).toBe(3)
+  await set(bench, { 'log.cleaner.dedupe.buffer.size': String(3 * MIB) })
+  expect(await one('large')).toBe(1)
+})
+
+test('integration: config: the cleaner keeps its rate', async () => {
+  const { bench } = await waiting({ 'log.cleaner.io.max.bytes.per.second': 400_000 })
+  await using _ = bench
+  await fill(bench, 't', 50, 4000)
+  await compactNow(bench)
+  const began = performance.now()
+  await cleaned(bench, 't', 50)
+  // Read twice and written once, less a last step that nobody waits for.
+  expect(performance.now() - began).toBeGreaterThan(700)
+})
+
+test('integration: config: as many logs are compacted at a time as there are cleaner threads', async () => {
+  const { bench } = await waiting({ 'log.cleaner.io.max.bytes.per.second': 800_000 })
+  await using _ = bench
+  const isBusy = (topic: string) =>
+    readdirSync(join(bench.broker.directory, `${topic}-0`)).some((name) =>
+      name.endsWith('.cleaned'),
+    )
+  const together = async (topics: readonly string[]) => {
+    for (const topic of topics) await fill(bench, topic, 50, 4000, 210_000)
+    let most = 0
+    await compactNow(bench)
+    await eventually(async () => {
+      most = Math.max(most, topics.filter(isBusy).length)
+      return topics.every((topic) => cleanedTo(bench, topic) >= 50) || undefined
+    })
+    await notNow(bench)
+    return most
+  }
+  expect(await together(['a', 'b'])).toBe(1)
+  await set(bench, { 'log.cleaner.threads': '2' })
+  expect(await together(['c', 'd'])).toBe(2)
+})
+
+test('integration: config: the cleaner reads in pieces of its buffer', async () => {
+  const { bench, rounds } = await waiting({ 'log.cleaner.io.buffer.size': 8192 })
+  await using _ = bench
+  const reads = async (topic: string) => {
+    await fill(bench, topic, 400, 3500)
+    const count = () => Number(/syscr: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))![1])
+    const before = count()
+    await compactNow(bench)
+    await eventually(async () => rounds(`${topic}-0`).length > 0 || undefined)
+    const done = count() - before
+    await notNow(bench)
+    return done
+  }
+  const small = await reads('small')
+  await set(bench, { 'log.cleaner.io.buffer.size': String(1 << 20) })
+  const large = await reads('large')
+  expect(small).toBeGreaterThan(700)
+  expect(large).toBeLessThan(small / 2)
+})
+
+test('integration: config: a log that cannot be compacted is said to be so and left alone', async () => {
+  const said: Line[] = []
+  const log: LogSink = (_level, _scope, message, fields) => void said.push({ message, fields })
+  await using bench = await Bench.start({
+    config: {
+      ...SOON,
+      'log.cleaner.dedupe.buffer.size': MIB + 1,
+      'log.cleaner.io.buffer.load.factor': 0.0001,
+    },
+    log,
+  })
+  await bench.createTopic('t', 1, { ...COMPACT, 'internal.segment.bytes': '400' })
+  const records = Array.from({ length: 20 }, (_unused, at) => ({
+    key: bytes(`${at}`),
+    timestamp: 1,
+  }))
+  for (let i = 0; i < 2; i++) {
+    expect((await bench.produce('t', encodeBatch({ records }))).errorCode).toBe(ErrorCode.NONE)
+  }
+  const line = await eventually(async () =>
+    said.find(({ message }) => /cannot be compacted/.test(message)),
+  )
+  expect(line.fields).toMatchObject({ partition: 't-0', uncleanableCount: 1 })
+  expect(await left(bench, 't', 40)).toHaveLength(40)
 })
