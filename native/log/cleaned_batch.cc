@@ -117,11 +117,11 @@ bool write_cleaned_batch(const RecordBatch& batch, Bytes records, const std::vec
   return true;
 }
 
-void write_empty_batch(const RecordBatch& batch, std::vector<uint8_t>* out) {
+void write_empty_batch(const RecordBatch& batch, bool keeps_time, std::vector<uint8_t>* out) {
   Header header;
   header.attributes =
       static_cast<int16_t>(batch.attributes() & kKnownBits & ~kCodecBits & ~kHorizonBit);
-  header.max_timestamp = batch.max_timestamp();
+  if (keeps_time) header.max_timestamp = batch.max_timestamp();
   const size_t start = out->size();
   out->resize(start + kBatchHeaderBytes);
   seal(batch, header, start, out);

@@ -37,7 +37,8 @@ inline int64_t delete_horizon(const RecordBatch& batch) {
 // codec failed.
 bool write_cleaned_batch(const RecordBatch& batch, Bytes records, const std::vector<bool>& keeps,
                          int64_t horizon, Codecs* codecs, std::vector<uint8_t>* out);
-// Appends to *out its header alone, with no records: what a producer's state needs of it.
-void write_empty_batch(const RecordBatch& batch, std::vector<uint8_t>* out);
+// Appends to *out its header alone, with no records: what a producer's state needs of it. Its time
+// only then, or indexes and lookups would know of a record that is not there.
+void write_empty_batch(const RecordBatch& batch, bool keeps_time, std::vector<uint8_t>* out);
 
 }  // namespace ottla

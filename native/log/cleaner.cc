@@ -323,11 +323,12 @@ Status CleanJob::filter_batch(Io& io, const RecordBatch& batch) {
   scratch_.clear();
   if (kept == 0) {
     const bool is_end = batch.next_offset() == segments_[groups_[group_].last]->end().next_offset;
-    if (!is_last_of_producer(batch) && !is_end) {
+    const bool is_last = is_last_of_producer(batch);
+    if (!is_last && !is_end) {
       output_->is_changed = true;
       return Status::good();
     }
-    write_empty_batch(batch, &scratch_);
+    write_empty_batch(batch, is_last, &scratch_);
     output_->is_changed = output_->is_changed || batch.records_count() > 0;
     return emit(io, RecordBatch(scratch_.data(), scratch_.size()));
   }
