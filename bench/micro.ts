@@ -1,6 +1,8 @@
-// Micro-benchmarks of the small parts, by tinybench: message tables, record batches, checksum, codecs, the ring of facts.
+// Micro-benchmarks of the small parts: message tables, record batches, checksum, codecs and the ring of facts by tinybench;
+// then those that JavaScript never calls, in a program of their own (native/micro.cc): index look-ups, checksums by each way.
 // `node bench/micro.ts [milliseconds]`. They show that a part became slower, not how fast a broker is.
 
+import { execFileSync } from 'node:child_process'
 import { Bench } from 'tinybench'
 import { crc32c } from '../src/lib/crc32c.ts'
 import { FactKind, factBytes, ringHeaderBytes, ringOffset } from '../src/plane/layout.ts'
@@ -10,6 +12,7 @@ import type { FactSink } from '../src/plane/plane.ts'
 import { decode, encode } from '../src/protocol/codec.ts'
 import { Metadata } from '../src/protocol/messages/metadata.ts'
 import { batchesOf, encodeBatch, recordsOf } from '../src/protocol/record_batch.ts'
+import { buildMicro } from './arms/programs.ts'
 
 const FACTS = 1024
 const TIME_MS = Number(process.argv[2] ?? 500)
@@ -82,3 +85,11 @@ bench.add(`ring: drain ${FACTS} facts`, () => {
 
 await bench.run()
 console.table(bench.table())
+
+const lines = execFileSync(buildMicro()).toString().trim().split('\n')
+console.table(
+  lines.map((line) => {
+    const { name, medianNs, bestNs } = JSON.parse(line) as Record<string, string | number>
+    return { 'Native part': name, 'Median (ns)': medianNs, 'Best (ns)': bestNs }
+  }),
+)

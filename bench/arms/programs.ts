@@ -14,11 +14,12 @@ export interface Programs {
   readonly loadTest: string
 }
 
+const run = (...args: string[]) =>
+  execFileSync('cmake', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
+
 /** Builds them; throws with the compiler's words. */
 export function buildPrograms(): Programs {
   const folder = join(ROOT, 'build', 'bench')
-  const run = (...args: string[]) =>
-    execFileSync('cmake', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
   run('-S', join(ROOT, 'bench', 'load'), '-B', folder)
   run('--build', folder, '-j', '2')
   return {
@@ -26,4 +27,12 @@ export function buildPrograms(): Programs {
     barePipe: join(folder, 'bare_pipe'),
     loadTest: join(folder, 'load_test'),
   }
+}
+
+/** Builds native/micro.cc with the whole native core, optimized: minutes the first time. */
+export function buildMicro(): string {
+  const folder = join(ROOT, 'build', 'bench-native')
+  run('-S', ROOT, '-B', folder, '-DOTTLA_BENCH=ON', '-DCMAKE_BUILD_TYPE=Release')
+  run('--build', folder, '--target', 'micro', '-j', '2')
+  return join(folder, 'micro')
 }
