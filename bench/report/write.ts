@@ -1,6 +1,6 @@
 // Where a run's results are, and writing them: JSON with every slice, the page, and, to be kept, a summary by commit.
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Facts } from '../harness/store.ts'
@@ -21,6 +21,7 @@ export function resultsFolder({ commit }: Facts, asked: string, isFresh: boolean
 
 /** What was kept of earlier commits, oldest first. */
 export function readHistory(folder = HISTORY): Summary[] {
+  if (!existsSync(folder)) return []
   const names = readdirSync(folder).filter((name) => name.endsWith('.json'))
   const all = names.map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Summary)
   return all.sort((a, b) => (a.at < b.at ? -1 : 1))
@@ -29,9 +30,9 @@ export function readHistory(folder = HISTORY): Summary[] {
 /** Writes report.json and report.html; `isKept`: a summary to bench/history/ too. */
 export async function writeReport(run: Run, folder: string, isKept: boolean): Promise<void> {
   mkdirSync(folder, { recursive: true })
-  mkdirSync(HISTORY, { recursive: true })
   const { facts, settings, slices, arms, targets } = run
   if (isKept) {
+    mkdirSync(HISTORY, { recursive: true })
     const summary: Summary = {
       at: new Date().toISOString(),
       facts,
