@@ -17,7 +17,7 @@ import {
 import { batchesOf, recordsOf } from '../../../src/protocol/record_batch.ts'
 import { readMarker } from '../../../src/protocol/transaction_marker.ts'
 import { pause } from '../support/eventually.ts'
-import { batchOf } from '../support/harness.ts'
+import { batchOf, text } from '../support/harness.ts'
 import { RawClient } from '../support/raw_client.ts'
 
 export const INPUT = 'input'
@@ -209,13 +209,23 @@ export class TransactionalCopier {
 /** The broker refused what it should have taken. */
 class CopyFailed extends Error {}
 
-/** What a read_committed consumer sees of one partition, aborted records left out as clients do. */
+/** The values that a read_committed consumer sees of a partition. */
 export async function readCommitted(
   client: RawClient,
   partition: number,
   topic = OUTPUT,
 ): Promise<string[]> {
-  const seen: string[] = []
+  const records = await readCommittedRecords(client, topic, partition)
+  return records.map(({ value }) => value!)
+}
+
+/** What a read_committed consumer sees of one partition, aborted records left out as clients do. */
+export async function readCommittedRecords(
+  client: RawClient,
+  topic: string,
+  partition: number,
+): Promise<{ key: string | null; value: string | null }[]> {
+  const seen: { key: string | null; value: string | null }[] = []
   for (let fetchOffset = 0; ; ) {
     const { responses } = await client.ask(Fetch, 11, {
       replicaId: -1,
@@ -247,7 +257,7 @@ export async function readCommitted(
       if (batch.isControl) {
         if (readMarker(all[0]!)?.isCommit === false) open.delete(batch.producerId)
       } else if (!batch.isTransactional || !open.has(batch.producerId)) {
-        for (const { value } of all) seen.push(new TextDecoder().decode(value!))
+        for (const { key, value } of all) seen.push({ key: text(key), value: text(value) })
       }
     }
   }
