@@ -178,6 +178,7 @@ export class OttlaNode {
       socketReceiveBytes: config.get('socket.receive.buffer.bytes'),
       produceValidation: config.get('ottla.produce.validate') as 'header' | 'full',
       producerIdExpirationMs: config.get('producer.id.expiration.ms'),
+      ...flushPace(config),
       recoveryThreads: config.get('num.recovery.threads.per.data.dir'),
     })
     this.isPlaneOpen = true
@@ -529,6 +530,13 @@ export class OttlaNode {
   private release(): void {
     for (const lock of this.locks.splice(0)) lock.release()
   }
+}
+
+/** `log.flush.scheduler.interval.ms`: never, which is the default, leaves the plane its own pace. */
+function flushPace(config: BrokerConfig): { flushCheckMs?: number } {
+  const pace = config.get('log.flush.scheduler.interval.ms')
+  const isSet = pace < 1_000_000_000_000
+  return isSet ? { flushCheckMs: Math.max(1, pace) } : {}
 }
 
 /** A node is a whole cluster today: what needs a second one is refused before anything is touched. */

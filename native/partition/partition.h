@@ -215,8 +215,10 @@ class Partition {
   void admit(double ask, ErrorCode error, PartitionHost& host);
   // Writes what was admitted. Called by the reactor for touched partitions.
   void end_turn(PartitionHost& host);
-  // Every second or so: flush.ms, expiry of producers, memory of old snapshots.
+  // Every second or so: expiry of producers, memory of old snapshots.
   void maintain(PartitionHost& host);
+  // At a pace of its own: flush.ms.
+  void flush_when_due(PartitionHost& host);
 
   // --- reads, any thread
   // Checks the epoch and reads. What a follower's fetch means to its leader is

@@ -145,16 +145,21 @@ void Partition::dump_producers(std::vector<uint8_t>* rows) const {
   }
 }
 
+// Kafka: LogManager.flushDirtyLogs, log by log.
+void Partition::flush_when_due(PartitionHost& host) {
+  if (is_retired_ || is_writing_ || unflushed_from_ms_ < 0) return;
+  if (host.now_us() / 1000 - unflushed_from_ms_ < options_.config.flush_ms) return;
+  sync_idly_to_ = log_end_offset();
+  settle_flushes(host);
+}
+
 void Partition::maintain(PartitionHost& host) {
   constexpr int64_t kExpiryIntervalMs = 60000;
   if (is_retired_ || is_writing_) return;
   log_->reclaim(host.io());
   unlink_doomed(host);  // of a failed append
-  const int64_t now_ms = host.now_us() / 1000;
-  if (unflushed_from_ms_ >= 0 && now_ms - unflushed_from_ms_ >= options_.config.flush_ms) {
-    sync_idly_to_ = log_end_offset();
-  }
   settle_flushes(host);
+  const int64_t now_ms = host.now_us() / 1000;
   if (now_ms - expired_at_ms_ >= kExpiryIntervalMs) {
     expired_at_ms_ = now_ms;
     const int64_t own_ms = options_.config.producer_expiration_ms;

@@ -116,6 +116,10 @@ void OwnedPartitions::opened(int32_t slot, Status status, std::unique_ptr<Partit
     if (!is_maintaining_) {
       is_maintaining_ = true;
       reactor_->start_timer(reactor_->now_us() + kMaintainUs, maintain, this);
+      const int64_t check_us = shared.options.flush_check_ms * 1000;
+      if (check_us > 0) {
+        reactor_->start_timer(reactor_->now_us() + check_us, look_at_flushes, this);
+      }
     }
   }
   if (node.empty()) return;
@@ -262,10 +266,19 @@ void OwnedPartitions::reclaim() {
   }
 }
 
+// All of them at once, as whoever sets log.flush.scheduler.interval.ms asks for; most owe nothing.
+void OwnedPartitions::look_at_flushes(void* object, PartitionHost& host) {
+  auto* owned = static_cast<OwnedPartitions*>(object);
+  for (auto& [slot, partition] : owned->open_) partition->flush_when_due(host);
+  const int64_t check_us = owned->reactor_->shared().options.flush_check_ms * 1000;
+  host.start_timer(host.now_us() + check_us, look_at_flushes, object);
+}
+
 // Each partition about once a second, a share of them a turn: thousands at once would be a stall.
 void OwnedPartitions::maintain(void* object, PartitionHost& host) {
   auto* owned = static_cast<OwnedPartitions*>(object);
   auto& open = owned->open_;
+  const bool looks_at_flushes = owned->reactor_->shared().options.flush_check_ms == 0;
   const size_t turns = open.size() / kMaintainedPerTurn + 1;
   auto next = open.upper_bound(owned->maintained_);
   for (size_t i = 0; i < open.size() / turns + 1; i += 1) {
@@ -273,6 +286,7 @@ void OwnedPartitions::maintain(void* object, PartitionHost& host) {
       owned->maintained_ = -1;
       break;
     }
+    if (looks_at_flushes) next->second->flush_when_due(host);
     next->second->maintain(host);
     owned->maintained_ = next->first;
     ++next;

@@ -60,6 +60,7 @@ class OwnedPartitions {
   void start_retiring(std::unique_ptr<Partition> partition, bool is_deleted, bool is_clean,
                       double ticket);
   static void maintain(void* object, PartitionHost& host);
+  static void look_at_flushes(void* object, PartitionHost& host);
 
   Reactor* const reactor_;
   std::map<int32_t, Opening> opening_;  // by slot

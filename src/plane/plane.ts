@@ -32,6 +32,8 @@ export interface PlaneOptions {
   /** 'header' checks compressed batches by their header; 'full' opens them, as Kafka does. */
   produceValidation?: 'header' | 'full'
   producerIdExpirationMs?: number
+  /** How often flush.ms is looked at, in ms; about every second when left out. */
+  flushCheckMs?: number
   recoveryThreads?: number
   /** 'allow': no authorizer, every verdict is yes. 'ask': a missing verdict parks the request. */
   verdicts?: 'allow' | 'ask'

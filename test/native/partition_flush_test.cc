@@ -290,11 +290,13 @@ TEST("partition: flush: flush.ms syncs what has waited so long, without a wait f
   Node node;
   node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.flush_ms = 1000; });
   CHECK_EQ(produce(node, {9, 1, 1000, {{"t", 0, batch_of(node, 1)}}, ""}).offset(), 0);
+  node.partition(0).flush_when_due(node.at(0));
   node.partition(0).maintain(node.at(0));
   node.run();
   CHECK_EQ(node.partition(0).log().recovery_point(), 0);
   node.advance_ms(1000);
   node.at(0).holds_lent = true;
+  node.partition(0).flush_when_due(node.at(0));
   node.partition(0).maintain(node.at(0));
   CHECK_EQ(produce(node, {9, 1, 1000, {{"t", 0, batch_of(node, 1)}}, ""}).offset(), 1);
   node.at(0).holds_lent = false;
@@ -311,6 +313,7 @@ TEST("partition: flush: what a kill left unsynced counts for flush.ms too") {
   CHECK_OK(node.open(0, "t", 0, [](PartitionOptions* o) { o->config.flush_ms = 1000; }));
   CHECK_EQ(node.partition(0).log().recovery_point(), 0);
   node.advance_ms(1000);
+  node.partition(0).flush_when_due(node.at(0));
   node.partition(0).maintain(node.at(0));
   node.run();
   CHECK_EQ(node.partition(0).log().recovery_point(), 1);

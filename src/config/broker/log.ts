@@ -15,7 +15,7 @@ import {
   notBuilt,
   string,
 } from '../rows.ts'
-import { noCordon, noFlushPace, onlyRemote } from '../states.ts'
+import { noCordon, onlyRemote } from '../states.ts'
 
 /** Broker keys: logs on disk. */
 export const logRows = {
@@ -83,8 +83,8 @@ export const logRows = {
     doc: 'Time in ms a record may wait before it is written to the device.',
   }),
   'log.flush.scheduler.interval.ms': long(LONG_MAX, '', 'high read-only', {
-    state: noFlushPace,
-    doc: 'Pace in ms at which logs are looked over for records to flush.',
+    state: effective('integration: config: flush.ms is looked at at its own pace'),
+    doc: 'Pace in ms at which logs are looked over for records to flush; every second when it is not set.',
   }),
   'log.flush.offset.checkpoint.interval.ms': int(60_000, '[0,...]', 'high read-only', {
     state: effective('integration: config: checkpoints are written at their paces'),

@@ -28,7 +28,7 @@ import { Fetch } from '../../../src/protocol/messages/produce_fetch.ts'
 import { DescribeQuorum } from '../../../src/protocol/messages/quorum.ts'
 import { DeleteTopics } from '../../../src/protocol/messages/topics.ts'
 import { sealBatch } from '../../../src/protocol/record_batch.ts'
-import { eventually } from '../support/eventually.ts'
+import { eventually, pause } from '../support/eventually.ts'
 import { Bench, batchOf } from '../support/harness.ts'
 import { RawClient } from '../support/raw_client.ts'
 
@@ -300,6 +300,22 @@ describe('durability', () => {
       expect((await bench.produce(topic, batchOf(['x']))).errorCode).toBe(ErrorCode.NONE)
     }
     await synced(bench, ['each 0 1', 'soon 0 1', 'never 0 0'])
+  })
+
+  test('integration: config: flush.ms is looked at at its own pace', async () => {
+    const ask = async (pace: number) => {
+      const bench = await own({ ...SOON, 'log.flush.scheduler.interval.ms': pace })
+      await bench.createTopic('t', 1, { 'flush.ms': '1' })
+      await bench.createTopic('each', 1, { 'flush.messages': '1' })
+      for (const topic of ['t', 'each']) await bench.produce(topic, batchOf(['x']))
+      return bench
+    }
+    // A pace of its own, and none that comes true here: its second has passed when the other has been heard of.
+    await using never = await ask(HOUR)
+    await using often = await ask(50)
+    await synced(often, ['t 0 1', 'each 0 1'])
+    await pause(1500)
+    await synced(never, ['t 0 0', 'each 0 1'])
   })
 
   test('integration: config: the broker asks for syncs by records and by time', async () => {

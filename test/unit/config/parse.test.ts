@@ -127,8 +127,8 @@ describe('config: parse', () => {
   })
 
   test('config: parse: what is not built and harmless warns', () => {
-    expect(warningsOf(['log.flush.scheduler.interval.ms=24'])).toEqual([
-      'log.flush.scheduler.interval.ms (--set): the pace is fixed: every second; the setting has no effect',
+    expect(warningsOf(['offsets.topic.compression.codec=1'])).toEqual([
+      'offsets.topic.compression.codec (--set): what coordinators write is not compressed; the setting has no effect',
     ])
     expect(warningsOf(['listener.name.plaintext.max.connections=5'])).toEqual([
       'listener.name.plaintext.max.connections (--set): settings of one listener are not built; it has no effect',
