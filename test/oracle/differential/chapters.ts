@@ -12,6 +12,7 @@ import { offsets } from './chapters/offsets.ts'
 import { produce } from './chapters/produce.ts'
 import { quorum } from './chapters/quorum.ts'
 import { stories } from './chapters/stories.ts'
+import { times } from './chapters/times.ts'
 import { topics } from './chapters/topics.ts'
 import { transactions } from './chapters/transactions.ts'
 import type { Talk } from './talk.ts'
@@ -25,6 +26,7 @@ export const CHAPTERS: Readonly<Record<string, (talk: Talk) => Promise<void>>> =
   fetch,
   offsets,
   deletions,
+  times,
   groups,
   transactions,
   stories,
