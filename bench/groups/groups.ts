@@ -1,22 +1,20 @@
 // Groups at scale: ten thousand members in a thousand groups, each with a heartbeat every 3 s and a commit every 5 s, which
 // are 3,333 heartbeats and 2,000 commits a second. Says how late answers and the broker's event loop are, what it costs,
 // and fails when a member loses its session or its generation.
-//   node bench/groups/groups.ts [--protocol consumer] [--seconds 60] [--groups 1000] [--size 10] [--lanes 100] [--restart] [--prof FOLDER]
+//   node bench/groups/groups.ts [--protocol consumer] [--kafka] [--seconds 60] [--groups 1000] [--size 10] [--lanes 100] [--restart] [--prof FOLDER]
 //
 // Method: the broker is a process of its own, from the sources; so is this. Members share connections, because a broker
 // answers a connection's requests in order and holds a JoinGroup until its group is whole: member n of a group is on
 // connection n of the group's lane, groups of a lane form one after the other, and so no JoinGroup waits for one behind
 // it; beats go over others, so none waits for a JoinGroup. A heartbeat may wait behind another member's commit, as it may
 // not with a connection each: latencies are no better for it. `--restart` kills the broker in the middle, and members go on under their old ids.
+// `--kafka` asks Apache Kafka the same: take the two in turns, on a machine with nothing else to do.
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createHistogram, monitorEventLoopDelay, type RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { encodeAssignment, encodeSubscription } from '../../src/protocol/embedded.ts'
 import { ErrorCode, errorName } from '../../src/protocol/errors.ts'
@@ -33,6 +31,7 @@ import { createTopic } from '../../test/integration/support/admin.ts'
 import { freePorts } from '../../test/integration/support/commands.ts'
 import { eventually } from '../../test/integration/support/eventually.ts'
 import { RawClient } from '../../test/integration/support/raw_client.ts'
+import { type Cost, type Measured, MeasuredKafka, MeasuredOttla } from './measured.ts'
 
 const { values } = parseArgs({
   options: {
@@ -41,6 +40,7 @@ const { values } = parseArgs({
     size: { type: 'string', default: '10' },
     lanes: { type: 'string', default: '100' },
     protocol: { type: 'string', default: 'classic' },
+    kafka: { type: 'boolean', default: false },
     restart: { type: 'boolean', default: false },
     prof: { type: 'string' },
   },
@@ -59,6 +59,13 @@ const TICK_MS = 5
 const INITIAL_DELAY_MS = 300
 const PARTITIONS_PER_MEMBER = 2
 const TOPIC = 'read-by-all'
+/** Joining: well, or the coordinator is not ready yet. */
+const MAY_JOIN_LATER: ReadonlySet<number> = new Set([
+  ErrorCode.NONE,
+  ErrorCode.NOT_COORDINATOR,
+  ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+])
 /** A member that hears one of these has lost its session, or another of its group has. */
 const LOST = [
   ErrorCode.UNKNOWN_MEMBER_ID,
@@ -66,59 +73,6 @@ const LOST = [
   ErrorCode.ILLEGAL_GENERATION,
   ErrorCode.FENCED_MEMBER_EPOCH,
 ]
-const root = fileURLToPath(new URL('../..', import.meta.url))
-
-interface Stalls {
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly p999Ms: number
-  readonly maxMs: number
-  readonly loopBusy: number
-  readonly cores: number
-  readonly rssMb: number
-  readonly heapMb: number
-}
-
-/** The broker's process, with an ear for its event loop. */
-class Measured {
-  readonly address: string
-  private readonly child: ChildProcess
-
-  private constructor(child: ChildProcess, port: number) {
-    this.child = child
-    this.address = `127.0.0.1:${port}`
-  }
-
-  static async start(directory: string, port: number): Promise<Measured> {
-    const prof = values.prof === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.prof}`]
-    const set = `group.initial.rebalance.delay.ms=${INITIAL_DELAY_MS}`
-    const where = ['--data-dir', directory, '--port', String(port), '--set', set]
-    const probe = ['--import', join(root, 'bench/groups/stalls.mjs')]
-    const args = [...prof, ...probe, join(root, 'src/main.ts')]
-    const child = spawn(process.execPath, [...args, 'start', '--log-level', 'error', ...where], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    })
-    const measured = new Measured(child, port)
-    await eventually(async () => (await RawClient.open(measured.address)).close() ?? true)
-    return measured
-  }
-
-  reset(): void {
-    this.child.send('reset')
-  }
-
-  async report(): Promise<Stalls> {
-    this.child.send('report')
-    const [stalls] = await once(this.child, 'message')
-    return stalls as Stalls
-  }
-
-  async end(signal: NodeJS.Signals): Promise<void> {
-    const exit = once(this.child, 'exit')
-    this.child.kill(signal)
-    await exit
-  }
-}
 
 /** Connections of one lane: a JoinGroup on one of them waits for the others only. */
 class Lane {
@@ -286,7 +240,8 @@ class ConsumerMember extends Member {
       PARTITIONS_PER_MEMBER
     while (!isWhole() || this.isNews) {
       const { errorCode } = await this.ask()
-      if (errorCode !== ErrorCode.NONE) throw new Error(`${this.groupId}: ${errorName(errorCode)}`)
+      if (!MAY_JOIN_LATER.has(errorCode))
+        throw new Error(`${this.groupId}: ${errorName(errorCode)}`)
       await sleep(100)
     }
   }
@@ -365,14 +320,14 @@ function describe(name: string, histogram: RecordableHistogram, seconds: number)
   )
 }
 
-function tell({ p50Ms, p99Ms, p999Ms, maxMs, loopBusy, cores, rssMb, heapMb }: Stalls): void {
+function tell({ cores, rssMb, loop }: Cost): void {
+  console.log(`  process: ${cores.toFixed(2)} cores, RSS ${rssMb.toFixed(0)} MB`)
+  if (loop === undefined) return
+  const { p50Ms, p99Ms, p999Ms, maxMs, loopBusy, heapMb } = loop
   const late = [p50Ms, p99Ms, p999Ms, maxMs].map((ms) => ms.toFixed(1))
   console.log(
     `  event loop: late by ms: p50 ${late[0]}, p99 ${late[1]}, p99.9 ${late[2]}, max ${late[3]}; ` +
-      `busy ${(loopBusy * 100).toFixed(0)} %`,
-  )
-  console.log(
-    `  process: ${cores.toFixed(2)} cores, RSS ${rssMb.toFixed(0)} MB, heap ${heapMb.toFixed(0)} MB`,
+      `busy ${(loopBusy * 100).toFixed(0)} %, heap ${heapMb.toFixed(0)} MB`,
   )
 }
 
@@ -412,12 +367,12 @@ async function measure(broker: Measured, title: string, seconds: number): Promis
   own.enable()
   broker.reset()
   await sleep(seconds * 1000)
-  const stalls = await broker.report()
+  const cost = await broker.report()
   const { beats, commits, errors, unanswered } = figures
   console.log(`${title}, ${seconds} s:`)
   describe('  heartbeats', beats, seconds)
   describe('  commits', commits, seconds)
-  tell(stalls)
+  tell(cost)
   own.disable()
   const [p99, most] = [own.percentile(99), own.max].map((ns) => (ns / 1e6 - TICK_MS).toFixed(1))
   console.log(`  this program was late itself, by ms: p99 ${p99}, max ${most}`)
@@ -433,7 +388,7 @@ async function restart(directory: string, broker: Measured, lanes: readonly Lane
   const port = Number(broker.address.split(':')[1])
   await broker.end('SIGKILL')
   const startedMs = performance.now()
-  const next = await Measured.start(directory, port)
+  const next = await start(directory, port)
   const listensMs = performance.now() - startedMs
   await Promise.all(lanes.map((lane) => lane.connect(next.address)))
   await untilLoaded(next.address)
@@ -444,9 +399,15 @@ async function restart(directory: string, broker: Measured, lanes: readonly Lane
   return next
 }
 
+function start(directory: string, port: number): Promise<Measured> {
+  const settings = { 'group.initial.rebalance.delay.ms': String(INITIAL_DELAY_MS) }
+  if (values.kafka) return MeasuredKafka.start(directory, port, settings)
+  return MeasuredOttla.start(directory, port, settings, values.prof)
+}
+
 async function main(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'ottla-groups-'))
-  let broker = await Measured.start(directory, await freePorts())
+  let broker = await start(directory, await freePorts())
   const clockwork = new Clockwork()
   try {
     await createTopic(broker.address, TOPIC, GROUP_SIZE * PARTITIONS_PER_MEMBER)

@@ -39,7 +39,7 @@ function describeTransactions(node: BrokerNode): Handler<typeof DescribeTransact
           producerEpoch: transaction.producerEpoch,
           topics: transaction.partitions.map(({ topic, partitionIds }) => ({
             topic,
-            partitions: [...partitionIds],
+            partitions: [...partitionIds].sort((x, y) => x - y),
           })),
         }
       }),

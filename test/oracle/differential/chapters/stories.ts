@@ -20,7 +20,7 @@ import { type Producer, Transactional } from './transactions.ts'
 
 const LOG = 'transacted'
 const SEED = Number(process.env['DIFF_SEED'] ?? 1)
-const STORIES = 4
+const STORIES = 3
 const STEPS = 60
 
 export async function stories(talk: Talk): Promise<void> {
@@ -33,10 +33,21 @@ export async function stories(talk: Talk): Promise<void> {
   ] as const) {
     await talk.settle(FindCoordinator, 4, { keyType, coordinatorKeys: [key] }, isFound)
   }
+  await isLoaded(talk, 'g-txn')
   for (let seed = SEED; seed < SEED + STORIES; seed++) {
     await transactional(talk, seed)
     await grouped(talk, seed)
   }
+}
+
+/** The coordinator of the group serves, on both sides. */
+async function isLoaded(talk: Talk, groupId: string): Promise<void> {
+  await talk.settle(
+    OffsetFetch,
+    8,
+    { groups: [{ groupId, topics: [{ name: LOG, partitionIndexes: [0] }] }] },
+    ({ groups }: { groups: { errorCode: number }[] }) => groups[0]!.errorCode === 0,
+  )
 }
 
 /** Wrong in one way, most of the time not at all. */
@@ -152,6 +163,7 @@ async function grouped(talk: Talk, seed: number): Promise<void> {
   const random = new Random(seed + 1000)
   for (let at = 0; at < 6; at++) {
     const group = `story-${seed}-${at}`
+    await isLoaded(talk, group)
     const epoch = new Map<Side, number>()
     const beat = async (label: string, more: (side: Side) => object) => {
       const answers = await talk.ask(
