@@ -19,7 +19,7 @@ import type { Talk } from '../talk.ts'
 import { type Producer, Transactional } from './transactions.ts'
 
 const LOG = 'transacted'
-const SEED = Number(process.env['DIFF_SEED'] ?? 1)
+const SEED = Number(process.env['DIFF_SEED'] ?? 301)
 const STORIES = 3
 const STEPS = 60
 
