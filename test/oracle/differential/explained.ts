@@ -17,7 +17,7 @@ export const EXPLAINED: Explanation[] = [
     why: 'Kafka lists aborted transactions up to the end of the log, above the last stable offset',
     api: 'Fetch',
     label: /^story .*: read$/,
-    path: /abortedTransactions(\.length|\[#\d+\])$/,
+    path: /abortedTransactions(\.length|\[#?\d*\])$/,
   },
   {
     why: 'not_implemented: what is not served is not advertised',
