@@ -9,6 +9,7 @@ import {
   type BatchHeader,
   encodeBatch,
   type LogRecord,
+  NO_TIMESTAMP,
   readBatchHeader,
   recordsOf,
   sealBatch,
@@ -217,7 +218,10 @@ class Walk {
       : records.filter((one) => header.isControl || this.#keeps(one, isDue))
     if (kept.length === 0) {
       const isLast = lastOffsets.get(header.producerId) === header.lastOffset
-      return isLast || isEnd ? { ...batch, bytes: emptied(batch.bytes) } : null
+      if (!isLast && !isEnd) return null
+      // A producer's keeps its time; that of nobody's records is of no use to a lookup.
+      const maxTimestamp = isLast ? batch.maxTimestamp : NO_TIMESTAMP
+      return { ...batch, bytes: emptied(batch.bytes, maxTimestamp), maxTimestamp }
     }
     const hasTombstone = kept.some(({ value }) => value === null) || (mayGo && header.isControl)
     const horizonMs = horizon ?? (hasTombstone ? nowMs + deleteRetentionMs : undefined)
@@ -266,12 +270,13 @@ function rewritten(header: BatchHeader, records: readonly LogRecord[]): Uint8Arr
 }
 
 /** The header alone, as DefaultRecordBatch.writeEmptyHeader. */
-function emptied(batch: Uint8Array): Uint8Array {
+function emptied(batch: Uint8Array, maxTimestamp: bigint): Uint8Array {
   const bytes = batch.slice(0, BATCH_HEADER_BYTES)
   const view = new DataView(bytes.buffer)
   view.setInt32(8, BATCH_HEADER_BYTES - 12)
   view.setInt16(21, view.getInt16(21) & ~0x47)
-  view.setBigInt64(27, -1n)
+  view.setBigInt64(27, NO_TIMESTAMP)
+  view.setBigInt64(35, maxTimestamp)
   view.setInt32(57, 0)
   sealBatch(bytes, 0, bytes.length)
   return bytes
