@@ -82,7 +82,7 @@ function chart(samples: readonly Sample[]): Chart {
   }
 }
 
-const POINTS_MAX = 240
+const POINTS_MAX = 60
 const round = (value: number): number => Math.round(value * 10) / 10
 /** Every so manieth: a plot that fits a repository. */
 function thinned(samples: readonly Sample[]): Sample[] {
