@@ -135,7 +135,7 @@ export const SCENARIOS: readonly Scenario[] = [
         racers: 0,
         members: 0,
         modernMembers: random.nextInt(2, 6),
-        durationMs: 20_000,
+        durationMs: 12_000,
         pauseMsMax: random.pick([20, 50, 200]),
         faults: {
           ...options.faults,
@@ -159,7 +159,7 @@ export const SCENARIOS: readonly Scenario[] = [
         racers: 0,
         members: 0,
         copiers: random.nextInt(1, 4),
-        durationMs: 20_000,
+        durationMs: 12_000,
         pauseMsMax: random.pick([1, 20, 100]),
         faults: {
           ...options.faults,
