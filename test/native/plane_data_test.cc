@@ -129,7 +129,8 @@ Fetched read_fetched(const std::vector<uint8_t>& frame) {
 }
 
 struct Events : Fixture {
-  Events(ReactorOptions options, const std::string& directory) : Fixture(options) {
+  Events(ReactorOptions options, const std::string& directory, Recompression recompression = {})
+      : Fixture(options) {
     if (!is_open) return;
     TopicRoute route;
     route.handle = 1;
@@ -143,6 +144,7 @@ struct Events : Fixture {
       create.topic = "events";
       create.topic_id[0] = 9;
       create.index = slot;
+      create.config.recompression = recompression;
       CHECK_OK(plane->create(create, 100 + slot));
       plane->lead(slot, 0, 0, {1}, {1});  // said before it is open: waits for its turn
       route.partitions.push_back({slot, 1, 0});
@@ -246,10 +248,10 @@ TEST("plane: pipeline: produces, fetches and forwarded frames answer in order") 
   }
 }
 
-TEST("plane: load: writers and readers on every partition, all of it once and in order") {
+void write_and_read(const Recompression& recompression) {
   for (const int reactors : {1, 2, 4}) {
     Directory directory;
-    auto events = std::make_unique<Events>(with_reactors(reactors), directory.path);
+    auto events = std::make_unique<Events>(with_reactors(reactors), directory.path, recompression);
     REQUIRE(events->is_open);
     constexpr int64_t kBatches = 150;
     std::atomic<int> wrong{0};
@@ -294,10 +296,19 @@ TEST("plane: load: writers and readers on every partition, all of it once and in
   }
 }
 
+TEST("plane: load: writers and readers on every partition, all of it once and in order") {
+  write_and_read({});
+}
+
+TEST("plane: load: the same with every batch recompressed") {
+  write_and_read({true, Codec::kLz4, kDefaultLevel});
+}
+
 TEST("plane: destroyed with produces and long polls under way") {
   for (const int reactors : {1, 4}) {
     Directory directory;
-    auto events = std::make_unique<Events>(with_reactors(reactors), directory.path);
+    const Recompression recompression{reactors == 4, Codec::kGzip, kDefaultLevel};
+    auto events = std::make_unique<Events>(with_reactors(reactors), directory.path, recompression);
     REQUIRE(events->is_open);
     std::vector<std::unique_ptr<Client>> clients;
     for (int i = 0; i < 12; i += 1) {
