@@ -9,7 +9,6 @@
 // older epoch is answered STALE_BROKER_EPOCH; a fenced broker leads nothing.
 // Kafka: ClusterControlManager.registerBroker, BrokerHeartbeatManager.calculateNextBrokerState.
 
-import { uuidToBytes } from '../lib/uuid.ts'
 import type { Broker } from '../metadata/brokers.ts'
 import { registerBrokerVersion } from '../metadata/brokers.ts'
 import { METADATA_VERSION } from '../metadata/features.ts'
@@ -22,11 +21,16 @@ import type {
   BrokerRegistration,
   UnregisterBroker,
 } from '../protocol/messages/cluster.ts'
+import {
+  cordon,
+  leaveDirectories,
+  losesDirectories,
+  refuseDirectories,
+  registrationChange,
+  takeOffline,
+} from './directories.ts'
 import { changePartitions } from './partitions.ts'
 import type { ControllerState } from './state.ts'
-
-/** 3.7-IV2, the first metadata.version that says which directory a replica is in. */
-const DIRECTORIES_SINCE = 17
 
 type RegistrationRequest = RequestOf<typeof BrokerRegistration>
 type RegistrationResponse = EncodableOf<(typeof BrokerRegistration)['response']>
@@ -66,8 +70,21 @@ export function registerBroker(
       cordonedLogDirs: before?.cordonedLogDirs ?? null,
     },
   })
+  if (before !== undefined) loseDirectories(state, before, request.logDirs, records)
   state.liveness.touch(request.brokerId, nowMs, -1)
   return { errorCode: ErrorCode.NONE, brokerEpoch: epoch }
+}
+
+/** It came back without directories that it had: what lies there is led by nobody until they are back. */
+function loseDirectories(
+  state: ControllerState,
+  { brokerId, logDirs }: Broker,
+  present: readonly string[],
+  records: MetadataRecord[],
+): void {
+  const lost = logDirs.filter((id) => !present.includes(id))
+  if (lost.length === 0) return
+  records.push(...leaveDirectories(state, brokerId, (id) => lost.includes(id)))
 }
 
 /** A broker that came back without having been seen off loses its place: nobody knows what it lost. */
@@ -120,29 +137,8 @@ function refuseRegistration(
   return null
 }
 
-/** A broker names at least one directory, each once, none reserved and none another broker's. */
-function refuseDirectories(state: ControllerState, request: RegistrationRequest): number | null {
-  if (state.metadataVersion < DIRECTORIES_SINCE) return null
-  const directories = new Set(request.logDirs)
-  if (directories.size === 0 || directories.size !== request.logDirs.length) {
-    return ErrorCode.INVALID_REGISTRATION
-  }
-  if (request.logDirs.some(isReservedDirectory)) return ErrorCode.INVALID_REGISTRATION
-  for (const broker of state.image.brokers.values()) {
-    if (broker.brokerId === request.brokerId) continue
-    if (broker.logDirs.some((id) => directories.has(id))) return ErrorCode.INVALID_REGISTRATION
-  }
-  return null
-}
-
 /** PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL. A record with another one would stop every Kafka that reads it. */
 const isSecurityProtocol = (id: number) => id >= 0 && id <= 3
-
-/** Kafka: DirectoryId.reserved, the first hundred ids. */
-function isReservedDirectory(id: string): boolean {
-  const bytes = uuidToBytes(id)
-  return bytes.subarray(0, 15).every((byte) => byte === 0) && bytes[15]! < 100
-}
 
 /** BrokerHeartbeat: keeps the session, and moves the broker between its states. */
 export function heartbeat(
@@ -158,11 +154,16 @@ export function heartbeat(
   }
   state.liveness.touch(request.brokerId, nowMs, request.currentMetadataOffset)
   const isCaughtUp = request.currentMetadataOffset >= broker.brokerEpoch
-  const next = nextState(state, broker, request, isCaughtUp)
+  const isLosing = losesDirectories(broker, request.offlineLogDirs)
+  // One that comes back leads what it still has: first it is known what that is.
+  const wantFence = request.wantFence || (broker.fenced && isLosing)
+  const next = nextState(state, broker, { ...request, wantFence }, isCaughtUp)
   if (next === 'unfenced' && broker.fenced) unfence(state, broker, records)
   if (next === 'fenced' && !broker.fenced) fence(state, broker, records)
   if (next === 'stopping' && !broker.inControlledShutdown) beginShutdown(state, broker, records)
   if (next === 'stopped' && !broker.fenced) fence(state, broker, records)
+  if (isLosing) takeOffline(state, broker, request.offlineLogDirs, records)
+  cordon(state, broker, request.cordonedLogDirs, records)
   return {
     errorCode: ErrorCode.NONE,
     isCaughtUp,
@@ -196,39 +197,19 @@ function leads(state: ControllerState, brokerId: number): boolean {
   return false
 }
 
-function registrationChange(
-  broker: Broker,
-  change: { fenced?: 1 | -1; inControlledShutdown?: 1 },
-  state: ControllerState,
-): MetadataRecord {
-  const version = state.metadataVersion >= 30 ? 3 : state.metadataVersion >= 17 ? 2 : 1
-  return {
-    name: 'BrokerRegistrationChangeRecord',
-    version,
-    value: {
-      brokerId: broker.brokerId,
-      brokerEpoch: broker.brokerEpoch,
-      fenced: change.fenced ?? 0,
-      inControlledShutdown: change.inControlledShutdown ?? 0,
-      logDirs: [],
-      cordonedLogDirs: null,
-    },
-  }
-}
-
 function unfence(state: ControllerState, broker: Broker, records: MetadataRecord[]): void {
-  records.push(registrationChange(broker, { fenced: -1 }, state))
+  records.push(registrationChange(state, broker, { fenced: -1 }))
   const concerns = (partition: { leader: number }) => partition.leader === NO_LEADER
   records.push(...changePartitions(state, concerns, { arriving: broker.brokerId }))
 }
 
 function fence(state: ControllerState, broker: Broker, records: MetadataRecord[]): void {
-  records.push(registrationChange(broker, { fenced: 1 }, state))
+  records.push(registrationChange(state, broker, { fenced: 1 }))
   records.push(...leave(state, broker))
 }
 
 function beginShutdown(state: ControllerState, broker: Broker, records: MetadataRecord[]): void {
-  records.push(registrationChange(broker, { inControlledShutdown: 1 }, state))
+  records.push(registrationChange(state, broker, { inControlledShutdown: 1 }))
   records.push(...leave(state, broker))
 }
 

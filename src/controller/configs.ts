@@ -10,6 +10,7 @@ import {
   replaceConfigs,
 } from '../config/validate.ts'
 import { CONFIG_RESOURCE } from '../metadata/configs.ts'
+import { SINCE } from '../metadata/features.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
@@ -27,6 +28,7 @@ type ResourceName = { resourceType: number; resourceName: string }
 type Resource = ResourceName & { configs: readonly { name: string }[] }
 
 const MIN_ISR = 'min.insync.replicas'
+const CORDONED = 'cordoned.log.dirs'
 const OPERATIONS: readonly ConfigOp['op'][] = ['set', 'delete', 'append', 'subtract']
 const TYPES: ReadonlyMap<number, ConfigResource['type']> = new Map([
   [CONFIG_RESOURCE.topic, 'topic'],
@@ -109,6 +111,8 @@ function alterOne<R extends Resource>(
   if (unknown !== null) return unknown
   const change = judge({ type: TYPES.get(resourceType)!, name: resourceName }, resource)
   if (!change.ok) return refuse(ErrorCode[change.refusal.error], change.refusal.message)
+  const uncordonable = refuseCordon(state, resource, change.changes)
+  if (uncordonable !== null) return uncordonable
   const pinned = refuseMinIsr(state, resource, change.changes)
   if (pinned !== null) return pinned
   const records = [...change.changes].map(([name, value]) =>
@@ -132,6 +136,18 @@ function refuseMinIsr(
   }
   if (value !== null) return null
   const message = 'Cluster-level min.insync.replicas cannot be removed while ELR is enabled.'
+  return refuse(ErrorCode.INVALID_CONFIG, message)
+}
+
+/** Without room for it in the metadata nobody would hear of a cordoned directory (KIP-1066). */
+function refuseCordon(
+  state: ControllerState,
+  { resourceType }: Resource,
+  changes: ReadonlyMap<string, string | null>,
+): Refusal | null {
+  if (resourceType !== CONFIG_RESOURCE.broker || !changes.has(CORDONED)) return null
+  if (state.metadataVersion >= SINCE.cordonedLogDirs) return null
+  const message = `The ${CORDONED} configuration value cannot be set because it requires metadata.version >= 4.3-IV0`
   return refuse(ErrorCode.INVALID_CONFIG, message)
 }
 

@@ -12,6 +12,7 @@ import type { Provenance } from '../metadata/image.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
 import type {
+  AssignReplicasToDirs,
   BrokerHeartbeat,
   BrokerRegistration,
   UnregisterBroker,
@@ -27,6 +28,7 @@ import type {
 import type { AllocateProducerIds } from '../protocol/messages/transaction.ts'
 import { fenceExpired, heartbeat, registerBroker, unregisterBroker } from './brokers.ts'
 import { alterConfigs, incrementalAlterConfigs } from './configs.ts'
+import { assignReplicasToDirs } from './directories.ts'
 import { electLeaders } from './elections.ts'
 import { updateFeatures } from './features.ts'
 import { allocateProducerIds } from './producer_ids.ts'
@@ -46,6 +48,7 @@ interface Conversations {
   heartbeat: typeof BrokerHeartbeat
   unregisterBroker: typeof UnregisterBroker
   allocateProducerIds: typeof AllocateProducerIds
+  assignReplicasToDirs: typeof AssignReplicasToDirs
 }
 
 /** What the controller is asked; `activate` comes first, from the host, when raft made this node leader. */
@@ -159,6 +162,11 @@ export class ControllerShard implements Shard<ControllerRequest, MetadataRecord,
         return { kind: request.kind, response: heartbeat(state, request.request, nowMs, records) }
       case 'unregisterBroker':
         return { kind: request.kind, response: unregisterBroker(state, request.request, records) }
+      case 'assignReplicasToDirs':
+        return {
+          kind: request.kind,
+          response: assignReplicasToDirs(state, request.request, records),
+        }
       case 'allocateProducerIds':
         return {
           kind: request.kind,

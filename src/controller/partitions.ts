@@ -5,6 +5,7 @@
 // fenced or shutting down is neither elected nor added.
 // Kafka: PartitionChangeBuilder, ReplicationControlManager.generateLeaderAndIsrUpdates; KIP-966 for ELR.
 
+import { isReplicaOnline } from '../metadata/directories.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import { NO_LEADER, type Partition } from '../metadata/topics.ts'
 import type { ControllerState } from './state.ts'
@@ -19,6 +20,8 @@ export interface PartitionAim {
   readonly isPreferred?: boolean
   /** Any live replica may lead, at the price of what it does not have. */
   readonly isUnclean?: boolean
+  /** Where its replicas lie from now on, by replica. */
+  readonly directories?: readonly string[]
 }
 
 /** The change record that reaches an aim, or null when nothing changes. */
@@ -27,8 +30,12 @@ export function changePartition(
   partition: Partition,
   aim: PartitionAim,
 ): MetadataRecord | null {
+  const placed =
+    aim.directories === undefined ? partition : { ...partition, directories: [...aim.directories] }
   const canLead = (id: number) =>
-    aim.leaving?.has(id) !== true && (aim.arriving === id || isEligible(state, id))
+    aim.leaving?.has(id) !== true &&
+    (aim.arriving === id || isEligible(state, id)) &&
+    isReplicaOnline(state.image.brokers.get(id), placed)
   const isr = remainingIsr(partition, aim)
   const leader = chooseLeader(partition, isr, aim, canLead)
   const value: Change = {}
@@ -41,6 +48,8 @@ export function changePartition(
   if (leader.id !== partition.leader) value.leader = leader.id
   // Before 3.6-IV0 a smaller ISR had to fence fetch state: same leader, next epoch.
   else if (value.isr !== undefined && state.metadataVersion < 12) value.leader = leader.id
+  const isMoved = placed.directories.some((id, at) => id !== partition.directories[at])
+  if (isMoved) value.directories = placed.directories
   if (Object.keys(value).length === 0) return null
   // We name no eligible replicas, which is always safe; those that Kafka named end with the state they were named in.
   const { eligibleLeaderReplicas: elr, lastKnownElr } = partition
@@ -102,6 +111,7 @@ interface Change {
   isr?: number[]
   leader?: number
   leaderRecoveryState?: number
+  directories?: string[]
   eligibleLeaderReplicas?: number[]
   lastKnownElr?: number[]
 }
@@ -120,7 +130,7 @@ export function partitionChange(
     removingReplicas: null,
     addingReplicas: null,
     leaderRecoveryState: change.leaderRecoveryState ?? -1,
-    directories: null,
+    directories: change.directories ?? null,
     eligibleLeaderReplicas: change.eligibleLeaderReplicas ?? null,
     lastKnownElr: change.lastKnownElr ?? null,
   }

@@ -1,9 +1,11 @@
 // Which brokers get the replicas of new partitions: striped over racks and brokers from a random start, so
-// that leaders and replicas spread evenly; fenced brokers are used last and never lead.
-// Kafka: StripedReplicaPlacer (KIP-455's placement rules as KRaft has them).
+// that leaders and replicas spread evenly; fenced brokers are used last and never lead, and one whose log directories
+// are all cordoned is not used at all.
+// Kafka: StripedReplicaPlacer (KIP-455's placement rules as KRaft has them; KIP-1066).
 
 import type { Random } from '../lib/random.ts'
 import type { Broker } from '../metadata/brokers.ts'
+import { hasUncordonedDirectory } from '../metadata/directories.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { Answer } from './answer.ts'
 import { refuse } from './answer.ts'
@@ -51,19 +53,22 @@ export function place(
   replicationFactor: number,
   random: Random,
 ): Answer<number[][]> {
-  const usable = brokers.filter((broker) => !broker.inControlledShutdown)
+  const usable = brokers.filter(
+    (broker) => !broker.inControlledShutdown && hasUncordonedDirectory(broker),
+  )
+  if (!usable.some((broker) => !broker.fenced)) {
+    return refuse(
+      ErrorCode.INVALID_REPLICATION_FACTOR,
+      `Unable to replicate the partition ${replicationFactor} time(s): All brokers are currently ` +
+        'fenced, or have all their log directories cordoned.',
+    )
+  }
   if (usable.length < replicationFactor) {
     return refuse(
       ErrorCode.INVALID_REPLICATION_FACTOR,
       `Unable to replicate the partition ${replicationFactor} time(s): The target replication ` +
         `factor of ${replicationFactor} cannot be reached because only ${usable.length} broker(s) ` +
         'are registered or some brokers have all their log directories cordoned.',
-    )
-  }
-  if (!usable.some((broker) => !broker.fenced)) {
-    return refuse(
-      ErrorCode.INVALID_REPLICATION_FACTOR,
-      `Unable to replicate the partition ${replicationFactor} time(s): All brokers are currently fenced.`,
     )
   }
   const racks = racksOf(usable, random)

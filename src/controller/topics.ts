@@ -5,8 +5,8 @@
 
 import { describeTopic } from '../config/describe.ts'
 import { refuseTopicConfigs } from '../config/validate.ts'
-import { ZERO_UUID } from '../lib/uuid.ts'
 import { CONFIG_RESOURCE } from '../metadata/configs.ts'
+import { defaultDirectory } from '../metadata/directories.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import { NO_LEADER } from '../metadata/topics.ts'
 import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
@@ -193,18 +193,11 @@ function partitionRecord(
       leaderRecoveryState: 0,
       leaderEpoch: 0,
       partitionEpoch: 0,
-      directories: replicas.map((id) => directoryOf(state, id)),
+      directories: replicas.map((id) => defaultDirectory(state.image.brokers.get(id))),
       eligibleLeaderReplicas: null,
       lastKnownElr: null,
     },
   }
-}
-
-/** A broker with one uncordoned directory gets it named at once; with several it chooses and reports. */
-function directoryOf(state: ControllerState, brokerId: number): string {
-  const broker = state.image.brokers.get(brokerId)
-  if (broker === undefined || broker.logDirs.length === 0) return ZERO_UUID
-  return broker.logDirs.length === 1 ? broker.logDirs[0]! : 'AAAAAAAAAAAAAAAAAAAAAQ'
 }
 
 function assign(state: ControllerState, topic: CreatableTopic): Answer<readonly number[][]> {

@@ -82,7 +82,12 @@ export class ControllerBench {
     return brokerEpoch
   }
 
-  register(brokerId: number, incarnationId: string, rack: string | null = null) {
+  register(
+    brokerId: number,
+    incarnationId: string,
+    rack: string | null = null,
+    logDirs = [`directory${brokerId}AAAAAAAAAAAA`],
+  ) {
     return this.ask('registerBroker', {
       brokerId,
       clusterId: CLUSTER,
@@ -95,7 +100,7 @@ export class ControllerBench {
       })),
       rack,
       isMigratingZkBroker: false,
-      logDirs: [`directory${brokerId}AAAAAAAAAAAA`],
+      logDirs,
       previousBrokerEpoch: -1,
     })
   }
@@ -103,7 +108,12 @@ export class ControllerBench {
   beat(
     brokerId: number,
     brokerEpoch: number,
-    wish: { wantFence?: boolean; wantShutDown?: boolean } = {},
+    wish: {
+      wantFence?: boolean
+      wantShutDown?: boolean
+      offlineLogDirs?: string[]
+      cordonedLogDirs?: string[]
+    } = {},
   ) {
     return this.ask('heartbeat', {
       brokerId,

@@ -338,3 +338,110 @@ describe('controller: elections', () => {
     expect(elect()[0]).toBe(ErrorCode.PREFERRED_LEADER_NOT_AVAILABLE)
   })
 })
+
+describe('controller: log directories', () => {
+  const [ONE, TWO] = ['oneAAAAAAAAAAAAAAAAAAA', 'twoAAAAAAAAAAAAAAAAAAA']
+
+  /** A broker with two directories, and a topic of two partitions, one in each. */
+  function two() {
+    const bench = new ControllerBench()
+    const register = (incarnationId: string, logDirs: string[]) =>
+      bench.register(1, incarnationId, null, logDirs).response.brokerEpoch!
+    const epoch = register('incarnation1AAAAAAAAAA', [ONE, TWO])
+    bench.beat(1, epoch)
+    created(bench, 'spread', 2)
+    const { id } = bench.image.topics.byName('spread')!
+    const assign = (brokerEpoch: number, directories: [string, number][]) =>
+      bench.ask('assignReplicasToDirs', {
+        brokerId: 1,
+        brokerEpoch,
+        directories: directories.map(([directory, partitionIndex]) => ({
+          id: directory,
+          topics: [{ topicId: id, partitions: [{ partitionIndex }] }],
+        })),
+      })
+    const partition = (index: number) => bench.image.topics.byName('spread')!.partitions[index]!
+    return { bench, epoch, register, assign, partition }
+  }
+
+  test('controller: directories: a replica is where its broker says; who has several says it', () => {
+    const { bench, epoch, assign, partition } = two()
+    expect(partition(0).directories).toEqual(['AAAAAAAAAAAAAAAAAAAAAQ'])
+    const { response, records } = assign(epoch, [
+      [TWO, 0],
+      [ONE, 9],
+    ])
+    expect(response.errorCode).toBe(ErrorCode.NONE)
+    const codes = response.directories!.map(({ topics }) => topics![0]!.partitions![0]!.errorCode)
+    expect(codes).toEqual([ErrorCode.NONE, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION])
+    expect(names(records)).toEqual(['PartitionChangeRecord'])
+    expect(partition(0)).toMatchObject({ directories: [TWO], leader: 1, leaderEpoch: 0 })
+    expect(assign(epoch, [[TWO, 0]]).records).toEqual([])
+    expect(assign(epoch + 1, [[ONE, 0]]).response.errorCode).toBe(ErrorCode.STALE_BROKER_EPOCH)
+    expect(bench.image.brokers.get(1)!.logDirs).toEqual([ONE, TWO])
+  })
+
+  test('controller: directories: nobody leads in one that is offline, and the others are led on', () => {
+    const { bench, epoch, register, assign, partition } = two()
+    assign(epoch, [
+      [ONE, 0],
+      [TWO, 1],
+    ])
+    const { response, records } = bench.beat(1, epoch, { offlineLogDirs: [TWO] })
+    expect(response.errorCode).toBe(ErrorCode.NONE)
+    expect(names(records)).toEqual(['PartitionChangeRecord', 'BrokerRegistrationChangeRecord'])
+    expect(partition(0).leader).toBe(1)
+    expect(partition(1)).toMatchObject({ leader: NO_LEADER, isr: [1], leaderEpoch: 1 })
+    expect(bench.image.brokers.get(1)!.logDirs).toEqual([ONE])
+    expect(bench.beat(1, epoch, { offlineLogDirs: [TWO] }).records).toEqual([])
+    // Moved there meanwhile: it does not lead there either.
+    assign(epoch, [[TWO, 0]])
+    expect(partition(0).leader).toBe(NO_LEADER)
+    bench.nowMs += 20_000
+    const back = register('incarnation2AAAAAAAAAA', [ONE, TWO])
+    bench.beat(1, back)
+    expect([partition(0).leader, partition(1).leader]).toEqual([1, 1])
+  })
+
+  test('controller: directories: a broker that comes back without one does not lead there', () => {
+    const { bench, epoch, register, assign, partition } = two()
+    assign(epoch, [
+      [ONE, 0],
+      [TWO, 1],
+    ])
+    bench.nowMs += 20_000
+    bench.beat(1, register('incarnation2AAAAAAAAAA', [ONE]))
+    expect([partition(0).leader, partition(1).leader]).toEqual([1, NO_LEADER])
+  })
+
+  test('controller: directories: one that fails in the beat that unfences keeps its broker fenced', () => {
+    const { bench, register, assign, partition, epoch } = two()
+    assign(epoch, [
+      [ONE, 0],
+      [TWO, 1],
+    ])
+    bench.beat(1, epoch, { wantFence: true })
+    bench.nowMs += 20_000
+    const back = register('incarnation2AAAAAAAAAA', [ONE, TWO])
+    expect(bench.beat(1, back, { offlineLogDirs: [TWO] }).response.isFenced).toBe(true)
+    expect(bench.beat(1, back, { offlineLogDirs: [TWO] }).response.isFenced).toBe(false)
+    expect([partition(0).leader, partition(1).leader]).toEqual([1, NO_LEADER])
+  })
+
+  test('controller: directories: a broker whose directories are all cordoned gets nothing new', () => {
+    const { bench, epoch } = two()
+    bench.beat(1, epoch, { cordonedLogDirs: [ONE] })
+    expect(bench.image.brokers.get(1)!.cordonedLogDirs).toEqual([ONE])
+    expect(bench.beat(1, epoch, { cordonedLogDirs: [ONE] }).records).toEqual([])
+    expect(created(bench, 'one').result.errorCode).toBe(ErrorCode.NONE)
+    bench.beat(1, epoch, { cordonedLogDirs: [TWO, ONE] })
+    expect(created(bench, 'none').result).toMatchObject({
+      errorCode: ErrorCode.INVALID_REPLICATION_FACTOR,
+      errorMessage:
+        'Unable to replicate the partition 1 time(s): All brokers are currently fenced, or have ' +
+        'all their log directories cordoned.',
+    })
+    bench.beat(1, epoch, { cordonedLogDirs: [] })
+    expect(created(bench, 'again').result.errorCode).toBe(ErrorCode.NONE)
+  })
+})
