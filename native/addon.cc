@@ -830,6 +830,14 @@ void forget(const Napi::CallbackInfo& info) {
   if (arguments.ok()) door->plane().forget(handle);
 }
 
+// failDirectory(plane, directory)
+void fail_directory(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "failDirectory");
+  Door* door = arguments.door();
+  const std::string directory = arguments.text(1, "directory");
+  if (arguments.ok()) door->plane().fail_directory(directory);
+}
+
 // brokers(plane, listener, endpoints)
 void brokers(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "brokers");
@@ -1050,6 +1058,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("follow", follow);
   add("isr", isr);
   add("configure", configure);
+  add("failDirectory", fail_directory);
   add("trim", trim);
   add("cleanable", cleanable);
   add("clean", clean);

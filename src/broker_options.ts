@@ -59,6 +59,7 @@ export function formatMissing(
     metadataVersion: METADATA_VERSION_MAX,
     random: world.random,
     nowMs: world.clock.nowMs(),
+    isMissingLeft: found !== undefined,
   })
 }
 

@@ -6,8 +6,10 @@
 // Kafka: KafkaRaftServer, SharedServer, BrokerServer, ControllerServer.
 
 import { Checkpoints } from './broker/checkpoints.ts'
+import { Assignments } from './broker/directories/assignments.ts'
+import { DirectoryFailures } from './broker/directories/failures.ts'
 import { Dispatch } from './broker/dispatch.ts'
-import { connectionLimits } from './broker/dynamic_config.ts'
+import { connectionLimits, cordonedLogDirs } from './broker/dynamic_config.ts'
 import { GroupCoordinator } from './broker/group_coordinator.ts'
 import { SUPPORTED_FEATURES } from './broker/handlers/api_versions.ts'
 import { AutoTopics } from './broker/internal_topics.ts'
@@ -83,6 +85,10 @@ export class OttlaNode {
   private transactions!: TransactionCoordinator
   private autoTopics!: AutoTopics
   private lifecycle!: Lifecycle
+  private assignments!: Assignments
+  private failures!: DirectoryFailures
+  /** Of what deletions before this start have left. */
+  private removal: Promise<void> = Promise.resolve()
   private layered: BrokerConfig
   private clusterIdText = ''
   private isPlaneOpen = false
@@ -133,6 +139,7 @@ export class OttlaNode {
     const opened = openDirectories(files, derived)
     this.clusterIdText = opened.clusterId
     this.directories = new LogDirectories(files, opened.directories)
+    this.directories.cordon(cordonedLogDirs(this.layered))
     this.openPlane()
     this.compose(opened.metadataDirectoryId)
     for (const listener of derived.controllerListeners) this.listen(listener, true)
@@ -140,7 +147,7 @@ export class OttlaNode {
     const early = derived.brokerListeners.filter(({ port }) => port === 0)
     for (const listener of early) this.listen(listener, false)
     await this.raft.start()
-    this.createLifecycle(opened)
+    this.createLifecycle()
     await this.lifecycle.register()
     await this.publisher.settled()
     await this.lifecycle.ready()
@@ -152,10 +159,12 @@ export class OttlaNode {
     this.upkeep.start()
     this.cleaner.start()
     this.isRunning = true
+    this.removal = this.directories.removeLeftovers()
   }
 
   private lock(path: string): void {
-    this.world.files.makeDirectory(path)
+    // One that is missing, or a file in its place, has failed; openDirectories says so.
+    if (!this.world.files.isDirectory(path)) return
     const lock = this.world.files.lock(path)
     if (lock === null) {
       const why = `${path} is in use by another process, which holds its .lock file`
@@ -233,6 +242,11 @@ export class OttlaNode {
       nodeId: derived.nodeId,
       listeners: this.listeners,
       partitionConfig: configOf,
+      notOpened: (path, errno) => this.failures.notOpened(path, errno),
+      onOpened: (local, assignedId) => {
+        const id = this.directories.idOf(local.directory)
+        if (id !== assignedId) this.assignments.assign(local.topicId, local.partition, id)
+      },
       onRole: (partition, role) => {
         this.groups.role(partition, role)
         this.transactions.role(partition, role)
@@ -240,6 +254,15 @@ export class OttlaNode {
       log: world.log.child('partitions'),
     })
     const { directories, publisher } = this
+    this.failures = new DirectoryFailures({
+      world,
+      plane,
+      directories,
+      publisher: () => this.publisher ?? null,
+      lifecycle: () => this.lifecycle ?? null,
+      metadataLogDir: derived.metadataLogDir,
+      onFatal: (problem) => this.fatal(problem),
+    })
     this.checkpoints = new Checkpoints({ world, plane, directories, publisher })
     this.upkeep = new LogUpkeep({
       world,
@@ -300,12 +323,21 @@ export class OttlaNode {
       },
       controller: this.controller,
       onPublish: (delta, image) => this.publish(delta, image),
-      onFatal: (problem) => {
-        this.failed.reject(problem)
-        if (this.isRunning) this.parts.onFatal(problem)
-      },
+      onFatal: (problem) => this.fatal(problem),
+    })
+    this.assignments = new Assignments({
+      world,
+      controller: this.controller,
+      image: this.raft.image,
+      nodeId: derived.nodeId,
+      brokerEpoch: () => this.lifecycle.brokerEpoch,
     })
     this.connectFacts()
+  }
+
+  private fatal(problem: Error): void {
+    this.failed.reject(problem)
+    if (this.isRunning) this.parts.onFatal(problem)
   }
 
   private connectFacts(): void {
@@ -316,8 +348,7 @@ export class OttlaNode {
       request: (...fact) => dispatch.request(...fact),
       done: (...fact) => tickets.done(...fact),
       data: (...fact) => tickets.data(...fact),
-      directoryFailed: (directory, errno) =>
-        world.log.error('a log directory failed; its partitions are offline', { directory, errno }),
+      directoryFailed: (directory, errno) => this.failures.failed(directory, errno),
       stalled: (reactor, microseconds) =>
         world.log.warn('a reactor stalled', { reactor, microseconds }),
       overflow: (reactor, count) => world.log.warn('facts had to wait', { reactor, count }),
@@ -407,7 +438,7 @@ export class OttlaNode {
     return this.producerIdSource
   }
 
-  private createLifecycle(opened: ReturnType<typeof openDirectories>): void {
+  private createLifecycle(): void {
     const { config, derived } = this.parsed
     const listeners = derived.advertisedBrokerListeners.map(({ name, host, port }) => {
       const bound = this.listeners.find((listener) => listener.name === name)
@@ -432,11 +463,12 @@ export class OttlaNode {
           maxSupportedVersion: max,
         })),
         rack: config.get('broker.rack'),
-        logDirs: opened.directories.map(({ id }) => id),
         previousBrokerEpoch: -1,
       },
       config,
       this.raft.image,
+      this.directories,
+      (problem) => this.fatal(problem),
     )
   }
 
@@ -447,6 +479,8 @@ export class OttlaNode {
     if (isConfigured) {
       this.layered = this.layer(image)
       this.plane.limit(connectionLimits(this.layered))
+      this.directories.cordon(cordonedLogDirs(this.layered))
+      this.lifecycle?.cordoned()
     }
     this.publisher.publish(delta, image)
     this.groups.published(delta, image)
@@ -486,12 +520,14 @@ export class OttlaNode {
     this.lifecycle.stop()
     this.upkeep.stop()
     this.cleaner.stop()
+    this.directories.stop()
     const { brokerEpoch } = this.lifecycle
     this.groups.stop()
     this.transactions.stop()
     await this.flushAll()
     this.checkpoints.write()
     await this.closeParts(true)
+    await this.removal
     this.directories.markClean(brokerEpoch)
     this.release()
   }
@@ -510,6 +546,7 @@ export class OttlaNode {
   private async closeParts(isClean: boolean): Promise<void> {
     // Neither is there when the start failed before they were made.
     this.controller?.stop()
+    this.assignments?.stop()
     this.groups?.stop()
     this.transactions?.stop()
     this.raft?.stop()

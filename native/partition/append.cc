@@ -322,7 +322,14 @@ void Partition::settle(ProduceOps* ops, PartitionHost& host) {
   }
 }
 
+// A disk that failed one partition is not trusted with the others of its directory.
 void Partition::go_offline(const Status& status, PartitionHost& host) {
+  if (is_offline()) return;
+  take_offline(host);
+  host.directory_failed(options_.log_directory, status.error);
+}
+
+void Partition::take_offline(PartitionHost& host) {
   if (is_offline_.exchange(true, std::memory_order_acq_rel)) return;
   drop_staged(ErrorCode::kKafkaStorageError, host);
   fail_all(&unrecoded_, ErrorCode::kKafkaStorageError, host);
@@ -330,13 +337,6 @@ void Partition::go_offline(const Status& status, PartitionHost& host) {
   fail_all(&syncing_, ErrorCode::kKafkaStorageError, host);
   fail_all(&waiting_, ErrorCode::kKafkaStorageError, host);
   fail_flushes(ErrorCode::kKafkaStorageError, host);
-  Fact failed;
-  failed.kind = fact::kDirectoryFailed;
-  failed.status = status.error;
-  failed.slot = options_.slot;
-  failed.body = options_.log_directory.data();
-  failed.body_bytes = static_cast<uint32_t>(options_.log_directory.size());
-  host.fact(failed);
   changed(host, true);
 }
 

@@ -74,6 +74,9 @@ class PartitionHost {
   virtual uint64_t start_timer(int64_t deadline_us, void (*run)(void* object, PartitionHost& host),
                                void* object) = 0;
   virtual void cancel_timer(uint64_t timer) = 0;
+  // A log directory failed: all its partitions go offline, in every reactor, and TypeScript is told
+  // once. `error` is errno.
+  virtual void directory_failed(const std::string& directory, int error) = 0;
   // What partitions and requests tell TypeScript.
   virtual void fact(const Fact& fact) = 0;
 };

@@ -293,7 +293,8 @@ Status Partition::put_away(PartitionHost& host) {
   if (is_clean && status.ok()) answer_synced(host);
   fail_all(&syncing_, ErrorCode::kNotLeaderOrFollower, host);
   fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
-  if (is_deleted_) {
+  // The files of a failed directory stay as they are; the next start finds what the metadata says.
+  if (is_deleted_ && !is_offline()) {
     status = log_->remove(host.io());
     host.unlink_later(log_->take_doomed(), options_.config.directory_delete_delay_ms);
     return status;

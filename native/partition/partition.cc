@@ -241,8 +241,10 @@ void Partition::fetch(Io& io, const FetchQuery& query, FetchResult* result) cons
     if (log_->generation() != generation) error = ErrorCode::kNotLeaderOrFollower;
   }
   if (error == ErrorCode::kNone) return;
+  const int disk_error = result->disk_error;
   *result = FetchResult();
   result->error = error;
+  result->disk_error = disk_error;
 }
 
 ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) const {
@@ -274,6 +276,7 @@ ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) 
   const Status status =
       log_->read(io, query.offset, bound, query.bytes_max, query.at_least_one, &result->slice);
   if (status.ok()) return ErrorCode::kNone;
+  if (status.code == Code::kIo) result->disk_error = status.error;
   return status.code == Code::kOutOfRange ? ErrorCode::kOffsetOutOfRange
                                           : ErrorCode::kKafkaStorageError;
 }

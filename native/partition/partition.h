@@ -161,6 +161,7 @@ struct FetchResult {
   int32_t leader_epoch = -1;     // likewise
   int32_t diverging_epoch = -1;  // with diverging_end_offset; -1: does not diverge
   int64_t diverging_end_offset = -1;
+  int disk_error = 0;      // errno, where the disk failed the read
   bool is_behind = false;  // its offset lies in an older segment than its bound
   ReadSlice slice;
 };
@@ -185,6 +186,8 @@ class Partition {
            int isr_count);
   bool set_high_watermark(PartitionHost& host, int32_t leader_epoch, int64_t high_watermark);
   void configure(PartitionHost& host, const PartitionConfig& config);
+  // Its directory failed: whatever waits is answered, and its files are not touched any more.
+  void take_offline(PartitionHost& host);
   // --- verbs with an answer: a Kafka error code
   ErrorCode trim(PartitionHost& host, int64_t log_start_offset);
   ErrorCode retain(PartitionHost& host, int64_t retention_ms, int64_t retention_bytes,

@@ -122,6 +122,7 @@ ErrorCode Partition::look_up(PartitionHost& host, int32_t kind, int64_t argument
     default:
       return ErrorCode::kInvalidRequest;
   }
+  if (status.code == Code::kIo) go_offline(status, host);
   if (!status.ok()) return ErrorCode::kKafkaStorageError;
   *a = found.offset;
   *b = found.timestamp;

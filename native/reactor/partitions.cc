@@ -83,6 +83,10 @@ void OwnedPartitions::create(PartitionOptions options, double ticket) {
   const int32_t slot = options.slot;
   Shared& shared = reactor_->shared();
   if (is_closing_) return;
+  if (shared.has_failed(options.log_directory)) {
+    shared.slots.set_used(slot, false);
+    return reactor_->done(ticket, code(gen::ErrorCode::kKafkaStorageError), -1, -1, 0);
+  }
   opening_[slot];
   shared.recovery->submit(
       reactor_->io(), [this, &shared, slot, ticket, options = std::move(options)](Io& io) mutable {
@@ -109,6 +113,7 @@ void OwnedPartitions::opened(int32_t slot, Status status, std::unique_ptr<Partit
     reactor_->done(ticket, code_of(status), -1, -1, static_cast<double>(status.error));
   } else {
     shared.slots.set(slot, partition.get());
+    if (shared.has_failed(partition->options().log_directory)) partition->take_offline(*reactor_);
     open_[slot] = std::move(partition);
     reactor_->done(ticket, 0, static_cast<double>(recovery.log_start_offset),
                    static_cast<double>(recovery.log_end_offset),
@@ -214,12 +219,21 @@ void OwnedPartitions::read(int32_t slot, int64_t offset, int64_t bytes_max, doub
       if (status.ok() && got < bytes.size()) status = Status::fail(Code::kIo, "slice is shorter");
     }
     fact.status = code_of(status);
+    if (status.code == Code::kIo) {
+      reactor_->directory_failed(partition->options().log_directory, status.error);
+    }
     if (status.ok()) {
       fact.body = bytes.data();
       fact.body_bytes = static_cast<uint32_t>(bytes.size());
     }
     reactor_->fact(fact);
   });
+}
+
+void OwnedPartitions::take_offline(const std::string& directory) {
+  for (auto& [slot, partition] : open_) {
+    if (partition->options().log_directory == directory) partition->take_offline(*reactor_);
+  }
 }
 
 void OwnedPartitions::retire(int32_t slot, bool is_deleted, double ticket) {

@@ -37,6 +37,8 @@ class OwnedPartitions {
   void clean(int32_t slot, const CleanRequest& request, int64_t bytes_per_second, double ticket);
   void read(int32_t slot, int64_t offset, int64_t bytes_max, double ticket);
   void retire(int32_t slot, bool is_deleted, double ticket);
+  // What is open in a directory that failed; what is being opened follows when it is.
+  void take_offline(const std::string& directory);
   // Shutdown: closes every one of them; is_empty() once they are gone.
   void close_all(bool is_clean);
   bool is_empty() const { return opening_.empty() && open_.empty() && retiring_.empty(); }

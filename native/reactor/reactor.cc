@@ -304,6 +304,16 @@ void Reactor::unlink_later(std::vector<std::string> paths, int64_t delay_ms) {
   if (delay_ms == 0) unlink_due();
 }
 
+void Reactor::directory_failed(const std::string& directory, int error) {
+  if (!shared_->fail_directory(directory)) return;
+  Fact failed;
+  failed.kind = fact::kDirectoryFailed;
+  failed.status = error;
+  failed.body = directory.data();
+  failed.body_bytes = static_cast<uint32_t>(directory.size());
+  facts_.push(failed);
+}
+
 void Reactor::touch(Partition* partition) {
   if (touched_.empty() || touched_.back() != partition) touched_.push_back(partition);
 }

@@ -69,6 +69,7 @@ class Reactor final : public Context {
   void lend(DiskWork* work) override { shared_->lend(index_, *io_, work); }
   void unlink_later(std::vector<std::string> paths, int64_t delay_ms) override;
   void touch(Partition* partition) override;
+  void directory_failed(const std::string& directory, int error) override;
   uint64_t start_timer(int64_t deadline_us, Timers::Run run, void* object) override {
     return timers_.start(deadline_us, run, object);
   }

@@ -7,6 +7,7 @@
 #include "../base/assert.h"
 #include "../partition/host.h"
 #include "../partition/partition.h"
+#include "partitions.h"
 #include "reactor.h"
 #include "worker_pool.h"
 
@@ -49,6 +50,22 @@ void Shared::lend(int reactor, Io& io, DiskWork* work) {
     // Never refused, as a mailbox may: a partition lends one work at a time.
     submit(reactor, [work](Reactor& at) { work->run(work, at); });
   });
+}
+
+bool Shared::fail_directory(const std::string& directory) {
+  {
+    std::lock_guard<std::mutex> lock(lock_);
+    if (!failed_directories_.insert(directory).second) return false;
+  }
+  for (int reactor = 0; reactor < options.reactors; reactor += 1) {
+    submit(reactor, [directory](Reactor& at) { at.partitions().take_offline(directory); });
+  }
+  return true;
+}
+
+bool Shared::has_failed(const std::string& directory) {
+  std::lock_guard<std::mutex> lock(lock_);
+  return failed_directories_.count(directory) > 0;
 }
 
 std::atomic<int64_t>* Shared::preallocation_budget(const std::string& directory) {

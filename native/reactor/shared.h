@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "../base/counters.h"
@@ -136,6 +137,9 @@ struct Shared {
   void submit_command(int reactor, Command* command);
   // Host's lend() of that reactor, whose Io is used when there are no threads.
   void lend(int reactor, Io& io, DiskWork* work);
+  // From now on its partitions are offline; any thread. False: that was known.
+  bool fail_directory(const std::string& directory);
+  bool has_failed(const std::string& directory);
   // What may still be allocated ahead in a log directory; lives as long as the plane.
   std::atomic<int64_t>* preallocation_budget(const std::string& directory);
 
@@ -163,6 +167,7 @@ struct Shared {
  private:
   std::mutex lock_;
   std::unordered_map<std::string, std::unique_ptr<std::atomic<int64_t>>> budgets_;
+  std::unordered_set<std::string> failed_directories_;
 };
 
 }  // namespace ottla

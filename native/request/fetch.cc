@@ -258,13 +258,22 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
   }
   read.slot = topic->partitions[static_cast<size_t>(target.partition)].slot;
   Partition* partition = replica_of(context, *topic, target.partition);
-  if (partition == nullptr) return fail(&read, ErrorCode::kNotLeaderOrFollower, false);
+  if (partition == nullptr) {
+    const bool is_told = pending->frame.api_version >= kStorageErrorSince;
+    return fail(&read,
+                read.slot == kUnservedSlot && is_told ? ErrorCode::kKafkaStorageError
+                                                      : ErrorCode::kNotLeaderOrFollower,
+                false);
+  }
 
   FetchQuery query = query_of(*pending, target);
   query.bytes_max = std::max<int64_t>(std::min<int64_t>(target.bytes_max, bytes_left), 0);
   query.at_least_one = at_least_one;
   partition->fetch(context.io(), query, &read.result);
   read.bytes = read.result.slice.bytes();
+  if (read.result.disk_error != 0) {
+    context.directory_failed(partition->options().log_directory, read.result.disk_error);
+  }
   if (read.result.error == ErrorCode::kKafkaStorageError &&
       pending->frame.api_version < kStorageErrorSince) {
     read.result.error = ErrorCode::kNotLeaderOrFollower;

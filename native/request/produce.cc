@@ -312,7 +312,12 @@ void Produces::launch(Context& context, Entry* entry) {
     return end(context, entry, ErrorCode::kUnknownTopicOrPartition);
   }
   Partition* partition = replica_of(context, *topic, entry->index);
-  if (partition == nullptr) return end(context, entry, ErrorCode::kNotLeaderOrFollower);
+  if (partition == nullptr) {
+    const int32_t slot = topic->partitions[static_cast<size_t>(entry->index)].slot;
+    return end(
+        context, entry,
+        slot == kUnservedSlot ? ErrorCode::kKafkaStorageError : ErrorCode::kNotLeaderOrFollower);
+  }
   entry->slot = partition->slot();
   entry->incarnation = partition->incarnation();
   if (partition->owner() == context.reactor()) return partition->produce(&entry->op, context);

@@ -19,8 +19,10 @@
 
 namespace ottla {
 
+constexpr int32_t kUnservedSlot = -2;  // a replica here whose directory or files cannot be used
+
 struct PartitionRoute {
-  int32_t slot = -1;  // here; -1: no replica on this node
+  int32_t slot = -1;  // here; -1: no replica on this node; or kUnservedSlot
   int32_t leader_id = -1;
   int32_t leader_epoch = -1;
 };

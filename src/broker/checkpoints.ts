@@ -2,7 +2,8 @@
 // waits for it. Those who wait in one turn share one write.
 // Kafka: LogManager's checkpointLogRecoveryOffsets and checkpointLogStartOffsets, ReplicaManager.checkpointHighWatermarks.
 
-import type { CheckpointKind, LogDirectories } from '../host/log_directories.ts'
+import type { LogDirectories } from '../host/log_directories.ts'
+import type { CheckpointKind } from '../host/log_directory.ts'
 import type { World } from '../host/world.ts'
 import type { DataPlane } from '../plane/plane.ts'
 import type { Publisher } from './publisher.ts'
@@ -23,13 +24,13 @@ export class Checkpoints {
     this.options = options
   }
 
-  /** These, or all, now. One that cannot be written costs a longer recovery, not the node. */
+  /** These, or all, now. One that cannot be written for want of room costs a longer recovery. */
   write(kinds?: readonly CheckpointKind[]): void {
     const { plane, directories, publisher } = this.options
     this.attempt(() => directories.checkpoint(plane, publisher.openPartitions(), kinds))
   }
 
-  /** Every log start that is published now is on the disk; false when the disk failed. */
+  /** Every log start that is published now is on the disk, in directories that work; false when there was no room. */
   logStarts(): Promise<boolean> {
     const { world, plane, directories, publisher } = this.options
     if (this.waiting.length === 0) {

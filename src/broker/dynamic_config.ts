@@ -1,6 +1,6 @@
 // What a broker's settings say to the plane as a whole, at start and whenever they change. What they say about
 // partitions goes with the partitions (publisher.ts).
-// Kafka: SocketServer.reconfigure, ConnectionQuotas.updateMaxConnectionsPerIp, updateMaxConnectionsPerIpOverride.
+// Kafka: DynamicLogConfig.reconfigure, SocketServer.reconfigure, ConnectionQuotas.updateMaxConnectionsPerIp, updateMaxConnectionsPerIpOverride.
 
 import type { BrokerConfig } from '../config/config.ts'
 import { derive } from '../config/derive.ts'
@@ -17,6 +17,12 @@ export function connectionLimits(config: BrokerConfig): ConnectionLimits {
     perAddress: config.get('max.connections.per.ip'),
     byAddress: new Map(pairs),
   }
+}
+
+/** Paths of the directories that take no new partitions; `*` stands for all. */
+export function cordonedLogDirs(config: BrokerConfig): readonly string[] {
+  const cordoned = config.get('cordoned.log.dirs')
+  return cordoned.includes('*') ? derive(config).derived.logDirs : cordoned
 }
 
 /** An IPv6 address may be written in several ways, and peers are shown in the shortest (RFC 5952). */

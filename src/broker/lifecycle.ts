@@ -3,8 +3,9 @@
 //   starting --registered--> recovering --caught up, partitions open--> running --stop()--> leaving --> gone
 //
 // Invariants: only one heartbeat is in flight; a stale epoch means somebody else has our id, or we were forgotten, and
-// is answered by registering anew; stop() never waits longer than its bound, whatever the controller does.
-// Kafka: BrokerLifecycleManager; KIP-631.
+// is answered by registering anew; stop() never waits longer than its bound, whatever the controller does; a log
+// directory that failed is told in every beat, and a node that cannot tell it in time must not go on as if it led there.
+// Kafka: BrokerLifecycleManager; KIP-631, KIP-858, KIP-1066.
 
 import type { BrokerConfig } from '../config/config.ts'
 import type { ControllerHost } from '../host/controller_host.ts'
@@ -24,8 +25,12 @@ export interface Registration {
   }[]
   readonly features: { name: string; minSupportedVersion: number; maxSupportedVersion: number }[]
   readonly rack: string | null
-  readonly logDirs: string[]
   readonly previousBrokerEpoch: number
+}
+
+/** The log directories of the broker, as the controller hears of them. */
+export interface DirectoryView {
+  list(): readonly { id: string; failure: string | null; isCordoned: boolean }[]
 }
 
 const REGISTRATION_RETRY_MS = 200
@@ -38,6 +43,11 @@ export class Lifecycle {
   private readonly heartbeatMs: number
   private readonly registrationTimeoutMs: number
   private readonly image: MetadataImage
+  private readonly directories: DirectoryView
+  private readonly failureTimeoutMs: number
+  private readonly onUntold: (problem: Error) => void
+  /** Failed directories that the controller has not confirmed. */
+  private readonly untold = new Set<string>()
   private epoch = -1
   private isReady = false
   private isLeaving = false
@@ -55,6 +65,8 @@ export class Lifecycle {
     registration: Registration,
     config: BrokerConfig,
     image: MetadataImage,
+    directories: DirectoryView,
+    onUntold: (problem: Error) => void,
   ) {
     this.world = world
     this.controller = controller
@@ -62,6 +74,9 @@ export class Lifecycle {
     this.heartbeatMs = config.get('broker.heartbeat.interval.ms')
     this.registrationTimeoutMs = config.get('initial.broker.registration.timeout.ms')
     this.image = image
+    this.directories = directories
+    this.failureTimeoutMs = config.get('log.dir.failure.timeout.ms')
+    this.onUntold = onUntold
   }
 
   get brokerEpoch(): number {
@@ -82,7 +97,7 @@ export class Lifecycle {
     const { response } = await this.controller.submit<'registerBroker'>({
       kind: 'registerBroker',
       version: 4,
-      request: { ...this.registration, isMigratingZkBroker: false },
+      request: { ...this.registration, logDirs: this.onlineIds(), isMigratingZkBroker: false },
     })
     const errorCode = response.errorCode ?? ErrorCode.NONE
     if (errorCode === ErrorCode.DUPLICATE_BROKER_REGISTRATION && !isLast) return false
@@ -113,6 +128,25 @@ export class Lifecycle {
     })
   }
 
+  /** A directory failed: told at once, and in time, or the node must end. */
+  directoryFailed(id: string): void {
+    this.untold.add(id)
+    this.world.schedule(this.failureTimeoutMs, () => {
+      if (this.isGone || !this.untold.has(id)) return
+      this.onUntold(new Error('the controller does not hear of a failed log directory'))
+    })
+    this.beat()
+  }
+
+  /** Which directories are cordoned has changed. */
+  cordoned(): void {
+    this.beat()
+  }
+
+  private onlineIds(): string[] {
+    return this.directories.list().flatMap(({ id, failure }) => (failure === null ? [id] : []))
+  }
+
   /** No more heartbeats. */
   stop(): void {
     this.isGone = true
@@ -128,6 +162,8 @@ export class Lifecycle {
     this.cancel?.()
     this.isBeating = true
     this.isNews = false
+    const directories = this.directories.list().filter(({ id }) => id !== '')
+    const offline = directories.flatMap(({ id, failure }) => (failure === null ? [] : [id]))
     this.controller
       .submit<'heartbeat'>({
         kind: 'heartbeat',
@@ -138,11 +174,11 @@ export class Lifecycle {
           currentMetadataOffset: this.image.provenance.offset,
           wantFence: !this.isReady,
           wantShutDown: this.isLeaving,
-          offlineLogDirs: [],
-          cordonedLogDirs: null,
+          offlineLogDirs: offline,
+          cordonedLogDirs: directories.flatMap(({ id, isCordoned }) => (isCordoned ? [id] : [])),
         },
       })
-      .then(({ response }) => this.beaten(response))
+      .then(({ response }) => this.beaten(response, offline))
       .catch((problem: Error) => this.world.log.debug(`heartbeat: ${problem.message}`))
       .finally(() => {
         this.isBeating = false
@@ -151,11 +187,10 @@ export class Lifecycle {
       })
   }
 
-  private beaten(response: {
-    errorCode?: number
-    isFenced?: boolean
-    shouldShutDown?: boolean
-  }): void {
+  private beaten(
+    response: { errorCode?: number; isFenced?: boolean; shouldShutDown?: boolean },
+    offline: readonly string[],
+  ): void {
     const errorCode = response.errorCode ?? ErrorCode.NONE
     if (
       errorCode === ErrorCode.STALE_BROKER_EPOCH ||
@@ -166,6 +201,7 @@ export class Lifecycle {
       this.register().catch((problem: Error) => this.world.log.error(problem.message))
       return
     }
+    if (errorCode === ErrorCode.NONE) for (const id of offline) this.untold.delete(id)
     if (response.shouldShutDown === true) return this.depart()
     if (response.isFenced === false) for (const resolve of this.unfenced.splice(0)) resolve()
   }

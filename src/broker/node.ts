@@ -73,7 +73,11 @@ export function findLeader(
     return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }
   }
   const local = node.publisher.find(topic.id, index)
-  if (local === undefined) return { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER }
+  if (local === undefined) {
+    const isOffline = node.publisher.isOffline(topic.id, index)
+    const { KAFKA_STORAGE_ERROR, NOT_LEADER_OR_FOLLOWER } = ErrorCode
+    return { errorCode: isOffline ? KAFKA_STORAGE_ERROR : NOT_LEADER_OR_FOLLOWER }
+  }
   const row = node.plane.partition(local.slot)
   if (row.isOffline) return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR }
   if (currentLeaderEpoch !== -1 && currentLeaderEpoch < partition.leaderEpoch) {

@@ -2,17 +2,20 @@
 //
 // Invariants: a partition is led or followed only once it is open; a topic's route is pushed when all of its local
 // partitions are open, so a client that learns of a topic can use it; a slot is reused only after its partition
-// was retired, under a new incarnation.
+// was retired, under a new incarnation; what lies in a directory that failed stays where it is, and is said to be
+// there: KAFKA_STORAGE_ERROR, not NOT_LEADER_OR_FOLLOWER.
 // Kafka: BrokerMetadataPublisher, ReplicaManager.applyDelta, LogManager.getOrCreateLog.
 
 import type { LogDirectories } from '../host/log_directories.ts'
 import type { Tickets } from '../host/tickets.ts'
 import type { Log } from '../lib/log.ts'
 import { CONFIG_RESOURCE } from '../metadata/configs.ts'
+import { directoryOf } from '../metadata/directories.ts'
 import type { MetadataDelta, MetadataImage } from '../metadata/image.ts'
 import type { Partition, Topic, TopicChange } from '../metadata/topics.ts'
 import { RetireMode } from '../plane/layout.ts'
-import type { DataPlane, PartitionConfig, Slot } from '../plane/plane.ts'
+import { type DataPlane, type PartitionConfig, type Slot, UNSERVED_SLOT } from '../plane/plane.ts'
+import { ErrorCode } from '../protocol/errors.ts'
 import { INTERNAL_TOPICS } from './node.ts'
 import type { Listener } from './session.ts'
 
@@ -24,7 +27,8 @@ export interface LocalPartition {
   readonly topicId: string
   readonly partition: number
   directory: string
-  state: 'opening' | 'open' | 'failed' | 'retiring'
+  /** `offline`: its directory failed; `failed`: it was not opened, so the plane does not have it. */
+  state: 'opening' | 'open' | 'offline' | 'failed' | 'retiring'
   /** Its configuration changed while it was being opened. */
   isConfigStale: boolean
   /** The last PartitionRecord's epochs that were told to the plane. */
@@ -48,6 +52,10 @@ export interface PublisherOptions {
   nodeId: number
   listeners: readonly Listener[]
   partitionConfig: (topic: string, image: MetadataImage) => PartitionConfig
+  /** A partition could not be opened, with the system's error. */
+  notOpened: (directory: string, errno: number) => void
+  /** A partition is open in `directory`; the metadata says that it is in `assignedId`. */
+  onOpened?: (partition: LocalPartition, assignedId: string) => void
   /** Our part in a partition has changed, and the plane knows. */
   onRole?: (partition: LocalPartition, role: Role) => void
   log: Log
@@ -58,6 +66,12 @@ export type Role = 'leads' | 'follows' | 'gone'
 
 const nameOf = ({ topic, partition }: LocalPartition): string => `${topic}-${partition}`
 
+/** Where the plane finds a partition: its slot, -2 when it is here and cannot be served, -1 when it is not here. */
+function slotOf(local: LocalPartition | undefined): Slot {
+  if (local?.state === 'open' || local?.state === 'offline') return local.slot
+  return local?.state === 'failed' ? UNSERVED_SLOT : -1
+}
+
 /** Keeps the plane as the image says. */
 export class Publisher {
   private readonly options: PublisherOptions
@@ -67,6 +81,8 @@ export class Publisher {
   private nextHandle = 1
   private incarnations = 0
   private image: MetadataImage | null = null
+  /** The first image holds partitions that are not new. */
+  private isFirst = true
   private opening = 0
   /** Partitions by name whose files are going, and who waits for the name. */
   private readonly leaving = new Map<string, (() => void)[]>()
@@ -92,6 +108,25 @@ export class Publisher {
     return local?.state === 'open' ? local : undefined
   }
 
+  /** Whether a partition of ours cannot be served, because of its directory or its files. */
+  isOffline(topicId: string, partition: number): boolean {
+    const state = this.topics.get(topicId)?.partitions.get(partition)?.state
+    return state === 'offline' || state === 'failed'
+  }
+
+  /** A directory failed, and the plane knows: who leads there, leads no more. */
+  directoryFailed(directory: string): void {
+    let count = 0
+    for (const local of this.partitions()) {
+      if (local.directory !== directory || local.state !== 'open') continue
+      local.state = 'offline'
+      count++
+      this.options.onRole?.(local, 'gone')
+    }
+    if (count > 0)
+      this.options.log.error('partitions are offline', { directory, partitions: count })
+  }
+
   /** Resolves when every partition that is being opened is open or has failed. */
   settled(): Promise<void> {
     if (this.opening === 0) return Promise.resolve()
@@ -99,7 +134,8 @@ export class Publisher {
   }
 
   publish(delta: MetadataDelta, image: MetadataImage): void {
-    if (this.image === null) this.setAsideStrays(image)
+    this.isFirst = this.image === null
+    if (this.isFirst) this.setAsideStrays(image)
     this.image = image
     if (delta.brokers.size > 0) this.publishBrokers(image)
     for (const change of delta.topics) this.publishTopic(change)
@@ -111,9 +147,10 @@ export class Publisher {
     const { directories, nodeId, log } = this.options
     const strays = directories.setAsideStrays((topic, index) => {
       const partition = image.topics.byName(topic)?.partitions[index]
-      return partition?.replicas.includes(nodeId) ? partition.topicId : undefined
+      if (!partition?.replicas.includes(nodeId)) return undefined
+      return { topicId: partition.topicId, directoryId: directoryOf(partition, nodeId) }
     })
-    for (const stray of strays) log.warn('the metadata does not know a partition', stray)
+    for (const stray of strays) log.warn('the metadata does not know a partition here', stray)
   }
 
   private publishBrokers(image: MetadataImage): void {
@@ -166,21 +203,26 @@ export class Publisher {
     topic.partitions.set(local.partition, local)
     topic.opening++
     this.opening++
-    this.create(topic, local, partition)
+    this.create(topic, local, partition, !this.isFirst)
   }
 
   /** A namesake whose files are still going is waited for: both would be in one directory. */
-  private create(topic: LocalTopic, local: LocalPartition, partition: Partition): void {
+  private create(
+    topic: LocalTopic,
+    local: LocalPartition,
+    partition: Partition,
+    isNew: boolean,
+  ): void {
     const { plane, tickets, nodeId, partitionConfig } = this.options
     const waiting = this.leaving.get(nameOf(local))
     if (waiting !== undefined) {
-      waiting.push(() => this.create(topic, local, partition))
+      waiting.push(() => this.create(topic, local, partition, isNew))
       return
     }
     if (local.state !== 'opening') return this.neverOpened(topic, local)
-    const { directories, replicas } = partition
-    const assigned = directories[replicas.indexOf(nodeId)]
-    const place = this.options.directories.place(local.topic, local.partition, assigned)
+    const assigned = directoryOf(partition, nodeId)
+    const place = this.options.directories.place(local.topic, local.partition, assigned, isNew)
+    if (place === null) return this.opened(topic, local, ErrorCode.KAFKA_STORAGE_ERROR, 0)
     local.directory = place.directory
     local.isConfigStale = false
     const options = {
@@ -213,18 +255,28 @@ export class Publisher {
   }
 
   private opened(topic: LocalTopic, local: LocalPartition, errorCode: number, cut: number): void {
+    const { log, directories, nodeId, notOpened, onOpened } = this.options
     const what = { topic: local.topic, partition: local.partition }
-    if (cut > 0) this.options.log.warn('recovery cut a torn tail', { ...what, bytes: cut })
+    const isOpen = errorCode === 0
+    if (isOpen && cut > 0) log.warn('recovery cut a torn tail', { ...what, bytes: cut })
     topic.opening--
     this.opening--
+    if (!isOpen) {
+      const why = local.directory === '' ? 'its directory has failed' : `errno ${cut}`
+      log.error('a partition is not opened', { ...what, errorCode, why })
+      if (local.directory !== '') notOpened(local.directory, cut)
+    }
     if (local.state === 'opening') {
-      local.state = errorCode === 0 ? 'open' : 'failed'
-      if (errorCode !== 0) this.options.log.error('cannot open a partition', { ...what, errorCode })
+      const isLost = !directories.online().some(({ path }) => path === local.directory)
+      local.state = !isOpen ? 'failed' : isLost ? 'offline' : 'open'
       const partition = this.image?.topics.partition(local.topicId, local.partition)
       if (local.state === 'open' && local.isConfigStale) this.configure(local)
-      if (local.state === 'open' && partition !== undefined) this.apply(local, partition)
+      if (local.state === 'open' && partition !== undefined) {
+        this.apply(local, partition)
+        onOpened?.(local, directoryOf(partition, nodeId))
+      }
       if (topic.opening === 0) this.route(local.topicId)
-    } else this.release(local)
+    } else this.release(local, isOpen)
     if (this.opening === 0) for (const resolve of this.waiters.splice(0)) resolve()
   }
 
@@ -251,7 +303,7 @@ export class Publisher {
     for (const partition of topic.partitions) {
       const held = partition && local.partitions.get(partition.partitionId)
       partitions.push({
-        slot: held?.state === 'open' ? held.slot : -1,
+        slot: slotOf(held),
         leaderId: partition?.leader ?? -1,
         leaderEpoch: partition?.leaderEpoch ?? -1,
       })
@@ -271,27 +323,35 @@ export class Publisher {
 
   private retire(topic: LocalTopic, local: LocalPartition): void {
     topic.partitions.delete(local.partition)
-    const wasOpening = local.state === 'opening'
+    const before = local.state
     local.state = 'retiring'
     this.options.onRole?.(local, 'gone')
     const name = nameOf(local)
     if (!this.leaving.has(name)) this.leaving.set(name, [])
     // One that is still opening is released when that is over.
-    if (!wasOpening) this.release(local)
+    if (before !== 'opening') this.release(local, before !== 'failed')
   }
 
-  private release(local: LocalPartition): void {
+  /** Deletes the files: the plane's work, or ours where it does not have the partition. */
+  private release(local: LocalPartition, isInPlane: boolean): void {
     const { plane, tickets, directories } = this.options
+    if (!isInPlane) {
+      directories.discard(local.topic, local.partition, local.directory, local.topicId)
+      void directories.removeLeftovers()
+      return this.released(local)
+    }
     tickets.call(
       (_, ticket) => plane.retire(local.slot, RetireMode.delete, ticket),
-      () => {
-        directories.forget(local.topic, local.partition, local.directory)
-        this.freeSlots.push(local.slot)
-        const waiting = this.leaving.get(nameOf(local)) ?? []
-        this.leaving.delete(nameOf(local))
-        for (const create of waiting) create()
-      },
+      () => this.released(local),
     )
+  }
+
+  private released(local: LocalPartition): void {
+    this.options.directories.forget(local.topic, local.partition, local.directory)
+    this.freeSlots.push(local.slot)
+    const waiting = this.leaving.get(nameOf(local)) ?? []
+    this.leaving.delete(nameOf(local))
+    for (const create of waiting) create()
   }
 
   private publishConfigs(delta: MetadataDelta): void {

@@ -107,6 +107,17 @@ export const RELATIONS: readonly Relation[] = [
     problem: `each of log.cleaner.threads must get more than ${MIB} bytes of it`,
     reads: ['log.cleaner.threads'],
   },
+  {
+    key: 'cordoned.log.dirs',
+    holds: (config) => {
+      const cordoned = config.get('cordoned.log.dirs')
+      const logDirs = config.get('log.dirs') ?? config.get('log.dir')
+      if (cordoned.includes('*')) return cordoned.length === 1
+      return cordoned.every((path) => logDirs.includes(path))
+    },
+    problem: 'each of its entries must be one of log.dirs or log.dir, or it must be * alone',
+    reads: ['log.dirs', 'log.dir'],
+  },
   atLeast('replica.socket.timeout.ms', 'replica.fetch.wait.max.ms'),
   atLeast('replica.lag.time.max.ms', 'replica.fetch.wait.max.ms'),
   {

@@ -12,10 +12,12 @@ import { defaultFeatureLevels } from '../metadata/features.ts'
 import type { MetadataRecord } from '../metadata/record.ts'
 import { BOOTSTRAP_FILE_NAME, encodeSnapshot, snapshotFileName } from '../metadata/snapshot.ts'
 import { VoterSet } from '../raft/voters.ts'
+import { attempt, type FoundDirectory } from './log_directory.ts'
 import { METADATA_DIRECTORY } from './metadata_log.ts'
 import type { Files } from './world.ts'
 
 const META_PROPERTIES = 'meta.properties'
+const MISSING = 'it is missing'
 const KRAFT_VERSION = 'kraft.version'
 
 /** The content of meta.properties, version 1. */
@@ -70,12 +72,19 @@ export interface FormatOptions {
   metadataVersion: number
   random: Random
   nowMs: number
+  /** Leaves out those that are not there: their disks may be missing, and what is on them must not be made anew. */
+  isMissingLeft?: boolean
 }
 
 /** Formats every directory that is not formatted yet; says which. */
 export function format(files: Files, options: FormatOptions): string[] {
   const { clusterId, derived } = options
   const directories = new Set([derived.metadataLogDir, ...derived.logDirs])
+  if (options.isMissingLeft === true) {
+    for (const path of directories) if (!files.isDirectory(path)) directories.delete(path)
+  }
+  // All of them first: one that a format cut short has not come to is there, and is not taken for missing.
+  for (const path of directories) files.makeDirectory(path)
   const done: string[] = []
   for (const directory of directories) {
     const found = readMetaProperties(files, directory)
@@ -94,7 +103,6 @@ export function format(files: Files, options: FormatOptions): string[] {
         `${directory} is not formatted but holds files; choose an empty directory or remove them`,
       )
     }
-    files.makeDirectory(directory)
     const directoryId = newDirectoryId(options.random)
     if (directory === derived.metadataLogDir) formatMetadata(files, directory, directoryId, options)
     const meta = encodeMetaProperties({ clusterId, nodeId: derived.nodeId, directoryId })
@@ -175,25 +183,50 @@ function verify(directory: string, found: MetaProperties, clusterId: string, nod
   }
 }
 
-/** The directories of a node that starts: all formatted, all of one cluster, all of this node. */
+/**
+ * The directories of a node that starts: formatted, all of one cluster, all of this node. One that is missing or cannot
+ * be read is told with its failure, unless it is the metadata log's or there is no other.
+ */
 export function openDirectories(
   files: Files,
   derived: Derived,
-): { clusterId: string; directories: { path: string; id: string }[]; metadataDirectoryId: string } {
-  const paths = [...new Set([derived.metadataLogDir, ...derived.logDirs])]
-  const metas = paths.map((path) => {
-    const found = readMetaProperties(files, path)
-    if (found === null) {
+): { clusterId: string; directories: FoundDirectory[]; metadataDirectoryId: string } {
+  const { metadataLogDir, logDirs } = derived
+  const found = new Map<string, { meta: MetaProperties | null; failure: string | null }>()
+  for (const path of new Set([metadataLogDir, ...logDirs])) found.set(path, look(files, path))
+  const whole = [...found.values()].flatMap(({ meta }) => meta ?? [])
+  const metadata = found.get(metadataLogDir)!.meta
+  const first = metadata ?? whole[0]
+  for (const [path, { meta, failure }] of found) {
+    if (meta !== null) verify(path, meta, first!.clusterId, derived.nodeId)
+    else if (failure === null || (failure === MISSING && path === metadataLogDir)) {
       throw new DirectoryError(`${path} is not formatted; run: ottla format --config FILE`)
     }
-    return { path, ...found }
-  })
-  const clusterId = metas[0]!.clusterId
-  for (const meta of metas) verify(meta.path, meta, clusterId, derived.nodeId)
-  const idOf = (path: string) => metas.find((meta) => meta.path === path)!.directoryId
-  return {
-    clusterId,
-    directories: derived.logDirs.map((path) => ({ path, id: idOf(path) })),
-    metadataDirectoryId: idOf(derived.metadataLogDir),
   }
+  if (metadata === null) {
+    const why = found.get(metadataLogDir)!.failure
+    throw new DirectoryError(`${metadataLogDir}, where the metadata log is, cannot be used: ${why}`)
+  }
+  const directories = logDirs.map((path) => {
+    const { meta, failure } = found.get(path)!
+    return { path, id: meta?.directoryId ?? '', failure }
+  })
+  if (directories.every(({ failure }) => failure !== null)) {
+    throw new DirectoryError(`none of the log directories can be used: ${directories[0]!.failure}`)
+  }
+  return {
+    clusterId: metadata.clusterId,
+    directories,
+    metadataDirectoryId: metadata.directoryId,
+  }
+}
+
+function look(files: Files, path: string): { meta: MetaProperties | null; failure: string | null } {
+  // An empty place where a disk should be mounted is there, and not formatted: that is for an operator to see.
+  const outcome = attempt(() =>
+    files.isDirectory(path) ? readMetaProperties(files, path) : MISSING,
+  )
+  if (!outcome.ok) return { meta: null, failure: outcome.why }
+  if (outcome.value === MISSING) return { meta: null, failure: MISSING }
+  return { meta: outcome.value, failure: null }
 }

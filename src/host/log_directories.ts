@@ -1,13 +1,27 @@
-// Log directories: which are ours, what their checkpoints say, where a new partition goes, and the marks that tell
-// the next start how this one ended.
+// Log directories: which are ours and work, where a new partition goes, what the checkpoints in them say, and the marks
+// that tell the next start how this one ended.
 //
-// Files at the top of each directory, all Kafka's: meta.properties, recovery-point-offset-checkpoint,
-// log-start-offset-checkpoint, replication-offset-checkpoint, .kafka_cleanshutdown, .lock. (docs/STORAGE.md)
-// Invariant: a checkpoint is replaced whole or not at all, and never claims more than the plane has published.
-// Kafka: LogManager, OffsetCheckpointFile, CleanShutdownFileHandler.
+// Invariants: a checkpoint is replaced whole or not at all, and never claims more than the plane has published; a
+// directory that failed once is neither read nor written again by this process; a replica is never made anew while its
+// log may lie in a directory that failed.
+// Kafka: LogManager (liveLogDirs, nextLogDirs, handleLogDirFailure), ReplicaManager; KIP-112, KIP-858, KIP-1066.
 
 import { uuidToBytes } from '../lib/uuid.ts'
+import { DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED } from '../metadata/topics.ts'
 import type { DataPlane, PartitionRow } from '../plane/plane.ts'
+import {
+  attempt,
+  CHECKPOINTS,
+  type CheckpointKind,
+  CLEAN_SHUTDOWN,
+  CLEANER_OFFSETS,
+  type Directory,
+  encodeCheckpoint,
+  type FoundDirectory,
+  loadDirectory,
+  type Offsets,
+  refusal,
+} from './log_directory.ts'
 import { METADATA_DIRECTORY } from './metadata_log.ts'
 import type { Files } from './world.ts'
 
@@ -28,74 +42,25 @@ export interface Checkpointed {
   directory: string
 }
 
-const RECOVERY_POINT = 'recovery-point-offset-checkpoint'
-const LOG_START = 'log-start-offset-checkpoint'
-const HIGH_WATERMARK = 'replication-offset-checkpoint'
-const CHECKPOINTS = {
-  recoveryPoints: { file: RECOVERY_POINT, of: (row: PartitionRow) => row.recoveryPoint },
-  logStarts: { file: LOG_START, of: (row: PartitionRow) => row.logStartOffset },
-  highWatermarks: { file: HIGH_WATERMARK, of: (row: PartitionRow) => row.highWatermark },
-} as const
+/** What the metadata says of a partition directory that was found: its topic's id, and where the replica should be. */
+export interface Expected {
+  topicId: string
+  directoryId: string
+}
 
-/** What a checkpoint file is about. */
-export type CheckpointKind = keyof typeof CHECKPOINTS
 const KINDS = Object.keys(CHECKPOINTS) as CheckpointKind[]
-const CLEANER_OFFSETS = 'cleaner-offset-checkpoint'
-const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
-
 const NAME_LENGTH_MAX = 255
 const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
-
-type Offsets = Map<string, number>
-
-interface Directory {
-  readonly path: string
-  readonly id: string
-  readonly isCleanShutdown: boolean
-  readonly recoveryPoints: Offsets
-  readonly logStarts: Offsets
-  readonly highWatermarks: Offsets
-  /** Partition directories found at start, by name. */
-  readonly existing: Set<string>
-  /** Partitions that were given a place here, by name. */
-  readonly placed: Set<string>
-  /** What each checkpoint says on the disk; without those that are missing or cannot be read. */
-  readonly onDisk: Map<string, Offsets>
-}
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
-/** The text of an offset checkpoint: version 0, a count, then `topic partition offset` lines. */
-export function encodeCheckpoint(offsets: Iterable<readonly [string, number]>): Uint8Array {
-  const lines = [...offsets].map(([name, offset]) => {
-    const dash = name.lastIndexOf('-')
-    return `${name.slice(0, dash)} ${name.slice(dash + 1)} ${offset}`
-  })
-  return encoder.encode(['0', String(lines.length), ...lines, ''].join('\n'))
-}
-
-/** Reads a checkpoint; null when it is not one (the caller then trusts nothing). */
-export function decodeCheckpoint(bytes: Uint8Array): Offsets | null {
-  const lines = decoder.decode(bytes).split('\n')
-  const count = Number(lines[1])
-  if (lines[0]?.trim() !== '0' || !Number.isInteger(count) || lines.length < count + 2) return null
-  const out: Offsets = new Map()
-  for (const line of lines.slice(2, 2 + count)) {
-    const [topic, partition, offset] = line.trim().split(/\s+/)
-    const value = Number(offset)
-    if (topic === undefined || partition === undefined || !Number.isSafeInteger(value)) return null
-    out.set(`${topic}-${partition}`, value)
-  }
-  return out
-}
-
-/** `topic-0` becomes `topic-0.<32 digits>-stray`; a topic's name too long for that is cut, as Kafka does. */
-function strayName(name: string, topicId: string | null): string {
+/** `topic-0` becomes `topic-0.<32 digits>-<kind>`; a topic's name too long for that is cut, as Kafka does. */
+function nameAside(name: string, id: string | null, kind: 'stray' | 'delete'): string {
   const dash = name.lastIndexOf('-')
-  const bytes = uuidToBytes(topicId ?? NO_TOPIC_ID)
+  const bytes = uuidToBytes(id ?? NO_TOPIC_ID)
   const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  const suffix = `${name.slice(dash)}.${digits}-stray`
+  const suffix = `${name.slice(dash)}.${digits}-${kind}`
   return `${name.slice(0, Math.min(dash, NAME_LENGTH_MAX - suffix.length))}${suffix}`
 }
 
@@ -103,61 +68,70 @@ function strayName(name: string, topicId: string | null): string {
 export class LogDirectories {
   private readonly files: Files
   private readonly directories: Directory[]
+  private cordoned: ReadonlySet<string> = new Set()
+  private isStopped = false
+  /** Told once of each directory that fails from now on. */
+  onFailed: (path: string, why: string) => void = () => {}
 
-  /** `paths` and their directory ids, as meta.properties has them. Consumes the clean-shutdown marks. */
-  constructor(files: Files, paths: readonly { path: string; id: string }[]) {
+  /** Directories with their ids, as meta.properties has them. Consumes the clean-shutdown marks. */
+  constructor(files: Files, found: readonly FoundDirectory[]) {
     this.files = files
-    this.directories = paths.map(({ path, id }) => {
-      const mark = `${path}/${CLEAN_SHUTDOWN}`
-      const isCleanShutdown = files.read(mark) !== null
-      // Gone for good before anything is written, so that a crash is never taken for a clean end; also when it is not
-      // there, because whoever removed it may have been killed before that was durable.
-      files.remove(mark)
-      const names = files.list(path)
-      // Deletions that a crash interrupted: `<topic>-<partition>.<id>-delete`.
-      for (const name of names)
-        if (/-\d+\.[^/]+-delete$/.test(name)) files.remove(`${path}/${name}`)
-      const onDisk = new Map<string, Offsets>()
-      const checkpoints = Object.values(CHECKPOINTS).map(({ file }) => file)
-      for (const file of [...checkpoints, CLEANER_OFFSETS]) {
-        const offsets = this.load(path, file)
-        if (offsets !== null) onDisk.set(file, offsets)
-      }
-      const of = (file: string) => new Map(onDisk.get(file))
-      return {
-        path,
-        id,
-        isCleanShutdown,
-        recoveryPoints: of(RECOVERY_POINT),
-        logStarts: of(LOG_START),
-        highWatermarks: of(HIGH_WATERMARK),
-        existing: new Set(names.filter((name) => /-\d+$/.test(name))),
-        placed: new Set(),
-        onDisk,
-      }
+    this.directories = found.map((one) => loadDirectory(files, one))
+  }
+
+  /** In configuration order; `failure` is null for those that work. */
+  list(): readonly { path: string; id: string; failure: string | null; isCordoned: boolean }[] {
+    return this.directories.map(({ path, id, failure }) => {
+      return { path, id, failure, isCordoned: this.cordoned.has(path) }
     })
   }
 
-  /** Paths and ids, in configuration order. */
-  list(): readonly { path: string; id: string }[] {
-    return this.directories
+  /** Those that work. */
+  online(): readonly { path: string; id: string }[] {
+    return this.directories.filter(isOnline)
   }
 
-  space(path: string): { totalBytes: number; usableBytes: number } {
-    return this.files.space(path)
+  /** The id of the directory at a path; '' where it is not known. */
+  idOf(path: string): string {
+    return this.at(path)?.id ?? ''
   }
 
-  /** Where a partition is, or should go: its assigned directory, else the emptiest. */
-  place(topic: string, partition: number, assignedId: string | undefined): Place {
+  /** Bytes of its volume; null when it has failed, now perhaps. */
+  space(path: string): { totalBytes: number; usableBytes: number } | null {
+    const directory = this.at(path)
+    return directory === undefined ? null : this.attempt(directory, () => this.files.space(path))
+  }
+
+  /** From now on these take no new partitions, while there are others. */
+  cordon(paths: Iterable<string>): void {
+    this.cordoned = new Set(paths)
+  }
+
+  /** The directory is not used any more; false when that was known, or it is none of ours. */
+  fail(path: string, why: string): boolean {
+    const directory = this.at(path)
+    if (directory === undefined || directory.failure !== null) return false
+    directory.failure = why
+    this.onFailed(path, why)
+    return true
+  }
+
+  /**
+   * Where a partition is, or should go: its assigned directory, else the one with the fewest. Null when its log may lie
+   * in a directory that has failed; a partition that is new to the cluster lies nowhere.
+   */
+  place(
+    topic: string,
+    partition: number,
+    assignedId: string = DIRECTORY_UNASSIGNED,
+    isNew = true,
+  ): Place | null {
     const name = `${topic}-${partition}`
-    const directory =
-      this.directories.find(({ existing }) => existing.has(name)) ??
-      this.directories.find(({ id }) => id === assignedId) ??
-      this.directories.reduce((least, next) =>
-        next.placed.size < least.placed.size ? next : least,
-      )
+    const directory = this.directoryFor(name, assignedId, isNew)
+    if (directory === null) return null
     directory.placed.add(name)
-    this.disown(directory, name)
+    this.attempt(directory, () => this.disown(directory, name))
+    if (directory.failure !== null) return null
     // A checkpoint may outlive its partition by a crash; it says nothing about a new namesake.
     const of = (offsets: Offsets) => (directory.existing.has(name) ? (offsets.get(name) ?? 0) : 0)
     return {
@@ -167,6 +141,25 @@ export class LogDirectories {
       logStartOffset: of(directory.logStarts),
       highWatermark: of(directory.highWatermarks),
     }
+  }
+
+  private directoryFor(name: string, assignedId: string, isNew: boolean): Directory | null {
+    const online = this.directories.filter(isOnline)
+    const found =
+      online.find(({ existing }) => existing.has(name)) ??
+      online.find(({ id }) => id === assignedId)
+    if (found !== undefined) return found
+    const isAssigned = assignedId !== DIRECTORY_UNASSIGNED && assignedId !== DIRECTORY_MIGRATING
+    const isOneLost = online.length < this.directories.length
+    if (isOneLost && (isAssigned || !isNew)) return null
+    return this.emptiest(online)
+  }
+
+  /** Of those that work and are not cordoned the one with the fewest partitions; when all are, the first. */
+  private emptiest(online: readonly Directory[]): Directory | null {
+    const open = online.filter(({ path }) => !this.cordoned.has(path))
+    if (open.length === 0) return online[0] ?? null
+    return open.reduce((least, next) => (next.placed.size < least.placed.size ? next : least))
   }
 
   /**
@@ -186,26 +179,48 @@ export class LogDirectories {
 
   /**
    * Renames partitions that the metadata does not know (their topic was deleted, and the process ended before their
-   * files were), so that a namesake never opens them; says what it renamed. Kafka: LogManager's stray replicas.
+   * files were) or has in another directory where they are too, so that they are never opened; says what it renamed.
+   * Kafka: LogManager's stray replicas; two copies of one replica end its start.
    */
   setAsideStrays(
-    topicIdOf: (topic: string, partition: number) => string | undefined,
+    expectedOf: (topic: string, partition: number) => Expected | undefined,
   ): { from: string; to: string }[] {
     const renamed: { from: string; to: string }[] = []
-    for (const { path, existing } of this.directories) {
-      for (const name of existing) {
-        if (name === METADATA_DIRECTORY) continue
-        const dash = name.lastIndexOf('-')
-        const expected = topicIdOf(name.slice(0, dash), Number(name.slice(dash + 1)))
-        const found = this.topicId(`${path}/${name}`)
-        if (expected !== undefined && (found === null || found === expected)) continue
-        const to = strayName(name, found)
-        this.files.rename(`${path}/${name}`, `${path}/${to}`)
-        existing.delete(name)
-        renamed.push({ from: `${path}/${name}`, to })
-      }
+    for (const directory of this.directories.filter(isOnline)) {
+      this.attempt(directory, () => {
+        for (const name of [...directory.existing]) {
+          const id = this.strayId(directory, name, expectedOf)
+          if (id === undefined) continue
+          const to = nameAside(name, id, 'stray')
+          this.files.rename(`${directory.path}/${name}`, `${directory.path}/${to}`)
+          directory.existing.delete(name)
+          renamed.push({ from: `${directory.path}/${name}`, to })
+        }
+      })
     }
     return renamed
+  }
+
+  /** The topic id of a stray partition directory (null: it has none); undefined when it belongs where it is. */
+  private strayId(
+    directory: Directory,
+    name: string,
+    expectedOf: (topic: string, partition: number) => Expected | undefined,
+  ): string | null | undefined {
+    if (name === METADATA_DIRECTORY) return undefined
+    const dash = name.lastIndexOf('-')
+    const expected = expectedOf(name.slice(0, dash), Number(name.slice(dash + 1)))
+    const found = this.topicId(`${directory.path}/${name}`)
+    const isIt = expected !== undefined && (found === null || found === expected.topicId)
+    if (!isIt) return found
+    const rival = this.directories.find(
+      (other) =>
+        other !== directory &&
+        isOnline(other) &&
+        other.id === expected.directoryId &&
+        other.existing.has(name),
+    )
+    return rival === undefined ? undefined : found
   }
 
   /** What a partition's `partition.metadata` says; null when it is missing, which a crash at its creation explains. */
@@ -218,7 +233,7 @@ export class LogDirectories {
   /** A partition was deleted: a namesake starts from nothing. */
   forget(topic: string, partition: number, path: string): void {
     const name = `${topic}-${partition}`
-    const directory = this.directories.find((candidate) => candidate.path === path)
+    const directory = this.at(path)
     if (directory === undefined) return
     directory.placed.delete(name)
     directory.existing.delete(name)
@@ -227,18 +242,55 @@ export class LogDirectories {
     directory.highWatermarks.delete(name)
   }
 
-  /** Writes what the plane has published; a file that would not change is left alone. */
+  /** A deleted partition that the plane never opened: its files get a name that the next round of removal finds. */
+  discard(topic: string, partition: number, path: string, id: string): void {
+    const directory = this.at(path)
+    if (directory === undefined) return
+    const name = `${topic}-${partition}`
+    const to = nameAside(name, id, 'delete')
+    this.attempt(directory, () => {
+      if (!this.files.isDirectory(`${path}/${name}`)) return
+      this.files.rename(`${path}/${name}`, `${path}/${to}`)
+      directory.leftovers.push(to)
+    })
+  }
+
+  /** Removes, one after the other and beside everything else, what deletions have left behind. */
+  async removeLeftovers(): Promise<void> {
+    for (const directory of this.directories) {
+      for (;;) {
+        const isAsked = isOnline(directory) && !this.isStopped
+        const name = isAsked ? directory.leftovers.shift() : undefined
+        if (name === undefined) break
+        const gone = this.files.removeBeside(`${directory.path}/${name}`)
+        const outcome = await gone.then(() => null, refusal)
+        if (outcome?.ok === false) this.judge(directory, outcome)
+      }
+    }
+  }
+
+  /** Nothing more is removed once what is being removed is gone; the next start goes on. */
+  stop(): void {
+    this.isStopped = true
+  }
+
+  /** Writes what the plane has published; a file that would not change is left alone. Throws after the last directory. */
   checkpoint(
     plane: DataPlane,
     partitions: Iterable<Checkpointed>,
     kinds: readonly CheckpointKind[] = KINDS,
   ): void {
+    const refused: { problem: unknown }[] = []
     for (const { directory, offsets } of this.published(plane, partitions)) {
-      for (const kind of kinds) {
-        const { file, of } = CHECKPOINTS[kind]
-        this.write(directory, file, offsets(of))
-      }
+      const outcome = attempt(() => {
+        for (const kind of kinds) {
+          const { file, of } = CHECKPOINTS[kind]
+          this.write(directory, file, offsets(of))
+        }
+      })
+      if (!outcome.ok && !this.judge(directory, outcome)) refused.push(outcome)
     }
+    if (refused[0] !== undefined) throw refused[0].problem
   }
 
   /** What the plane says of the partitions that work, by directory. */
@@ -253,7 +305,7 @@ export class LogDirectories {
       if (list === undefined) rows.set(directory, [row])
       else list.push(row)
     }
-    return this.directories.map((directory) => {
+    return this.directories.filter(isOnline).map((directory) => {
       const published = (rows.get(directory.path) ?? [])
         .map(({ name, slot }) => ({ name, row: plane.partition(slot) }))
         .filter(({ row }) => !row.isOffline)
@@ -265,8 +317,7 @@ export class LogDirectories {
 
   /** How far a log is compacted, as far as anybody wrote it down; 0: not at all. */
   cleanerOffset(path: string, name: string): number {
-    const directory = this.directories.find((one) => one.path === path)
-    return directory?.onDisk.get(CLEANER_OFFSETS)?.get(name) ?? 0
+    return this.at(path)?.onDisk.get(CLEANER_OFFSETS)?.get(name) ?? 0
   }
 
   /** Writes down how far a log is compacted; logs that are no more lose their line. */
@@ -276,27 +327,22 @@ export class LogDirectories {
     name: string,
     offset: number,
   ): void {
-    const directory = this.directories.find((one) => one.path === path)
+    const directory = this.at(path)
     if (directory === undefined) return
     const offsets = new Map(directory.onDisk.get(CLEANER_OFFSETS))
     const names = new Set([...partitions].map(({ topic, partition }) => `${topic}-${partition}`))
     for (const known of offsets.keys()) if (!names.has(known)) offsets.delete(known)
     offsets.set(name, offset)
-    this.write(directory, CLEANER_OFFSETS, offsets)
+    this.attempt(directory, () => this.write(directory, CLEANER_OFFSETS, offsets))
   }
 
   /** After everything was flushed and closed: the next start may trust the tails. */
   markClean(brokerEpoch: number): void {
-    const text = JSON.stringify({ version: 0, brokerEpoch })
-    for (const { path } of this.directories) {
-      this.files.replace(`${path}/${CLEAN_SHUTDOWN}`, encoder.encode(text))
+    const text = encoder.encode(JSON.stringify({ version: 0, brokerEpoch }))
+    for (const directory of this.directories) {
+      const mark = `${directory.path}/${CLEAN_SHUTDOWN}`
+      this.attempt(directory, () => this.files.replace(mark, text))
     }
-  }
-
-  private load(path: string, file: string): Offsets | null {
-    const bytes = this.files.read(`${path}/${file}`)
-    // An unreadable checkpoint costs a longer recovery, nothing else.
-    return bytes && decodeCheckpoint(bytes)
   }
 
   private write({ path, onDisk }: Directory, file: string, offsets: Offsets): void {
@@ -306,4 +352,25 @@ export class LogDirectories {
     this.files.replace(`${path}/${file}`, encodeCheckpoint(offsets))
     onDisk.set(file, offsets)
   }
+
+  /** Does something to a directory that works; null when it does not, as may turn out now. */
+  private attempt<Value>(directory: Directory, act: () => Value): Value | null {
+    if (directory.failure !== null) return null
+    const outcome = attempt(act)
+    if (outcome.ok) return outcome.value
+    if (!this.judge(directory, outcome)) throw outcome.problem
+    return null
+  }
+
+  /** Whether what the system said means that the directory has failed; then it has. */
+  private judge({ path }: Directory, { why, isPassing }: { why: string; isPassing: boolean }) {
+    if (!isPassing) this.fail(path, why)
+    return !isPassing
+  }
+
+  private at(path: string): Directory | undefined {
+    return this.directories.find((directory) => directory.path === path)
+  }
 }
+
+const isOnline = ({ failure }: Directory) => failure === null

@@ -15,6 +15,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -70,6 +71,11 @@ export class SystemFiles implements Files {
 
   remove(path: string): void {
     rmSync(path, { force: true, recursive: true })
+    this.syncDirectory(dirname(path))
+  }
+
+  async removeBeside(path: string): Promise<void> {
+    await rm(path, { force: true, recursive: true })
     this.syncDirectory(dirname(path))
   }
 

@@ -12,6 +12,8 @@ export interface Files {
   replace(path: string, bytes: Uint8Array): void
   /** A file, or a directory with all it holds; the removal is durable. Nothing there is fine. */
   remove(path: string): void
+  /** As `remove`, beside everything else: a large file takes a disk its time. */
+  removeBeside(path: string): Promise<void>
   /** Names in a directory, sorted; empty when it is missing. */
   list(directory: string): string[]
   isDirectory(path: string): boolean

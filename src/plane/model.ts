@@ -445,6 +445,11 @@ export class ModelPlane implements DataPlane {
     this.#settle()
   }
 
+  failDirectory(directory: string): void {
+    this.#partitions.failDirectory(directory)
+    this.#settle()
+  }
+
   append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {
     this.#partitions.append(slot, leaderEpoch, batches, ticket)
     this.#settle()

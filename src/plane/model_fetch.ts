@@ -220,7 +220,7 @@ export class ModelFetches {
     const found = findPartition(this.#context, topic, target.partition)
     if ('errorCode' in found) {
       const isUnknown = found.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-      return failed(target, topic, found.errorCode, isUnknown)
+      return failed(target, topic, this.#knownError(pending, found.errorCode), isUnknown)
     }
     const { partition } = found
     const errorCode = this.#refusal(pending, target, partition)
@@ -234,13 +234,17 @@ export class ModelFetches {
     return read
   }
 
+  /** Old clients do not know what a failed directory is. */
+  #knownError({ origin }: Pending, errorCode: number): number {
+    const isNew = errorCode === ErrorCode.KAFKA_STORAGE_ERROR
+    const isKnown = !isNew || origin.apiVersion >= STORAGE_ERROR_VERSION
+    return isKnown ? errorCode : ErrorCode.NOT_LEADER_OR_FOLLOWER
+  }
+
   #refusal(pending: Pending, target: FetchTarget, partition: ModelPartition): number {
     const { apiVersion } = pending.origin
     const isFollower = pending.replicaId >= 0
-    if (partition.isOffline) {
-      const knows = apiVersion >= STORAGE_ERROR_VERSION
-      return knows ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NOT_LEADER_OR_FOLLOWER
-    }
+    if (partition.isOffline) return this.#knownError(pending, ErrorCode.KAFKA_STORAGE_ERROR)
     const epochError = partition.checkEpoch(target.currentLeaderEpoch)
     if (epochError !== ErrorCode.NONE) return epochError
     const needsLeader = isFollower || apiVersion < ANY_REPLICA_VERSION

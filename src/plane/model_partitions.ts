@@ -75,9 +75,9 @@ export class ModelPartitions {
     const { slot, directory } = options
     if (this.#partitions.has(slot)) throw new PlaneError('SLOT_IN_USE', `slot ${slot} is in use`)
     const { disk, clock } = this.#context
-    if (disk.errnoOf(directory) !== 0) {
-      this.#directoryFailed(directory, disk.errnoOf(directory))
-      this.#done(ticket, ErrorCode.KAFKA_STORAGE_ERROR, -1, -1, 0)
+    const errno = this.#failedDirectories.has(directory) ? 0 : disk.errnoOf(directory)
+    if (errno !== 0 || this.#failedDirectories.has(directory)) {
+      this.#done(ticket, ErrorCode.KAFKA_STORAGE_ERROR, -1, -1, errno)
       return
     }
     const nowMs = clock.nowMs()
@@ -164,7 +164,9 @@ export class ModelPartitions {
       this.#partitions.delete(slot)
       this.#context.changed()
       this.#context.settle()
-      if (mode === RetireMode.delete) this.#context.disk.remove(partition.options)
+      // What lies in a failed directory stays as it is.
+      const isKept = partition.isOffline
+      if (mode === RetireMode.delete && !isKept) this.#context.disk.remove(partition.options)
       else partition.log.close(!partition.isOffline)
       this.#done(ticket, ErrorCode.NONE, -1, -1, -1)
     })
@@ -275,13 +277,19 @@ export class ModelPartitions {
     this.#context.facts.push((sink) => sink.done(ticket, errorCode, a, b, c))
   }
 
-  #directoryFailed(directory: string, errno: number): void {
+  /** Its partitions go offline; false when that was known. */
+  failDirectory(directory: string): boolean {
     for (const partition of this.#partitions.values()) {
       if (partition.options.directory === directory) partition.isOffline = true
     }
     this.#context.changed()
-    if (this.#failedDirectories.has(directory)) return
+    const isNews = !this.#failedDirectories.has(directory)
     this.#failedDirectories.add(directory)
+    return isNews
+  }
+
+  #directoryFailed(directory: string, errno: number): void {
+    if (!this.failDirectory(directory)) return
     this.#context.facts.push((sink) => sink.directoryFailed(directory, errno))
   }
 

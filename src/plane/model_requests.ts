@@ -6,7 +6,7 @@ import { ErrorCode } from '../protocol/errors.ts'
 import type { ModelPartition } from './model_partition.ts'
 import type { ModelRoutes } from './model_routes.ts'
 import type { Admission } from './model_transactions.ts'
-import type { BrokerEndpoint, TopicRoute } from './plane.ts'
+import { type BrokerEndpoint, type TopicRoute, UNSERVED_SLOT } from './plane.ts'
 
 /** A request on its connection; exactly one of the three ends it, at any time. */
 export interface RequestOrigin {
@@ -49,7 +49,11 @@ export function findPartition(context: RequestContext, topic: TopicRoute, index:
   const route = topic.partitions[index]
   if (route === undefined) return { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, topic }
   const partition = route.slot < 0 ? undefined : context.partition(route.slot)
-  if (partition === undefined) return { errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER, topic }
+  const { KAFKA_STORAGE_ERROR, NOT_LEADER_OR_FOLLOWER } = ErrorCode
+  if (partition === undefined) {
+    const isUnserved = route.slot === UNSERVED_SLOT
+    return { errorCode: isUnserved ? KAFKA_STORAGE_ERROR : NOT_LEADER_OR_FOLLOWER, topic }
+  }
   return { partition, topic }
 }
 

@@ -261,6 +261,10 @@ export class NativePlane implements DataPlane {
     if (this.#isOpen) this.#addon.retire(this.#plane, slot, mode, ticket)
   }
 
+  failDirectory(directory: string): void {
+    if (this.#isOpen) this.#addon.failDirectory(this.#plane, directory)
+  }
+
   // --- log
 
   append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {

@@ -183,6 +183,7 @@ export interface Addon {
   retain(plane: number, slot: number, ms: number, bytes: number, ticket: number): void
   truncate(plane: number, slot: number, leaderEpoch: number, offset: number, ticket: number): void
   retire(plane: number, slot: number, mode: number, ticket: number): void
+  failDirectory(plane: number, directory: string): void
   append(
     plane: number,
     slot: number,

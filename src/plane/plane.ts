@@ -137,9 +137,12 @@ export interface TopicRoute {
   topicId: string
   /** A topic of the broker's own: of clients only Kafka's admin client may produce to it. */
   isInternal?: boolean
-  /** By partition index: the local slot or -1, and who leads (-1 nobody). */
+  /** By partition index: the local slot, UNSERVED_SLOT or -1, and who leads (-1 nobody). */
   partitions: readonly { slot: Slot; leaderId: number; leaderEpoch: number }[]
 }
+
+/** In a route: there is a replica here, and its directory or its files cannot be used. */
+export const UNSERVED_SLOT: Slot = -2
 
 export interface BrokerEndpoint {
   id: number
@@ -277,6 +280,9 @@ export interface DataPlane {
   /** A follower (or raft) drops what its leader does not have. done: a=log end offset. */
   truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void
   retire(slot: Slot, mode: number, ticket: Ticket): void
+
+  /** The directory is not touched any more: what is open in it, or is being opened, goes offline. No fact tells it. */
+  failDirectory(directory: string): void
 
   // --- log: our own topics, and what handlers ask
   /** Leader: offsets are assigned as for Produce. Follower, raft: offsets are kept. done: a=base offset, b=log end. */

@@ -48,6 +48,7 @@ class BareReactor final : public Context {
   bool post(int, PartitionWork*) override { return false; }
   void lend(DiskWork*) override { std::abort(); }
   void unlink_later(std::vector<std::string>, int64_t) override {}
+  void directory_failed(const std::string&, int) override { std::abort(); }
   void touch(Partition*) override { is_touched_ = true; }
   uint64_t start_timer(int64_t, void (*)(void*, PartitionHost&), void*) override { return 1; }
   void cancel_timer(uint64_t) override {}

@@ -61,6 +61,12 @@ class FakeReactor final : public Context {
   }
   void cancel_timer(uint64_t timer) override { timers_.erase(timer); }
   void fact(const Fact& fact) override { facts.push_back(fact); }
+  void directory_failed(const std::string&, int error) override {
+    Fact failed;
+    failed.kind = fact::kDirectoryFailed;
+    failed.status = error;
+    facts.push_back(failed);
+  }
   TopicTable& topics() override { return topics_; }
   VerdictTable& verdicts() override { return verdicts_; }
   Requests& requests() override { return *requests_; }

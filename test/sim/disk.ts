@@ -185,6 +185,10 @@ class MountedFiles implements Files {
     this.sync(parent)
   }
 
+  async removeBeside(path: string): Promise<void> {
+    this.remove(path)
+  }
+
   list(directory: string): string[] {
     return this.disk.list(directory)
   }

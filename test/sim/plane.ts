@@ -243,6 +243,10 @@ export class SimPlane implements DataPlane {
     })
   }
 
+  failDirectory(directory: string): void {
+    if (!this.isOver) this.inner.failDirectory(directory)
+  }
+
   lead(options: LeadPartition): void {
     if (this.isOver) return
     this.parts.watcher.led(this.parts.life, options.slot, options.leaderEpoch)

@@ -80,6 +80,7 @@ export const MAY_CATCH: Record<string, string> = {
   'src/broker/topic_regex.ts': 'what is no regular expression is an answer',
   'src/client/': 'a request that failed is sent again, or becomes the error of one item',
   'src/group/consumer/migration/embedded.ts': 'bytes that are no subscription are an answer',
+  'src/host/log_directory.ts': 'what the system refuses is a failed directory, or a full disk',
   'src/host/raft_host.ts': 'a failed start of the metadata log ends the node in order',
   'src/host/shard_loader.ts': 'a log that holds what is no record fails one shard',
   'src/host/system.ts': 'what the system refuses becomes a value',

@@ -7,6 +7,7 @@ import { CONFIG_RESOURCE } from '../../metadata/configs.ts'
 import type { Api } from '../../protocol/dsl.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import {
+  AssignReplicasToDirs,
   BrokerHeartbeat,
   BrokerRegistration,
   UnregisterBroker,
@@ -97,4 +98,5 @@ export function serveBrokers(served: ServedApis, node: BrokerNode): void {
     .serve(BrokerRegistration, '0-4', forward(node, 'registerBroker'))
     .serve(BrokerHeartbeat, '0-2', forward(node, 'heartbeat'))
     .serve(AllocateProducerIds, '0', forward(node, 'allocateProducerIds'))
+    .serve(AssignReplicasToDirs, '0', forward(node, 'assignReplicasToDirs'))
 }

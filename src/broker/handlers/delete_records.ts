@@ -64,6 +64,8 @@ async function deleteBelow(
   )
   if (errorCode !== ErrorCode.NONE) return refused(errorCode)
   if (!(await node.checkpoints.logStarts())) return refused(ErrorCode.KAFKA_STORAGE_ERROR)
+  const after = findLeader(node, topic, partitionIndex)
+  if ('errorCode' in after) return refused(after.errorCode)
   return { partitionIndex, lowWatermark: logStart, errorCode }
 }
 

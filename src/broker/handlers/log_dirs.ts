@@ -1,5 +1,7 @@
-// DescribeLogDirs: what lies in each log directory, and how much room its volume has. KIP-113, KIP-827.
+// DescribeLogDirs: what lies in each log directory, how much room its volume has, and whether it takes
+// new partitions. One that failed says so and nothing else. KIP-113, KIP-827, KIP-1066.
 
+import { SINCE } from '../../metadata/features.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { DescribeLogDirs } from '../../protocol/messages/cluster.ts'
 import type { Handler, ServedApis } from '../dispatch.ts'
@@ -8,12 +10,19 @@ import type { BrokerNode } from '../node.ts'
 export function serveLogDirs(served: ServedApis, node: BrokerNode): void {
   const handler: Handler<typeof DescribeLogDirs> = (request) => {
     const wanted = request.topics === null ? null : wantedOf(request.topics)
-    const results = node.directories.list().map(({ path }) => ({
-      errorCode: ErrorCode.NONE,
-      logDir: path,
-      topics: topicsIn(node, path, wanted),
-      ...node.directories.space(path),
-    }))
+    const isCordoningKnown = (node.image.features.metadataVersion ?? 0) >= SINCE.cordonedLogDirs
+    const results = node.directories.list().map(({ path, isCordoned }) => {
+      const space = node.directories.space(path)
+      if (space === null)
+        return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, logDir: path, topics: [] }
+      return {
+        errorCode: ErrorCode.NONE,
+        logDir: path,
+        topics: topicsIn(node, path, wanted),
+        isCordoned: isCordoned && isCordoningKnown,
+        ...space,
+      }
+    })
     return { errorCode: ErrorCode.NONE, results }
   }
   served.serve(DescribeLogDirs, '1-5', handler)

@@ -5,6 +5,7 @@
 
 import { invalidTopicName } from '../../controller/topics.ts'
 import { ZERO_UUID } from '../../lib/uuid.ts'
+import { isReplicaOnline } from '../../metadata/directories.ts'
 import type { Partition, Topic } from '../../metadata/topics.ts'
 import type { EncodableOf, RequestOf } from '../../protocol/dsl.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
@@ -143,7 +144,9 @@ function whereabouts(node: BrokerNode, partition: Partition, listenerName: strin
     leaderEpoch: partition.leaderEpoch,
     replicaNodes: partition.replicas,
     isrNodes: partition.isr,
-    offlineReplicas: partition.replicas.filter((id) => !image.brokers.isActive(id)),
+    offlineReplicas: partition.replicas.filter(
+      (id) => !image.brokers.isActive(id) || !isReplicaOnline(image.brokers.get(id), partition),
+    ),
   }
 }
 

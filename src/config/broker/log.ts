@@ -3,19 +3,8 @@
 // test/unit/config/tables.test.ts.
 // Kafka: ServerLogConfigs, CleanerConfig.
 
-import {
-  boolean,
-  double,
-  effective,
-  inert,
-  int,
-  LONG_MAX,
-  list,
-  long,
-  notBuilt,
-  string,
-} from '../rows.ts'
-import { noCordon, onlyRemote } from '../states.ts'
+import { boolean, double, effective, inert, int, LONG_MAX, list, long, string } from '../rows.ts'
+import { onlyRemote } from '../states.ts'
 
 /** Broker keys: logs on disk. */
 export const logRows = {
@@ -30,11 +19,13 @@ export const logRows = {
     nonEmpty: true,
   }),
   'log.dir.failure.timeout.ms': long(30_000, '[1,...]', 'low read-only', {
-    state: notBuilt('the controller is told of failed directories at once, without a limit'),
+    state: effective(
+      'integration: config: a node whose failed directory nobody hears of ends in time',
+    ),
     doc: 'Time in ms a failed directory may stay unreported before the broker stops.',
   }),
   'cordoned.log.dirs': list('', '', 'medium per-broker', {
-    state: noCordon,
+    state: effective('integration: config: cordoned directories get no new partitions'),
     doc: 'Directories that get no new partitions; `*` means all.',
   }),
   'log.segment.bytes': int(1_073_741_824, '[1048576,...]', 'high cluster-wide', {

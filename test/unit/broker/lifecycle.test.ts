@@ -41,13 +41,16 @@ class Timeline {
 
 function life(registrationError: number, settings: Record<string, number> = {}) {
   const timeline = new Timeline()
-  const asked: { kind: string; atMs: number }[] = []
+  const asked: { kind: string; atMs: number; request: { offlineLogDirs?: string[] } }[] = []
+  const directories = [{ id: 'one', failure: null as string | null, isCordoned: false }]
+  const ended: string[] = []
+  const answer = { heartbeat: ErrorCode.NONE as number }
   const controller = {
-    submit: async ({ kind }: { kind: string }) => {
-      asked.push({ kind, atMs: timeline.clock.nowMs() })
+    submit: async ({ kind, request }: { kind: string; request: object }) => {
+      asked.push({ kind, atMs: timeline.clock.nowMs(), request })
       return kind === 'registerBroker'
         ? { response: { errorCode: registrationError, brokerEpoch: 5 } }
-        : { response: { errorCode: ErrorCode.NONE, isFenced: false, shouldShutDown: false } }
+        : { response: { errorCode: answer.heartbeat, isFenced: false, shouldShutDown: false } }
     },
   } as unknown as ControllerHost
   const { config } = parseConfig({
@@ -73,11 +76,18 @@ function life(registrationError: number, settings: Record<string, number> = {}) 
     listeners: [],
     features: [],
     rack: null,
-    logDirs: [],
     previousBrokerEpoch: -1,
   }
-  const lifecycle = new Lifecycle(world, controller, registration, config, new MetadataImage())
-  return { timeline, asked, lifecycle }
+  const lifecycle = new Lifecycle(
+    world,
+    controller,
+    registration,
+    config,
+    new MetadataImage(),
+    { list: () => directories },
+    (problem) => ended.push(problem.message),
+  )
+  return { timeline, asked, lifecycle, directories, ended, answer }
 }
 
 test('integration: config: heartbeats follow their interval', async () => {
@@ -119,5 +129,36 @@ test('broker: lifecycle: what changes while a heartbeat is on its way is told at
   await timeline.advance(0)
   await ready
   expect(asked.map(({ kind }) => kind)).toEqual(['registerBroker', 'heartbeat', 'heartbeat'])
+  lifecycle.stop()
+})
+
+test('broker: lifecycle: a failed directory is told at once and in every beat', async () => {
+  const { timeline, asked, lifecycle, directories, ended } = life(ErrorCode.NONE)
+  await lifecycle.register()
+  await timeline.advance(5)
+  asked.length = 0
+  directories[0]!.failure = 'EIO'
+  const failedMs = timeline.clock.nowMs()
+  lifecycle.directoryFailed('one')
+  await timeline.advance(60_000)
+  expect(asked[0]!.atMs).toBe(failedMs)
+  expect(asked.every(({ request }) => request.offlineLogDirs?.[0] === 'one')).toBe(true)
+  expect(ended).toEqual([])
+  lifecycle.stop()
+})
+
+test('integration: config: a node whose failed directory nobody hears of ends in time', async () => {
+  const { timeline, lifecycle, directories, ended, answer } = life(ErrorCode.NONE, {
+    'log.dir.failure.timeout.ms': 4000,
+  })
+  await lifecycle.register()
+  await timeline.advance(5)
+  answer.heartbeat = ErrorCode.NOT_CONTROLLER
+  directories[0]!.failure = 'EIO'
+  lifecycle.directoryFailed('one')
+  await timeline.advance(3900)
+  expect(ended).toEqual([])
+  await timeline.advance(200)
+  expect(ended).toEqual(['the controller does not hear of a failed log directory'])
   lifecycle.stop()
 })

@@ -102,7 +102,6 @@ describe('config: parse', () => {
       'ssl.something.new=1',
       'delegation.token.secret.key=s',
       'remote.log.storage.system.enable=true',
-      'cordoned.log.dirs=*',
       'create.topic.policy.class.name=P',
       'config.providers=file',
     ]) {

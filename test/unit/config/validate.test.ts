@@ -119,7 +119,14 @@ describe('config: validate', () => {
         Object.entries(pace).map(([key, v]) => set(key, v)),
       ),
     ).toEqual(pace)
-    expect(outcome(thisBroker, [set('cordoned.log.dirs', '*')])).toMatch(/placement/)
+    expect(outcome(thisBroker, [set('cordoned.log.dirs', '*')])).toEqual({
+      'cordoned.log.dirs': '*',
+    })
+    for (const bad of ['/elsewhere', '*,/elsewhere']) {
+      expect(outcome(thisBroker, [set('cordoned.log.dirs', bad)])).toMatch(
+        /^INVALID_REQUEST: cordoned\.log\.dirs: each of its entries must be one of log\.dirs/,
+      )
+    }
     expect(outcome(topic, [set('retention.ms', '1000')])).toEqual({ 'retention.ms': '1000' })
   })
 

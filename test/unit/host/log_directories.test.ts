@@ -1,15 +1,13 @@
 // Log directories: whose partitions they hold, and what their checkpoints are believed about.
 import { describe, expect, test } from 'vitest'
-import {
-  decodeCheckpoint,
-  encodeCheckpoint,
-  LogDirectories,
-} from '../../../src/host/log_directories.ts'
+import { LogDirectories } from '../../../src/host/log_directories.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../../../src/host/log_directory.ts'
 import type { Files } from '../../../src/host/world.ts'
 
 const TOPIC_ID = 'J8qXRwI-Qyi2G0guFTiuYw'
 const OTHER_ID = 'GxLdKc1jT9y1YI6Z0Z0Zbg'
 const encoder = new TextEncoder()
+const expected = (topicId: string) => ({ topicId, directoryId: 'one' })
 
 /** `/data` with these partitions, by name: the topic id in partition.metadata, or null for none. */
 function directoriesOf(
@@ -40,7 +38,7 @@ describe('host: log directories', () => {
   test('host: log directories: a partition that the metadata does not know is set aside', () => {
     const { directories, renamed } = directoriesOf({ 'gone-0': TOPIC_ID, 'kept-1': OTHER_ID })
     const known = (topic: string, partition: number) =>
-      topic === 'kept' && partition === 1 ? OTHER_ID : undefined
+      topic === 'kept' && partition === 1 ? expected(OTHER_ID) : undefined
     expect(directories.setAsideStrays(known)).toHaveLength(1)
     const digits = '27ca9747023e4328b61b482e1538ae63'
     expect(renamed).toEqual([['/data/gone-0', `/data/gone-0.${digits}-stray`]])
@@ -48,13 +46,13 @@ describe('host: log directories', () => {
 
   test('host: log directories: a namesake with another topic id is set aside', () => {
     const { directories, renamed } = directoriesOf({ 'again-0': TOPIC_ID })
-    directories.setAsideStrays(() => OTHER_ID)
+    directories.setAsideStrays(() => expected(OTHER_ID))
     expect(renamed).toHaveLength(1)
   })
 
   test('host: log directories: without partition.metadata the name decides', () => {
     const { directories, renamed } = directoriesOf({ 'young-0': null, 'gone-0': null })
-    directories.setAsideStrays((topic) => (topic === 'young' ? TOPIC_ID : undefined))
+    directories.setAsideStrays((topic) => (topic === 'young' ? expected(TOPIC_ID) : undefined))
     expect(renamed.map(([from]) => from)).toEqual(['/data/gone-0'])
   })
 
@@ -74,8 +72,8 @@ describe('host: log directories', () => {
       ['gone-0', 9],
     ])
     const { directories } = directoriesOf({ 'kept-0': TOPIC_ID }, checkpoint)
-    expect(directories.place('kept', 0, undefined).logStartOffset).toBe(7)
-    const { logStartOffset, highWatermark, recoveryPoint } = directories.place('gone', 0, undefined)
+    expect(directories.place('kept', 0)!.logStartOffset).toBe(7)
+    const { logStartOffset, highWatermark, recoveryPoint } = directories.place('gone', 0)!
     expect([logStartOffset, highWatermark, recoveryPoint]).toEqual([0, 0, 0])
   })
 
@@ -89,14 +87,82 @@ describe('host: log directories', () => {
       { 'kept-0': TOPIC_ID, 'gone-0': TOPIC_ID },
       checkpoint,
     )
-    directories.place('kept', 0, undefined)
-    directories.place('gone', 0, undefined)
+    directories.place('kept', 0)
+    directories.place('gone', 0)
     directories.forget('gone', 0, '/data')
     const onDisk = (file: string) => decodeCheckpoint(contents.get(`/data/${file}`)!)
     expect(onDisk('log-start-offset-checkpoint')).toEqual(checkpoint)
-    directories.place('gone', 0, undefined)
+    directories.place('gone', 0)
     for (const file of ['recovery-point', 'log-start', 'replication']) {
       expect(onDisk(`${file}-offset-checkpoint`)).toEqual(new Map([['kept-0', 7]]))
     }
+  })
+})
+
+/** `/one`, `/two` … as a start finds them; `broken` fails every call with EIO. */
+function several(contents: Record<string, string[]>, broken: string[] = []) {
+  const renamed: [string, string][] = []
+  const eio = (path: string) => {
+    const isBroken = broken.some((directory) => path.startsWith(directory))
+    if (isBroken) throw Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' })
+  }
+  const metadata = encoder.encode(`version: 0\ntopic_id: ${TOPIC_ID}`)
+  const files: Partial<Files> = {
+    read: (path) => {
+      eio(path)
+      return path.endsWith('partition.metadata') ? metadata : null
+    },
+    list: (path) => contents[path] ?? [],
+    remove: eio,
+    replace: eio,
+    rename: (from, to) => renamed.push([from, to]),
+  }
+  const found = Object.keys(contents).map((path) => ({ path, id: path.slice(1) }))
+  const directories = new LogDirectories(files as Files, found)
+  const failed: string[] = []
+  directories.onFailed = (path) => failed.push(path)
+  return { directories, renamed, broken, failed }
+}
+
+describe('host: log directories: several', () => {
+  test('host: log directories: a new partition goes where the fewest are, but not into a cordoned one', () => {
+    const { directories } = several({ '/one': [], '/two': [], '/three': [] })
+    const place = (partition: number) => directories.place('t', partition)!.directory
+    expect([place(0), place(1), place(2), place(3)]).toEqual(['/one', '/two', '/three', '/one'])
+    directories.cordon(['/two', '/three'])
+    expect([place(4), place(5)]).toEqual(['/one', '/one'])
+    // Kafka, too, takes the first rather than none.
+    directories.cordon(['/one', '/two', '/three'])
+    expect(place(6)).toBe('/one')
+    directories.cordon([])
+    expect([place(7), place(8)]).toEqual(['/two', '/three'])
+  })
+
+  test('host: log directories: what may lie in a failed directory is not made anew elsewhere', () => {
+    const { directories, failed } = several({ '/one': [], '/two': [] }, ['/one'])
+    expect(directories.list().map(({ failure }) => failure)).toEqual(['EIO: read', null])
+    expect(directories.place('old', 0, 'one', false)).toBeNull()
+    expect(directories.place('assigned', 0, 'one', true)).toBeNull()
+    expect(directories.place('unassigned', 0, undefined, false)).toBeNull()
+    expect(directories.place('new', 0)!.directory).toBe('/two')
+    expect(directories.place('old', 1, 'two', false)!.directory).toBe('/two')
+    expect(failed).toEqual([])
+  })
+
+  test('host: log directories: one that fails a write is told once and not written again', () => {
+    const { directories, broken, failed } = several({ '/one': [], '/two': [] })
+    broken.push('/one')
+    directories.markClean(1)
+    directories.markClean(1)
+    expect(failed).toEqual(['/one'])
+    expect(directories.online().map(({ path }) => path)).toEqual(['/two'])
+    expect(directories.fail('/one', 'again')).toBe(false)
+  })
+
+  test('host: log directories: of two copies the one that the metadata does not name is set aside', () => {
+    const { directories, renamed } = several({ '/one': ['twice-0'], '/two': ['twice-0', 'own-0'] })
+    directories.setAsideStrays(() => ({ topicId: TOPIC_ID, directoryId: 'two' }))
+    expect(renamed.map(([from]) => from)).toEqual(['/one/twice-0'])
+    expect(directories.place('twice', 0, 'two', false)!.directory).toBe('/two')
   })
 })

@@ -1,0 +1,74 @@
+// What becomes of a node whose log directory fails: the partitions in it go offline, the controller hears of it, all
+// other directories go on. Without the metadata log, or without any directory, the node ends.
+//
+// Invariant: plane, publisher and controller are told of a directory once, in this order, whoever found out: a write of
+// the plane's, a checkpoint, a partition that did not open. Nothing brings it back but a restart.
+// Kafka: ReplicaManager.handleLogDirFailure, LogManager.handleLogDirFailure, LogDirFailureChannel; KIP-112, KIP-858.
+
+import type { LogDirectories } from '../../host/log_directories.ts'
+import type { World } from '../../host/world.ts'
+import type { DataPlane } from '../../plane/plane.ts'
+import type { Lifecycle } from '../lifecycle.ts'
+import type { Publisher } from '../publisher.ts'
+
+/** Linux's ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT: they pass, and say nothing of the directory. */
+const PASSING: ReadonlySet<number> = new Set([12, 23, 24, 28, 122])
+
+export interface DirectoryFailuresOptions {
+  world: World
+  plane: DataPlane
+  directories: LogDirectories
+  /** Null while the node is being put together. */
+  publisher: () => Publisher | null
+  lifecycle: () => Lifecycle | null
+  metadataLogDir: string
+  onFatal: (problem: Error) => void
+}
+
+/** Spreads the word of directories that fail. */
+export class DirectoryFailures {
+  private readonly options: DirectoryFailuresOptions
+
+  constructor(options: DirectoryFailuresOptions) {
+    this.options = options
+    options.directories.onFailed = (path, why) => this.spread(path, why)
+    for (const { path, failure } of options.directories.list()) {
+      if (failure !== null) this.log(path, failure)
+    }
+  }
+
+  /** A fact of the plane. */
+  failed(path: string, errno: number): void {
+    const { directories, metadataLogDir } = this.options
+    const why = `errno ${errno}`
+    // It may be a directory of its own, which holds no other partitions.
+    if (!directories.fail(path, why) && path === metadataLogDir) this.endWithoutMetadata(path)
+  }
+
+  /** A partition could not be opened; where the system said why, its whole directory has failed. */
+  notOpened(path: string, errno: number): void {
+    if (errno !== 0 && !PASSING.has(errno)) this.options.directories.fail(path, `errno ${errno}`)
+  }
+
+  private spread(path: string, why: string): void {
+    const { plane, directories, publisher, lifecycle, metadataLogDir, onFatal } = this.options
+    this.log(path, why)
+    if (path === metadataLogDir) return this.endWithoutMetadata(path)
+    if (directories.online().length === 0) {
+      return onFatal(new Error('all log directories have failed'))
+    }
+    plane.failDirectory(path)
+    publisher()?.directoryFailed(path)
+    lifecycle()?.directoryFailed(directories.idOf(path))
+  }
+
+  private endWithoutMetadata(path: string): void {
+    this.options.onFatal(new Error(`the directory of the metadata log has failed: ${path}`))
+  }
+
+  private log(directory: string, why: string): void {
+    const what =
+      'a log directory failed; its partitions are offline until a restart finds it working'
+    this.options.world.log.error(what, { directory, why })
+  }
+}
