@@ -5,8 +5,8 @@
 // close the plane → mark the end as clean. Nothing here decides anything; it composes.
 // Kafka: KafkaRaftServer, SharedServer, BrokerServer, ControllerServer.
 
-import { Checkpoints } from './broker/checkpoints.ts'
 import { Assignments } from './broker/directories/assignments.ts'
+import { Checkpoints } from './broker/directories/checkpoints.ts'
 import { DirectoryFailures } from './broker/directories/failures.ts'
 import { Dispatch } from './broker/dispatch.ts'
 import { connectionLimits, cordonedLogDirs } from './broker/dynamic_config.ts'

@@ -337,6 +337,7 @@ void Partition::take_offline(PartitionHost& host) {
   fail_all(&syncing_, ErrorCode::kKafkaStorageError, host);
   fail_all(&waiting_, ErrorCode::kKafkaStorageError, host);
   fail_flushes(ErrorCode::kKafkaStorageError, host);
+  abort_cleaning(host);
   changed(host, true);
 }
 

@@ -105,8 +105,8 @@ void Partition::clean_done(PartitionWork* work, PartitionHost& host) {
     self->clean_due_us_ = std::max(self->clean_due_us_, host.now_us()) +
                           static_cast<int64_t>(kMicroseconds * seconds);
   }
-  if (self->is_retired_ && !clean.is_swapping) {
-    return self->end_cleaning(Status::fail(Code::kClosed, "retired"), host);
+  if ((self->is_retired_ && !clean.is_swapping) || self->is_offline()) {
+    return self->end_cleaning(Status::fail(Code::kClosed, "retired or offline"), host);
   }
   self->go_on_cleaning(host);
 }

@@ -12,7 +12,7 @@ import type { Cancel, World } from '../host/world.ts'
 import type { DataPlane } from '../plane/plane.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { isWorthAsking, LogManager, limitsOf, RetentionRound } from '../storage/log_manager.ts'
-import type { Checkpoints } from './checkpoints.ts'
+import type { Checkpoints } from './directories/checkpoints.ts'
 import type { LocalPartition, Publisher } from './publisher.ts'
 
 const IN_FLIGHT_MAX = 16

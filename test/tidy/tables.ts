@@ -73,7 +73,8 @@ export const MAY_SAY_SYSTEM_WORDS = [
 
 /** Where something may be caught, and why. Elsewhere an error is a value, or a bug that ends the process. */
 export const MAY_CATCH: Record<string, string> = {
-  'src/broker/checkpoints.ts': 'a checkpoint that cannot be written costs a longer recovery',
+  'src/broker/directories/checkpoints.ts':
+    'a checkpoint that cannot be written costs a longer recovery',
   'src/broker/dispatch.ts': 'a malformed frame, or a bug in one handler, closes one connection',
   'src/broker/log_cleaner.ts': 'a checkpoint that cannot be written costs a compaction',
   'src/broker/lifecycle.ts': 'a heartbeat that failed is sent again',

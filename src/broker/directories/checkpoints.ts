@@ -2,11 +2,11 @@
 // waits for it. Those who wait in one turn share one write.
 // Kafka: LogManager's checkpointLogRecoveryOffsets and checkpointLogStartOffsets, ReplicaManager.checkpointHighWatermarks.
 
-import type { LogDirectories } from '../host/log_directories.ts'
-import type { CheckpointKind } from '../host/log_directory.ts'
-import type { World } from '../host/world.ts'
-import type { DataPlane } from '../plane/plane.ts'
-import type { Publisher } from './publisher.ts'
+import type { LogDirectories } from '../../host/log_directories.ts'
+import type { CheckpointKind } from '../../host/log_directory.ts'
+import type { World } from '../../host/world.ts'
+import type { DataPlane } from '../../plane/plane.ts'
+import type { Publisher } from '../publisher.ts'
 
 export interface CheckpointsOptions {
   world: World
