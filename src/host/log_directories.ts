@@ -283,6 +283,8 @@ export class LogDirectories {
     const refused: { problem: unknown }[] = []
     for (const { directory, offsets } of this.published(plane, partitions)) {
       const outcome = attempt(() => {
+        // Where nothing changes nothing is written, and a disk that is gone would not be missed.
+        this.files.space(directory.path)
         for (const kind of kinds) {
           const { file, of } = CHECKPOINTS[kind]
           this.write(directory, file, offsets(of))
