@@ -134,3 +134,5 @@ TEST("plane: directory: a create that the system refuses tells errno and leaves 
 }
 
 }  // namespace
+
+RUN_TESTS()
