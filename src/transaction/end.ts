@@ -4,6 +4,7 @@
 // Non-obvious: with transaction.version 2 every end bumps the epoch, so that whatever is late of a transaction is of an
 // old epoch (KIP-890). A retry is then known by its epoch, which is the one before ours. An abort by the server is such an
 // end too: a client that aborts what is aborted already is told so, and goes on. Before version 2 it fences for good.
+// While markers are written every client of version 2 is to come back: who it is shows when they are.
 // Kafka: TransactionCoordinator.{endTransaction, abortTimedOutTransactions}, TransactionMetadata.{prepareAbortOrCommit,
 // prepareComplete, prepareFenceProducerEpoch}.
 
@@ -11,6 +12,7 @@ import type { Ticket } from '../coordinator/shard.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { EPOCH_MAX, NO_EPOCH, NO_PRODUCER_ID, type Transaction } from './records.ts'
 import type { Producer, TransactionRequest } from './requests.ts'
+import { isEnding } from './states.ts'
 import type { Turn } from './turn.ts'
 
 type End = Extract<TransactionRequest, { kind: 'endTransaction' }>
@@ -46,13 +48,14 @@ function judge(now: Transaction | undefined, request: End): number | 'again' {
   const { producer, isCommit, transactionVersion } = request
   if (now === undefined) return ErrorCode.INVALID_PRODUCER_ID_MAPPING
   const bumps = transactionVersion >= BUMPS_SINCE
+  // Before who speaks is looked at: the client has been told its next epoch, or its next id, and an abort that follows
+  // at once is of it.
+  if (bumps && isEnding(now)) return ErrorCode.CONCURRENT_TRANSACTIONS
   const isRetry = bumps && isRetryOf(now, producer)
   if (now.producerId !== producer.producerId && !isRetry) {
     return ErrorCode.INVALID_PRODUCER_ID_MAPPING
   }
-  const isPresent = now.producerEpoch === producer.producerEpoch
-  const isEnding = now.state === 'PrepareCommit' || now.state === 'PrepareAbort'
-  if (!isRetry && (!isPresent || (bumps && isEnding))) return ErrorCode.PRODUCER_FENCED
+  if (now.producerEpoch !== producer.producerEpoch && !isRetry) return ErrorCode.PRODUCER_FENCED
   const { INVALID_TXN_STATE } = ErrorCode
   switch (now.state) {
     case 'Ongoing':
@@ -75,16 +78,15 @@ function judge(now: Transaction | undefined, request: End): number | 'again' {
   }
 }
 
-/** The client speaks as it was before the end that is decided already. */
+/** The client speaks as it was before the end that is done already. */
 function isRetryOf(now: Transaction, { producerId, producerEpoch }: Producer): boolean {
-  if (now.clientTransactionVersion < BUMPS_SINCE || now.state === 'Ongoing') return false
-  if (now.state === 'Empty') return false
+  if (now.clientTransactionVersion < BUMPS_SINCE) return false
+  if (now.state !== 'CompleteCommit' && now.state !== 'CompleteAbort') return false
   if (producerId === now.producerId && now.producerEpoch === producerEpoch + 1) {
-    return now.producerEpoch <= EPOCH_MAX || now.nextProducerId !== NO_PRODUCER_ID
+    return now.producerEpoch <= EPOCH_MAX
   }
-  const isDone = now.state === 'CompleteCommit' || now.state === 'CompleteAbort'
   const wasLast = producerEpoch === EPOCH_MAX && now.producerEpoch === 0
-  return isDone && wasLast && producerId === now.previousProducerId
+  return wasLast && producerId === now.previousProducerId
 }
 
 function prepared(
@@ -133,7 +135,7 @@ export function abortByServer(turn: Turn, transactionalId: string, now: Transact
 /** What is still to be told of an end; null when nothing is. */
 export function owedMarkers(turn: Turn, transactionalId: string, ticket: Ticket): void {
   const now = turn.transactions.get(transactionalId)
-  const isOwed = now?.state === 'PrepareCommit' || now?.state === 'PrepareAbort'
+  const isOwed = now !== undefined && isEnding(now)
   const markers = isOwed
     ? {
         transactionalId,
@@ -151,7 +153,7 @@ export function owedMarkers(turn: Turn, transactionalId: string, ticket: Ticket)
 export function markersWritten(turn: Turn, producer: Producer, ticket: Ticket): void {
   turn.reply(ticket, { kind: 'markersWritten' })
   const now = turn.transactions.get(producer.transactionalId)
-  if (now?.state !== 'PrepareCommit' && now?.state !== 'PrepareAbort') return
+  if (now === undefined || !isEnding(now)) return
   const { producerId, producerEpoch } = producer
   if (now.producerId !== producerId || now.producerEpoch !== producerEpoch) return
   const next = successor(now)

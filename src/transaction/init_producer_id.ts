@@ -10,7 +10,7 @@ import { ErrorCode } from '../protocol/errors.ts'
 import { abortByServer } from './end.ts'
 import { EPOCH_MAX, NO_EPOCH, NO_PRODUCER_ID, type Transaction } from './records.ts'
 import type { TransactionRequest } from './requests.ts'
-import { STATES } from './states.ts'
+import { isEnding, STATES } from './states.ts'
 import type { Turn } from './turn.ts'
 
 type Init = Extract<TransactionRequest, { kind: 'initProducerId' }>
@@ -33,6 +33,8 @@ export function initProducerId(turn: Turn, request: Init, ticket: Ticket): void 
     return turn.reply(ticket, { kind: 'producerIdNeeded' })
   }
   const now = known ?? unheardOf(freshProducerId!, timeoutMs, turn.nowMs)
+  // Before who speaks is looked at: a client may know of an id that it gets with the end.
+  if (isEnding(now)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS)
   if (expected !== null && !mayBe(now, expected)) return refuse(ErrorCode.PRODUCER_FENCED)
   if (now.state === 'Ongoing') {
     abortByServer(turn, transactionalId, now)

@@ -5,6 +5,7 @@ import type { Ticket } from '../coordinator/shard.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { TopicPartitions, Transaction } from './records.ts'
 import type { TransactionRequest } from './requests.ts'
+import { isEnding } from './states.ts'
 import type { Turn } from './turn.ts'
 
 type Add = Extract<TransactionRequest, { kind: 'addPartitions' }>
@@ -19,13 +20,12 @@ export function addPartitions(
   const now = turn.transactions.get(transactionalId)
   const refuse = (errorCode: number) =>
     turn.reply(ticket, { kind: 'addPartitions', errorCode, errors: [] })
-  if (now === undefined || now.producerId !== producerId) {
-    return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
-  }
+  if (now === undefined) return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+  // Before who speaks is looked at: the client may have been told an id that it gets with the end.
+  if (isEnding(now) && !verifyOnly) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS)
+  if (now.producerId !== producerId) return refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
   if (now.producerEpoch !== producerEpoch) return refuse(ErrorCode.PRODUCER_FENCED)
-  if (now.state === 'PrepareCommit' || now.state === 'PrepareAbort') {
-    return refuse(ErrorCode.CONCURRENT_TRANSACTIONS)
-  }
+  if (isEnding(now)) return refuse(ErrorCode.CONCURRENT_TRANSACTIONS)
   if (verifyOnly) {
     const errors = verify(now, topics)
     return turn.reply(ticket, { kind: 'addPartitions', errorCode: ErrorCode.NONE, errors })

@@ -13,7 +13,7 @@ import { addPartitions } from './partitions.ts'
 import { type Transaction, type TransactionRecord, transactionOf } from './records.ts'
 import type { MarkersOwed, TransactionReply, TransactionRequest } from './requests.ts'
 import { RECORDS_MAX, type TransactionSettings } from './settings.ts'
-import { STATES } from './states.ts'
+import { isEnding, STATES } from './states.ts'
 import { type TransactionDecision, Turn } from './turn.ts'
 
 const ABORT_TIMER: TimerKey = 'abort'
@@ -88,8 +88,8 @@ export class TransactionShard
     const { abortIntervalMs, expiryIntervalMs } = this.settings
     turn.arm(ABORT_TIMER, abortIntervalMs)
     turn.arm(EXPIRY_TIMER, expiryIntervalMs)
-    for (const [transactionalId, { state }] of this.known) {
-      if (state === 'PrepareCommit' || state === 'PrepareAbort') turn.owe(transactionalId)
+    for (const [transactionalId, transaction] of this.known) {
+      if (isEnding(transaction)) turn.owe(transactionalId)
     }
   }
 

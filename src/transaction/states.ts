@@ -59,3 +59,8 @@ export function isStateName(name: string): name is TransactionState {
 export function canMove(from: TransactionState, to: TransactionState): boolean {
   return STATES[to].from.includes(from)
 }
+
+/** Whether the end is decided, and its markers are not all written. */
+export function isEnding({ state }: { readonly state: TransactionState }): boolean {
+  return state === 'PrepareCommit' || state === 'PrepareAbort'
+}

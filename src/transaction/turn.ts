@@ -14,7 +14,7 @@ import {
 } from './records.ts'
 import type { MarkersOwed, TransactionReply } from './requests.ts'
 import type { TransactionSettings } from './settings.ts'
-import { canMove } from './states.ts'
+import { canMove, isEnding } from './states.ts'
 
 export type TransactionDecision = Decision<TransactionRecord, TransactionReply, MarkersOwed>
 
@@ -61,8 +61,7 @@ export class Turn implements Coordinator {
     const version = this.settings.serverVersion() > 0 ? 1 : 0
     this.out.records.push(transactionRecord(transactionalId, next, version))
     this.lastEpochs.set(transactionalId, lastEpoch)
-    const isEnding = next.state === 'PrepareCommit' || next.state === 'PrepareAbort'
-    if (isEnding) this.owe(transactionalId)
+    if (isEnding(next)) this.owe(transactionalId)
   }
 
   owe(transactionalId: string): void {

@@ -38,6 +38,7 @@ export class Client {
       // Somebody else has the id: it stops, as a program does that is told so.
       if (isFenced) return
       const why: 'fenced' | 'lost' | 'unknown' = yield* this.work()
+      if (why === 'fenced') this.world.fenced++
       if (this.world.isEnding || why === 'fenced') return
       expected = why === 'lost' ? this.identity : null
     }

@@ -47,6 +47,17 @@ describe('transaction: schedules', () => {
     },
   )
 
+  test('transaction.version 2: a client that nobody replaces is never fenced', () => {
+    let committed = 0
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { world, found } = findings(seed, { serverVersion: 2, isPeaceful: true })
+      expect(found, `seed ${seed}`).toEqual([])
+      expect(world.fenced, `seed ${seed}`).toBe(0)
+      for (const { outcome } of world.attempts.values()) if (outcome === 'commit') committed++
+    }
+    expect(committed).toBeGreaterThan(SEEDS)
+  })
+
   test.each([
     ['without verification a late batch hangs', { serverVersion: 1, verifies: false }, /hanging/],
     [

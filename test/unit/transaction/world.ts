@@ -32,6 +32,8 @@ export interface WorldOptions {
   readonly serverVersion: number
   readonly verifies?: boolean
   readonly judgesMarkers?: boolean
+  /** Nobody takes an id over, and no time passes: then nobody is to be fenced. */
+  readonly isPeaceful?: boolean
 }
 
 /** Everything of one seed. */
@@ -43,6 +45,8 @@ export class World {
   readonly options: WorldOptions
   isEnding = false
   crashes = 0
+  /** Clients that were told that somebody else is who they were. */
+  fenced = 0
   private processes: Process[] = []
   private readonly clients = new Map<Process, Client>()
   /** Which coordinator it is; work for an earlier one is nobody's. */
@@ -75,6 +79,7 @@ export class World {
     const what = this.random.nextInt(100)
     if (what < 90) this.advanceOne()
     else if (what < 94) this.crash(this.random.ratio(1, 2))
+    else if (this.options.isPeaceful === true) return
     else if (what < 97) this.replaceClient()
     else if (what < 99) this.age(this.random.pick([100, TIMEOUT_MS]))
     else if (this.random.ratio(1, 8)) this.age(EXPIRY_MS)
@@ -102,7 +107,8 @@ export class World {
   }
 
   private enter(transactionalId: string): void {
-    const version = Math.min(this.options.serverVersion, this.random.pick([0, 2]))
+    const { serverVersion, isPeaceful } = this.options
+    const version = isPeaceful === true ? 2 : Math.min(serverVersion, this.random.pick([0, 2]))
     const client = new Client(this, transactionalId, version)
     const process = client.live()
     this.clients.set(process, client)
