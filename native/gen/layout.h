@@ -98,6 +98,7 @@ constexpr size_t kInvalidMagic = 24;
 constexpr size_t kInvalidSequence = 25;
 constexpr size_t kNoKeyCompacted = 26;
 constexpr size_t kStaleCommands = 27;
+constexpr size_t kProduceRefusedFull = 28;
 }  // namespace counter
 
 namespace lookup {
@@ -138,6 +139,6 @@ constexpr size_t kCounterColumns = 32;
 static_assert(56 + sizeof(double) <= kFactBytes, "a fact holds its fields");
 static_assert(192 + 64 <= kRingHeaderBytes, "cursors have lines of their own");
 static_assert(15 < kPartitionColumns, "a row holds its columns");
-static_assert(27 < kCounterColumns, "a row holds its counters");
+static_assert(28 < kCounterColumns, "a row holds its counters");
 
 }  // namespace ottla

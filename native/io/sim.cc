@@ -117,6 +117,10 @@ SimWorld::Fate SimWorld::decide(SimOp op, const std::string& path) {
 }
 
 Status SimWorld::finish(SimOp op, const Fate& fate, Status status, uint64_t detail) {
+  lost_syncs_ += fate.loses_sync ? 1 : 0;
+  const bool is_full = status.code == Code::kNoSpace && !is_sync(op);
+  if (is_full) full_faults_ += 1;
+  if (!fate.happens && !fate.dies && !is_full) hard_faults_ += 1;
   if (fate.dies) {
     die(death_);
     status = Status::fail(Code::kIo, "sim death", EIO);
@@ -153,6 +157,7 @@ void SimWorld::release(OpenFile* file) {
 void SimWorld::die(SimDeath death) {
   OTTLA_ASSERT(!is_dead_, "one dies once");
   is_dead_ = true;
+  death_ = death;
   die_at_ = UINT64_MAX;
   for (auto& [handle, open] : files_) release(&open);
   files_.clear();

@@ -127,7 +127,14 @@ class SimWorld {
   }
   void die(SimDeath death);
   bool is_dead() const { return is_dead_; }
+  SimDeath last_death() const { return death_; }
   void restart();
+
+  // What the disk has done so far: calls that failed because it was full, calls that failed
+  // otherwise (a sync that found no room among them), syncs that lost what they were for.
+  uint64_t full_faults() const { return full_faults_; }
+  uint64_t hard_faults() const { return hard_faults_; }
+  uint64_t lost_syncs() const { return lost_syncs_; }
 
   // Clients outside: a test's side of a connection. They survive a death and see it as kClosed.
   Handle connect_client(uint16_t port, const std::string& host = "127.0.0.1");
@@ -192,6 +199,9 @@ class SimWorld {
   bool is_dead_ = false;
   uint64_t life_ = 0;  // Ios of an earlier life are dead
   uint64_t trace_ = 0;
+  uint64_t full_faults_ = 0;
+  uint64_t hard_faults_ = 0;
+  uint64_t lost_syncs_ = 0;
 };
 
 }  // namespace ottla

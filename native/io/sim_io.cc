@@ -354,7 +354,14 @@ int64_t SimIo::next_us() const {
 }
 
 int SimIo::poll(Event* events, int count_max, int64_t timeout_us) {
-  if (!is_alive()) return 0;
+  if (!is_alive()) {
+    while (!waiting_.empty()) {  // who waits for a dead disk is told
+      WriteOp* op = waiting_.front().op;
+      waiting_.pop_front();
+      op->done(op, dead());
+    }
+    return 0;
+  }
   deadline_us_ = timeout_us > 0 ? now_us() + timeout_us : INT64_MAX;
   is_woken_ = false;
   complete_due();

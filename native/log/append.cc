@@ -81,7 +81,7 @@ bool Log::State::start_run(Io& io) {
   if (status.ok() && tail_dirty) {
     status = active()->cut_tail(io);
     tail_dirty = !status.ok();
-    if (!status.ok()) status = fail_forever(status);
+    if (!status.ok() && status.code != Code::kNoSpace) status = fail_forever(status);
   }
   Segment::Plan plan = active()->plan(config, io.wall_ms());
   if (status.ok() && !plan.fits(first)) {
@@ -149,7 +149,8 @@ Status Log::State::finish_run(Io& io, Status status) {
     segment->publish();
   } else {
     tail_dirty = true;
-    failures_in_a_row += 1;
+    // A disk that is full is no broken disk.
+    failures_in_a_row += status.code == Code::kNoSpace ? 0 : 1;
     if (failures_in_a_row >= kFailuresUntilOffline) status = fail_forever(status);
     undo_op(io);
     if (tail_dirty && active()->cut_tail(io).ok()) tail_dirty = false;
@@ -208,7 +209,9 @@ Status Log::State::roll(Io& io, int64_t base_offset) {
   (void)last->seal(io, &limbo);  // indexes may lag; close() tries again and says so
   Segment* fresh = new Segment(segment_options(base_offset));
   const Status status = fresh->create(io, config);
-  if (status.ok()) {
+  if (!status.ok()) {
+    (void)io.remove(fresh->path());  // the next start would take it for the log's end
+  } else {
     std::vector<Segment*> all = segments();
     all.push_back(fresh);
     publish_segments(std::move(all));

@@ -189,14 +189,18 @@ Status Log::flush_begin(Io& io, int64_t up_to_offset, std::unique_ptr<FlushJob>*
   fresh->sync_directory = state.directory_dirty;
   fresh->sync_parent = state.parent_dirty;
   const LogView& view = *state.view.read();
-  for (size_t i = view.floor(from); i < view.segments.size(); i += 1) {
+  // Also the one that ended where the last flush did: it was not rolled then, and its indexes not
+  // synced.
+  for (size_t i = view.floor(std::max<int64_t>(from - 1, 0)); i < view.segments.size(); i += 1) {
     Segment* segment = view.segments[i];
     if (segment->base_offset() >= up_to) break;
     segment->ref();
-    fresh->segments.push_back(segment);
+    fresh->parts.push_back({segment, false});
     if (i + 1 == view.segments.size()) continue;
-    fresh->sealed += 1;
-    OTTLA_TRY(segment->seal(io, &state.limbo));  // again, should the first attempt have failed
+    const Status sealed = segment->seal(io, &state.limbo);  // again, should the first have failed
+    // A full disk leaves them shorter than they should be, which is only slower.
+    if (sealed.code != Code::kNoSpace) OTTLA_TRY(sealed);
+    fresh->parts.back().is_sealed = sealed.ok();
   }
   state.directory_dirty = state.parent_dirty = false;
   *job = std::move(fresh);
@@ -204,17 +208,16 @@ Status Log::flush_begin(Io& io, int64_t up_to_offset, std::unique_ptr<FlushJob>*
 }
 
 Status Log::flush_run(Io& io, FlushJob* job) {
-  for (size_t i = 0; i < job->segments.size(); i += 1) {
-    Segment* segment = job->segments[i];
-    const Status status = i < job->sealed ? segment->sync_all(io) : segment->sync(io);
-    if (!status.ok() && !segment->is_gone()) return status;
+  for (const FlushJob::Part& part : job->parts) {
+    const Status status = part.is_sealed ? part.segment->sync_all(io) : part.segment->sync(io);
+    if (!status.ok() && !part.segment->is_gone()) return status;
   }
   if (job->sync_directory) OTTLA_TRY(io.sync_directory(job->directory));
   return job->sync_parent ? io.sync_directory(parent_directory(job->directory)) : Status::good();
 }
 
 FlushJob::~FlushJob() {
-  for (Segment* segment : segments) segment->unref();
+  for (const Part& part : parts) part.segment->unref();
 }
 
 // A sync that failed may have dropped the pages it could not write: another that succeeds proves
@@ -242,7 +245,12 @@ Status Log::close(Io& io, bool clean) {
   }
   if (status.ok() && clean && state.touched) {
     status = flush(io, log_end_offset());
+    const std::vector<Segment*>& all = state.segments();
+    if (status.ok() && all.size() > 1) status = all[all.size() - 2]->sync_all(io);
     if (status.ok()) status = state.active()->sync_all(io);
+    // The names too, of its indexes and of the producers' snapshot: where one is missing, the next
+    // start believes that there was nothing to say.
+    if (status.ok()) status = io.sync_directory(state.options.directory);
     if (!status.ok()) (void)state.fail_forever(status);
   }
   for (Segment* segment : state.segments()) {
@@ -304,6 +312,7 @@ Status Log::append_aborted(Io& io, const AbortedTransaction& transaction) {
   const LogView& view = *state_->view.read();
   TransactionIndex& index = view.segments[view.floor(transaction.last_offset)]->aborted();
   if (transaction.last_offset <= index.last_offset()) return Status::good();  // a replay
+  state_->directory_dirty = state_->directory_dirty || !index.exists();
   return index.append(io, transaction);
 }
 

@@ -104,8 +104,11 @@ struct FlushJob {
   std::string directory;
   bool sync_directory = false;
   bool sync_parent = false;
-  std::vector<Segment*> segments;  // one reference each
-  size_t sealed = 0;               // the first so many are rolled: their indexes are synced too
+  struct Part {
+    Segment* segment = nullptr;  // one reference
+    bool is_sealed = false;      // rolled, its indexes are in their files: they are synced too
+  };
+  std::vector<Part> parts;
   FlushJob() = default;
   FlushJob(const FlushJob&) = delete;
   FlushJob& operator=(const FlushJob&) = delete;

@@ -299,8 +299,9 @@ Status Segment::seal(Io& io, Limbo* limbo) {
     times_.append(io, limbo, {end_.max_timestamp, end_.max_timestamp_offset - base_offset_});
   }
   (void)trim(io);  // blocks only; the bytes are right either way
-  OTTLA_TRY(offsets_.seal(io, limbo));
-  return times_.seal(io, limbo);
+  // Times first: what a later start does not find in them it looks for behind the last offset.
+  OTTLA_TRY(times_.seal(io, limbo));
+  return offsets_.seal(io, limbo);
 }
 
 Status Segment::cut_tail(Io& io) {
@@ -405,7 +406,9 @@ Status Segment::remove(Io& io, std::vector<std::string>* later, bool keeps_snaps
   const std::string paths[] = {file_.path(), offsets_.file().path(), times_.file().path(),
                                aborted_.file().path()};
   for (const std::string& path : paths) {
-    const Status status = io.rename(path, path + kDeletedSuffix);
+    Status status = io.rename(path, path + kDeletedSuffix);
+    // A full disk may have no room for the longer name, and needs this one gone all the more.
+    if (status.code == Code::kNoSpace) status = io.remove(path);
     if (status.code == Code::kNotFound) continue;
     OTTLA_TRY(status);
     if (later != nullptr) later->push_back(path + kDeletedSuffix);

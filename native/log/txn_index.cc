@@ -77,6 +77,7 @@ Status TransactionIndex::truncate_to(Io& io, int64_t offset) {
   Pin pin;
   OTTLA_TRY(pin.take(io, &file_));
   OTTLA_TRY(io.truncate(pin.handle(), count * kAbortedTransactionBytes));
+  OTTLA_TRY(io.sync(pin.handle()));  // below the recovery point it is believed as it is
   count_.store(count, std::memory_order_release);
   last_offset_ = all.empty() ? INT64_MIN : all.back().last_offset;
   return Status::good();

@@ -122,7 +122,7 @@ void Partition::produce_recoded(ProduceOp* op, PartitionHost& host) {
   }
   const RecordBatch batch(op->records, static_cast<size_t>(op->records_bytes));
   if (batch.has_producer_id() && !check_sequence(op, batch, host)) return;
-  if (batch.is_transactional()) begun(batch);
+  if (!unverified_.empty()) begun(batch);
   op->base_offset = next_offset_;
   stage_batch(op, op->records, false);
   staged_ops_.push_back(op);
@@ -272,16 +272,13 @@ void Partition::on_written(Status status, PartitionHost& host) {
   }
   writing_batches_.clear();
   is_writing_ = false;
-  if (!status.ok() || is_offline()) {  // a sync may have failed beside it
-    go_offline(status, host);
-    fail_all(&written, ErrorCode::kKafkaStorageError, host);
-    if (is_retired_ && !is_busy()) (void)put_away(host);
-    return;
+  if (status.code == Code::kNoSpace && !is_offline() && log_->health().ok()) {
+    return on_full(&written, host);
   }
   const int64_t end = log_->log_end_offset();
-  const Status indexed = end_transactions(host.io(), end);
-  if (!indexed.ok()) {
-    go_offline(indexed, host);
+  if (status.ok() && !is_offline()) status = end_transactions(host.io(), end);
+  if (!status.ok() || is_offline()) {  // a sync may have failed beside it
+    go_offline(status, host);
     fail_all(&written, ErrorCode::kKafkaStorageError, host);
     if (is_retired_ && !is_busy()) (void)put_away(host);
     return;
@@ -302,6 +299,34 @@ void Partition::on_written(Status status, PartitionHost& host) {
   if (is_retired_ && !is_busy()) (void)put_away(host);
   settle_flushes(host);
   if (!staged_ops_.empty() || !staged_batches_.empty()) host.touch(this);
+}
+
+// The disk had no room: nothing of the write is in the log, and what was staged behind it follows
+// it. All are told to try again, and the next write finds out whether there is room.
+void Partition::on_full(ProduceOps* unwritten, PartitionHost& host) {
+  next_offset_ = log_->log_end_offset();
+  producers_.rollback(next_offset_);
+  staged_batches_.clear();
+  while (ProduceOp* op = staged_ops_.pop_front()) unwritten->push_back(op);
+  for (ProduceOp* op = unwritten->front(); op != nullptr; op = unwritten->next(op)) {
+    turn_away(*op);
+    count(host, counter::kProduceRefusedFull);
+  }
+  count_segments(host.io());  // a roll may have failed
+  fail_all(unwritten, ErrorCode::kKafkaStorageError, host);
+  if (is_retired_ && !is_busy()) return (void)put_away(host);
+  settle_flushes(host);
+  changed(host, false);
+}
+
+// Its client will send it again. Until then nothing of its producer may take its place: a producer
+// of whom nothing is known may begin anywhere (KIP-890).
+void Partition::turn_away(const ProduceOp& op) {
+  if (op.records == nullptr || op.records_bytes < kBatchHeaderBytes) return;
+  const RecordBatch batch(op.records, static_cast<size_t>(op.records_bytes));
+  if (!batch.has_producer_id() || batch.is_control()) return;
+  if (producers_.tail(batch.producer_id()).epoch != kNoProducerEpoch) return;
+  note_unverified(batch);
 }
 
 // Their batches are in the log: answers those that wait for nobody.

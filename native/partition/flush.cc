@@ -59,7 +59,13 @@ void Partition::settle_flushes(PartitionHost& host) {
   const bool is_awaited = is_verb_due || !syncing_.empty();
   const int64_t up_to = is_awaited ? end : std::min(sync_idly_to_, end);
   if (up_to <= log_->recovery_point() && (is_directory_synced_ || !is_awaited)) return;
+  const bool is_index_behind = !unindexed_.empty();
   const Status status = begin_flush(host.io(), up_to);
+  if (is_index_behind && unindexed_.empty()) {
+    update_last_stable_offset();
+    changed(host, true);
+  }
+  if (status.code == Code::kNoSpace) return;  // what must be written first finds no room: later
   if (!status.ok()) return go_offline(status, host);
   is_flushing_ = true;
   flush_.is_awaited = is_awaited;
@@ -100,6 +106,7 @@ void Partition::fail_flushes(ErrorCode error, PartitionHost& host) {
 Status Partition::begin_flush(Io& io, int64_t up_to) {
   flush_.status = Status::good();
   flush_.syncs_name = !is_directory_synced_;
+  OTTLA_TRY(index_aborted(io));
   OTTLA_TRY(epochs_.prepare_sync(io, &flush_.syncs_epochs));
   OTTLA_TRY(log_->flush_begin(io, up_to, &flush_.job));
   flush_.snapshots.swap(rolled_snapshots_);

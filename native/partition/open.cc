@@ -198,6 +198,7 @@ Status Partition::reload_producers(Io& io) {
     break;
   }
   unreplicated_.clear();
+  unindexed_.clear();
   return replay_producers(io, from, log_end_offset());
 }
 

@@ -338,6 +338,7 @@ class Partition {
   bool needs_admission(const ProduceOp& op) const;
   bool has_parked(int64_t producer_id) const;
   void park(ProduceOp* op, PartitionHost& host);
+  Unverified* note_unverified(const RecordBatch& batch);
   void ask(Unverified* producer, const ProduceOp& op, PartitionHost& host);
   Unverified* find_unverified(int64_t producer_id);
   bool is_ahead(const RecordBatch& batch) const;
@@ -345,6 +346,7 @@ class Partition {
   void ended(const RecordBatch& marker, PartitionHost& host);
   ErrorCode fence_error(const ProduceOp& op) const;
   Status end_transactions(Io& io, int64_t end_offset);
+  Status index_aborted(Io& io);
   Status note_aborted(Io& io, const CompletedTransaction& transaction);
   static ProducerBatch producer_batch(const RecordBatch& batch);
   static void parked_too_long(void* op, PartitionHost& host);
@@ -368,6 +370,8 @@ class Partition {
   void settle(ProduceOps* ops, PartitionHost& host);
   void complete(ProduceOp* op, PartitionHost& host);
   void on_written(Status status, PartitionHost& host);
+  void on_full(ProduceOps* unwritten, PartitionHost& host);
+  void turn_away(const ProduceOp& op);
   void drop_staged(ErrorCode error, PartitionHost& host);
   void go_offline(const Status& status, PartitionHost& host);
   static void append_done(AppendOp* op, Status status);
@@ -438,6 +442,7 @@ class Partition {
   std::vector<CompletedTransaction> unreplicated_;  // ended, and their markers not below the
                                                     // high watermark; by marker
   std::vector<CompletedTransaction> completed_;     // of the write that completes
+  std::vector<CompletedTransaction> unindexed_;     // aborted, for whose entry there was no room
   int64_t first_marker_ = -1;                       // among the batches that recovery replayed
   Io* replay_io_ = nullptr;
   Status replay_status_;

@@ -84,7 +84,15 @@ Partition::Unverified* Partition::find_unverified(int64_t producer_id) {
 }
 
 void Partition::park(ProduceOp* op, PartitionHost& host) {
-  const RecordBatch batch = batch_of(*op);
+  Unverified* producer = note_unverified(batch_of(*op));
+  parked_.push_back(op);
+  CounterRow(host.counters(), kCounterColumns).add(counter::kProduceWaiting, 1);
+  op->timer = host.start_timer(op->deadline_us, &Partition::parked_too_long, op);
+  if (producer->ask == 0) ask(producer, *op, host);
+}
+
+// A batch of a producer that has none here was seen, and is not in the log.
+Partition::Unverified* Partition::note_unverified(const RecordBatch& batch) {
   Unverified* producer = find_unverified(batch.producer_id());
   if (producer == nullptr) {
     if (unverified_.size() >= kUnverifiedMax) {
@@ -101,10 +109,7 @@ void Partition::park(ProduceOp* op, PartitionHost& host) {
   } else if (producer->producer_epoch == batch.producer_epoch()) {
     producer->lowest_sequence = std::min(producer->lowest_sequence, batch.base_sequence());
   }
-  parked_.push_back(op);
-  CounterRow(host.counters(), kCounterColumns).add(counter::kProduceWaiting, 1);
-  op->timer = host.start_timer(op->deadline_us, &Partition::parked_too_long, op);
-  if (producer->ask == 0) ask(producer, *op, host);
+  return producer;
 }
 
 void Partition::ask(Unverified* producer, const ProduceOp& op, PartitionHost& host) {
@@ -168,7 +173,6 @@ void Partition::admit(double ask, ErrorCode error, PartitionHost& host) {
 
 // A batch that comes before this one was seen, and is not in the log.
 bool Partition::is_ahead(const RecordBatch& batch) const {
-  if (!batch.is_transactional()) return false;
   for (const Unverified& producer : unverified_) {
     if (producer.producer_id != batch.producer_id()) continue;
     return producer.producer_epoch == batch.producer_epoch() &&
@@ -177,7 +181,7 @@ bool Partition::is_ahead(const RecordBatch& batch) const {
   return false;
 }
 
-// Its producer's transaction is open here from now on.
+// Its producer is known here from now on, or its transaction open.
 void Partition::begun(const RecordBatch& batch) {
   std::erase_if(unverified_, [&](const Unverified& known) {
     return known.producer_id == batch.producer_id() && known.ask == 0;
@@ -272,8 +276,19 @@ Status Partition::end_transactions(Io& io, int64_t end_offset) {
   completed_.clear();
   producers_.commit(end_offset, &completed_);
   for (const CompletedTransaction& transaction : completed_) {
-    OTTLA_TRY(note_aborted(io, transaction));
     unreplicated_.push_back(transaction);
+    if (transaction.is_aborted) unindexed_.push_back(transaction);
+  }
+  const Status status = index_aborted(io);
+  return status.code == Code::kNoSpace ? Status::good() : status;
+}
+
+// On a full disk they wait, in order. Until they are in the index nothing of them is stable, and
+// the recovery point, below which a start believes the index, stays where it is.
+Status Partition::index_aborted(Io& io) {
+  while (!unindexed_.empty()) {
+    OTTLA_TRY(note_aborted(io, unindexed_.front()));
+    unindexed_.erase(unindexed_.begin());
   }
   return Status::good();
 }
@@ -293,6 +308,9 @@ void Partition::update_last_stable_offset() {
   const int64_t unstable = producers_.first_unstable_offset();
   if (unstable >= 0) stable = std::min(stable, unstable);
   for (const CompletedTransaction& transaction : unreplicated_) {
+    stable = std::min(stable, transaction.first_offset);
+  }
+  for (const CompletedTransaction& transaction : unindexed_) {
     stable = std::min(stable, transaction.first_offset);
   }
   // DeleteRecords may have taken the beginning of what is open.

@@ -83,7 +83,11 @@ ErrorCode Partition::restart(PartitionHost& host, int64_t offset) {
 // Brings what is remembered beside the log in line with it, after it was cut at `offset`.
 ErrorCode Partition::rewind(PartitionHost& host, Status status, int64_t offset) {
   Io& io = host.io();
-  if (status.ok()) status = epochs_.truncate_from_end(io, offset);
+  if (status.ok()) {
+    status = epochs_.truncate_from_end(io, offset);
+    // No room to say so: the next flush does, before it counts for anything.
+    if (status.code == Code::kNoSpace) status = Status::good();
+  }
   if (status.ok()) status = reload_producers(io);
   if (!status.ok()) {
     go_offline(status, host);
@@ -159,6 +163,12 @@ void Partition::maintain(PartitionHost& host) {
   if (is_retired_ || is_writing_) return;
   log_->reclaim(host.io());
   unlink_doomed(host);  // of a failed append
+  if (!unindexed_.empty() && !is_offline()) {
+    const Status status = index_aborted(host.io());
+    if (!status.ok() && status.code != Code::kNoSpace) go_offline(status, host);
+    update_last_stable_offset();
+    changed(host, true);
+  }
   settle_flushes(host);
   const int64_t now_ms = host.now_us() / 1000;
   if (now_ms - expired_at_ms_ >= kExpiryIntervalMs) {

@@ -142,15 +142,19 @@ void Fetches::write_partition(Context& context, Pending* pending, size_t target,
   const bool is_committed_read = result.error == ErrorCode::kNone && pending->replica_id < 0 &&
                                  pending->parsed.isolation_level == 1 && result.diverging_epoch < 0;
   Partition* source = read.slot < 0 ? nullptr : context.partition(read.slot);
+  // Without them what was aborted would be taken for committed.
+  bool is_readable = true;
   if (is_committed_read && read.bytes > 0 && source != nullptr) {
-    (void)source->log().collect_aborted(context.io(), pending->targets[target].offset,
-                                        result.last_stable_offset, &aborted_);
+    is_readable = source->log()
+                      .collect_aborted(context.io(), pending->targets[target].offset,
+                                       result.last_stable_offset, &aborted_)
+                      .ok();
   }
   partition.aborted_transactions.count =
       is_committed_read || read.is_unknown ? static_cast<int32_t>(aborted_.size()) : -1;
   if (result.error != ErrorCode::kNone) counters.add(counter::kFetchRejected, 1);
   const size_t begin = response->memory().size();
-  if (write_records(context, partition, version, &read, response)) {
+  if (is_readable && write_records(context, partition, version, &read, response)) {
     counters.add(counter::kFetchBytes, static_cast<double>(read.bytes));
     if (source != nullptr) source->count_bytes_out(read.bytes);
     return;

@@ -105,6 +105,7 @@ export const counterColumn = {
   invalidSequence: 25,
   noKeyCompacted: 26,
   staleCommands: 27,
+  produceRefusedFull: 28, // appends that a full disk, or one near it, did not take
 } as const
 export const counterColumns = 32
 

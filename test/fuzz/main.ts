@@ -17,7 +17,7 @@ const SMOKE = { node: 20_000, native: 100_000 }
 /** Inputs of a full run. */
 const FULL = 1_000_000
 /** Steps of one differential run are verbs of one cluster's life, so fewer make a run. */
-const SLOW = new Set(['plane'])
+const SLOW = new Set(['plane', 'faults'])
 const SLOW_SHARE = 100
 
 const names = (folder: string, ending: string): string[] =>

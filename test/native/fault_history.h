@@ -1,0 +1,380 @@
+// One history of a partition on a failing disk, from a seed: producers (plain, idempotent,
+// transactional), reads, flushes, truncations, DeleteRecords, retention, restarts, kills, lost
+// power, and a disk that answers EIO and ENOSPC, writes a part, loses what it was to sync, stalls,
+// and is full for a while.
+//
+// The history keeps a model of what it was told. What must hold, in every life: what was
+// acknowledged and not deleted is there (after lost power: what was flushed), at its offset, byte
+// for byte; nothing is served that nobody sent, that was refused, or in part; each producer's
+// batches are there once and in order; epochs, last stable offset and aborted transactions are
+// those of the records (fault_checks.h). A disk that is only full takes nothing offline, any other
+// failed write or sync does.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "request_fixture.h"
+#include "test.h"
+
+namespace ottla::test {
+
+constexpr size_t kPlain = 2;       // producers without an id
+constexpr size_t kIdempotent = 2;  // with one
+constexpr size_t kProducers = 6;   // the others have transactions
+constexpr int kStepsMax = 40;      // of a life
+constexpr int kLives = 6;
+
+// A batch that was sent at least once.
+struct Sent {
+  int id = 0;
+  int64_t producer_id = -1;
+  int16_t producer_epoch = -1;
+  int32_t sequence = -1;
+  int32_t records = 1;
+  bool is_transactional = false;
+  bool is_marker = false;
+  bool is_commit = false;
+  std::vector<uint8_t> bytes;
+  int refused_in = -1;  // the life that said no last
+  bool is_cut = false;  // a truncation took it for good
+};
+
+struct HistoryProducer {
+  int64_t id = -1;
+  int16_t epoch = 0;
+  int32_t next_sequence = 0;
+  bool may_be_open = false;  // its transaction has records, perhaps
+  std::vector<int> retries;  // what was refused, to be sent again before anything else
+};
+
+class FaultHistory {
+ public:
+  explicit FaultHistory(uint64_t seed) : random_(seed * 2654435761u + 1), world_(seed) {}
+
+  void run() {
+    producers_.resize(kProducers);
+    for (size_t i = kPlain; i < kProducers; i += 1) renew(&producers_[i]);
+    config_.log.segment_bytes_max = 1600 + static_cast<int64_t>(below(4000));
+    config_.log.index_interval_bytes = static_cast<int64_t>(below(600));
+    config_.log.preallocate_bytes_max = one_in(3) ? 0 : 8192;
+    config_.log.preallocate = one_in(4);
+    for (life_ = 0; life_ < kLives && failures() == 0; life_ += 1) live();
+  }
+  uint64_t operations() const { return world_.operations(); }
+
+ private:
+  struct Pending : ProduceOp {
+    FaultHistory* history = nullptr;
+    int sent = 0;
+    size_t producer = kProducers;  // kProducers: nobody's, a marker for one that is gone
+    std::vector<uint8_t> copy;
+  };
+  struct Flushing : FlushOp {
+    FaultHistory* history = nullptr;
+    int64_t acked = 0;
+  };
+
+  uint64_t below(uint64_t limit) { return random_.below(limit); }
+  bool one_in(uint64_t n) { return below(n) == 0; }
+  FakeReactor& host() { return node_->at(0); }
+  Partition& partition() { return node_->partition(0); }
+  bool is_alive() const { return !world_.is_dead(); }
+
+  // --- a life
+
+  void live() {
+    if (!open()) return end_life();
+    const int steps = 1 + static_cast<int>(below(kStepsMax));
+    if (one_in(3)) world_.die_at(world_.operations() + below(300), death());
+    for (int i = 0; i < steps && is_alive() && failures() == 0; i += 1) step();
+    if (failures() == 0) end_life();
+  }
+
+  SimDeath death() { return one_in(2) ? SimDeath::kPower : SimDeath::kKill; }
+
+  // False: the disk was not well enough.
+  bool open() {
+    hard_faults_ = world_.hard_faults();
+    is_half_cut_ = false;
+    full_faults_ = world_.full_faults();
+    node_ = std::make_unique<Node>(&world_);
+    const bool is_hurt = one_in(6);
+    if (is_hurt) break_something();
+    const Status opened = node_->open(0, "t", 0, [&](PartitionOptions* options) {
+      options->config = config_;
+      options->is_clean_shutdown = is_clean_;
+      options->recovery_point = saved_recovery_point_;
+      options->log_start_offset = saved_start_;
+      options->high_watermark = static_cast<int64_t>(below(static_cast<uint64_t>(acked_) + 1));
+    });
+    world_.clear_rules();
+    was_clean_ = std::exchange(is_clean_, false);  // the mark goes before anything else is done
+    if (!opened.ok()) {
+      CHECK(is_hurt);
+      return false;
+    }
+    leader_epoch_ += 1;
+    CHECK(node_->lead(0, leader_epoch_, {1}, {1}));
+    note("life " + std::to_string(life_) + " epoch " + std::to_string(leader_epoch_) + " log " +
+         std::to_string(partition().log_start_offset()) + " to " +
+         std::to_string(partition().log_end_offset()) + " recovery point " +
+         std::to_string(saved_recovery_point_) + " synced " + std::to_string(synced_));
+    node_->run();
+    adopt();
+    return true;
+  }
+
+  void step() {
+    switch (below(20)) {
+      case 0:
+        return break_something();
+      case 1:
+        return one_in(3) ? heal() : fill_disk();
+      case 2:
+      case 3:
+        read();
+        break;
+      case 4:
+        flush();
+        break;
+      case 5:
+        if (one_in(3)) truncate();
+        break;
+      case 6:
+        trim();
+        break;
+      case 7:
+        retain();
+        break;
+      case 8:
+        reconfigure();
+        break;
+      case 9:
+        partition().maintain(host());
+        break;
+      case 10:
+        if (partition().is_offline()) break;
+        saved_recovery_point_ = partition().log().recovery_point();
+        saved_start_ = partition().log_start_offset();
+        break;
+      case 11:
+        host().holds_lent = one_in(2);
+        world_.submit_latency_us = one_in(3) ? 2000 : 0;
+        break;
+      default:
+        for (uint64_t n = 1 + below(4); n > 0; n -= 1) send();
+    }
+    settle();
+    check_state();
+  }
+
+  // What is under way goes on for a while.
+  void settle() {
+    if (!is_alive()) return;
+    if (one_in(4)) {
+      node_->advance_ms(static_cast<int64_t>(below(3000)));
+    } else {
+      node_->run();
+    }
+    answer_admissions();
+  }
+
+  void end_life() {
+    const uint64_t way = below(4);
+    world_.clear_rules();
+    world_.set_capacity(INT64_MAX);
+    if (way >= 2 && is_alive() && node_->partitions.count(0) != 0) stop();
+    const bool is_stopped = is_clean_;
+    // After a sync that failed nothing proves any more what is on the disk: only a restart of the
+    // machine tells, and one of the process alone would believe what it reads from memory.
+    bool is_power = way % 2 == 0 || world_.lost_syncs() != lost_syncs_;
+    if (is_alive()) {
+      world_.die(is_power ? SimDeath::kPower : SimDeath::kKill);
+    } else if (world_.last_death() == SimDeath::kPower) {
+      is_power = true;
+    } else if (is_power) {
+      world_.restart();
+      world_.die(SimDeath::kPower);
+    }
+    lost_syncs_ = world_.lost_syncs();
+    host().holds_lent = false;
+    node_->run();  // what waits for the dead is told
+    note(std::string("end of life by ") + (is_power ? "power" : "kill") +
+         (is_stopped ? " after a clean stop" : ""));
+    node_.reset();
+    world_.restart();
+    world_.submit_latency_us = 0;
+    for (auto& op : pending_) unanswered(op.get());
+    pending_.clear();
+    flushing_.clear();
+    if (is_power) lose_power();
+  }
+
+  // In order: what is under way ends, then everything is written and synced.
+  void stop() {
+    host().holds_lent = false;
+    world_.submit_latency_us = 0;
+    node_->advance_ms(10'000);
+    if (!is_alive()) return;
+    answer_admissions();
+    if (!is_alive()) return;
+    const bool was_offline = partition().is_offline();
+    partition().maintain(host());
+    if (!is_alive()) return;
+    check_all();
+    const int64_t end = partition().log_end_offset();
+    const int64_t start = partition().log_start_offset();
+    is_stepping_down_ = true;
+    const Status status = partition().retire(host(), false, true);
+    node_->run();
+    is_stepping_down_ = false;
+    if (!is_alive() || was_offline) return;
+    CHECK_OK(status);
+    is_clean_ = true;
+    acked_ = synced_ = saved_recovery_point_ = end;
+    saved_start_ = start;
+    node_->partitions.clear();
+  }
+
+  // --- what is done
+
+  void renew(HistoryProducer* producer) {
+    if (producer->may_be_open) hanging_.push_back({producer->id, producer->epoch});
+    *producer = {next_producer_id_++, 0, 0, false, {}};
+  }
+  Sent* make_batch(size_t producer, bool is_marker, bool is_commit);
+  void send();
+
+  bool is_pending(size_t producer) const {
+    return std::any_of(pending_.begin(), pending_.end(),
+                       [&](const auto& op) { return op->producer == producer; });
+  }
+  void submit(Sent* sent, size_t producer);
+
+  void answered(Pending* op);
+  bool is_deleted(const Sent& sent) const;
+  int64_t partition_start() const { return node_->partitions.at(0)->log_start_offset(); }
+
+  void forget(Pending* op) {
+    const auto gone = std::find_if(pending_.begin(), pending_.end(),
+                                   [&](const auto& each) { return each.get() == op; });
+    answered_.push_back(std::move(*gone));
+    pending_.erase(gone);
+  }
+  void unanswered(Pending* op);
+
+  void answer_admissions() {
+    for (int turn = 0; turn < 20 && is_alive(); turn += 1) {
+      std::vector<double> asks;
+      for (const Fact& fact : host().facts) {
+        if (fact.kind == fact::kDirectoryFailed) failed_facts_ += 1;
+        if (fact.kind == fact::kAdmissionNeeded) asks.push_back(fact.ticket);
+      }
+      host().facts.clear();
+      answered_.clear();
+      if (asks.empty()) return;
+      for (const double ask : asks) partition().admit(ask, ErrorCode::kNone, host());
+      node_->run();
+    }
+  }
+  void read();
+
+  void flush();
+  void truncate();
+
+  void forget_from(int64_t offset);
+  void trim();
+
+  void retain();
+
+  void reconfigure() {
+    config_.flush_messages = one_in(2) ? INT64_MAX : 1 + static_cast<int64_t>(below(6));
+    config_.flush_ms = one_in(2) ? INT64_MAX : static_cast<int64_t>(below(3000));
+    partition().configure(host(), config_);
+  }
+  void break_something();
+
+  void fill_disk() {
+    world_.set_capacity(one_in(2) ? INT64_MAX
+                                  : world_.used_bytes() + static_cast<int64_t>(below(3000)));
+  }
+
+  // What the disk did to this life.
+  bool has_faults() const { return has_hard_faults() || world_.full_faults() != full_faults_; }
+  // A truncation cannot stop half-way, whatever the reason.
+  bool has_hard_faults() const { return is_half_cut_ || world_.hard_faults() != hard_faults_; }
+
+  void note(const std::string& what) {
+    if (std::getenv("OTTLA_TRACE") != nullptr) std::fprintf(stderr, "%s\n", what.c_str());
+  }
+  void fail_with(const std::string& what) {
+    fail(__FILE__, __LINE__, what + " (life " + std::to_string(life_) + ")");
+  }
+
+  // The disk is well again, and has room: so is everything, unless it was worse than full.
+  void heal() {
+    world_.clear_rules();
+    world_.set_capacity(INT64_MAX);
+    host().holds_lent = false;
+    node_->advance_ms(5000);
+    if (!is_alive()) return;
+    answer_admissions();
+    if (is_alive()) partition().maintain(host());
+    if (has_hard_faults() || !is_alive()) return;
+    full_faults_ = world_.full_faults();
+    CHECK(!partition().is_offline());
+    check_all();
+  }
+
+  // fault_checks.h
+  void adopt();
+  void lose_power();
+  void check_state();
+  void check_all();
+  void check_batch(const RecordBatch& batch);
+  struct Walk;
+  void check_sequences(const RecordBatch& batch, Walk* walk);
+  void check_epochs(const Walk& walk);
+  void check_transactions(const Walk& walk);
+  void check_producers(const Walk& walk);
+  Walk walk();
+
+  SimRandom random_;
+  SimWorld world_;
+  std::unique_ptr<Node> node_;
+  PartitionConfig config_;
+  std::vector<std::unique_ptr<Sent>> sent_;
+  std::vector<HistoryProducer> producers_;
+  std::vector<std::pair<int64_t, int16_t>> hanging_;  // transactions whose producer is gone
+  std::vector<std::unique_ptr<Pending>> pending_;
+  std::vector<std::unique_ptr<Pending>> answered_;
+  std::vector<std::unique_ptr<Flushing>> flushing_;
+  std::map<int64_t, int> content_;  // base offset → batch: what is in the log, or was at its front
+  int64_t maybe_gone_from_ = INT64_MAX;  // a truncation may have happened from here on
+  int64_t cut_at_ = INT64_MAX;
+  int64_t acked_ = 0;   // a kill may not lose what lies below
+  int64_t synced_ = 0;  // nor power what lies below
+  int64_t start_max_ = 0;
+  int64_t saved_recovery_point_ = 0, saved_start_ = 0;  // the checkpoints
+  int64_t next_producer_id_ = 100;
+  int life_ = 0;
+  int32_t leader_epoch_ = 0;
+  bool is_clean_ = false;
+  bool was_clean_ = false;
+  bool is_front_unsure_ = false;  // DeleteRecords or retention was cut short
+  bool is_stepping_down_ = false;
+  bool is_half_cut_ = false;
+  uint64_t lost_syncs_ = 0;                     // of the world, when that was looked at last
+  uint64_t hard_faults_ = 0, full_faults_ = 0;  // of the world, when this life began
+  int failed_facts_ = 0;
+};
+
+}  // namespace ottla::test
+
+#include "fault_checks.h"
+#include "fault_steps.h"

@@ -1,0 +1,155 @@
+// A partition on a disk that fails, by seed: fault_history.h. OTTLA_SEED is the first seed,
+// OTTLA_SEEDS how many: `npm run fuzz -- faults 1 10000`. And by hand, what seeds have found.
+#include "fault_history.h"
+
+using namespace ottla;
+using namespace ottla::test;
+
+namespace {
+
+uint64_t asked(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+bool holds(uint64_t seed) {
+  FaultHistory(seed).run();
+  if (failures() == 0) return true;
+  std::fprintf(stderr, "    seed %llu\n", static_cast<unsigned long long>(seed));
+  return false;
+}
+
+std::vector<uint8_t> transactional(int16_t attributes, const std::string& key) {
+  BatchOptions options;
+  options.producer_id = 7;
+  options.producer_epoch = 0;
+  options.base_sequence = key.empty() ? 0 : -1;
+  options.more_attributes = attributes;
+  TestRecord record{1000, std::string(6, '\0'), !key.empty(), key};
+  return make_batch({record}, options);
+}
+
+struct Answered : ProduceOp {
+  Answered(std::vector<uint8_t> from) : bytes(std::move(from)) {
+    records = bytes.data();
+    records_bytes = static_cast<int32_t>(bytes.size());
+    acks = 1;
+    deadline_us = INT64_MAX;
+    done = [](ProduceOp* op, PartitionHost&) { static_cast<Answered*>(op)->is_done = true; };
+  }
+  std::vector<uint8_t> bytes;
+  bool is_done = false;
+};
+
+// A transaction of one record, aborted or open, on a node that stops in order and loses power.
+void stop_within_transaction(SimWorld* world, bool is_aborted) {
+  Node node(world);
+  CHECK(node.open(0, "t", 0).ok());
+  CHECK(node.lead(0, 1, {1}, {1}));
+  Answered batch(transactional(0x10, "")), marker(transactional(0x30, std::string(4, '\0')));
+  node.partition(0).produce(&batch, node.at(0));
+  for (const Fact& fact : std::exchange(node.at(0).facts, {})) {
+    if (fact.kind != fact::kAdmissionNeeded) continue;
+    node.partition(0).admit(fact.ticket, ErrorCode::kNone, node.at(0));
+  }
+  node.run();
+  CHECK(batch.is_done && batch.refusal.error == ErrorCode::kNone);
+  marker.leader_epoch = 1;
+  if (is_aborted) node.partition(0).mark(&marker, 1, node.at(0));
+  node.run();
+  CHECK_OK(node.partition(0).retire(node.at(0), false, true));
+  node.run();
+  node.partitions.clear();
+  world->die(SimDeath::kPower);
+}
+
+}  // namespace
+
+TEST("partition: faults: whatever the disk does, what was acknowledged is there and nothing else") {
+  const uint64_t first = asked("OTTLA_SEED", 1);
+  const uint64_t count = asked("OTTLA_SEEDS", 300);
+  for (uint64_t seed = first; seed < first + count && holds(seed); seed += 1) {
+  }
+}
+
+TEST("partition: faults: a stop in order keeps open and aborted transactions, power lost or not") {
+  for (const bool is_aborted : {false, true}) {
+    for (uint64_t seed = 1; seed <= 40 && failures() == 0; seed += 1) {
+      SimWorld world(seed);
+      stop_within_transaction(&world, is_aborted);
+      world.restart();
+      Node again(&world);
+      const int64_t end = is_aborted ? 2 : 1;
+      CHECK_OK(again.open(0, "t", 0, [&](PartitionOptions* options) {
+        options->is_clean_shutdown = true;
+        options->recovery_point = end;
+      }));
+      CHECK(again.lead(0, 2, {1}, {1}));
+      CHECK_EQ(again.partition(0).log_end_offset(), end);
+      CHECK_EQ(again.partition(0).last_stable_offset(), is_aborted ? 2 : 0);
+      std::vector<AbortedTransaction> aborted;
+      CHECK_OK(again.partition(0).log().collect_aborted(again.at(0).io(), 0, end, &aborted));
+      CHECK_EQ(aborted.size(), is_aborted ? size_t{1} : size_t{0});
+    }
+  }
+}
+
+TEST(
+    "partition: faults: a full disk refuses what it cannot take, and takes it when there is room") {
+  Node node;
+  node.simple_topic(0, "t");
+  const auto batch = [&](int32_t sequence) {
+    return ProduceBody{9, -1, 1000, {{"t", 0, sequenced(node, 5, 0, sequence)}}, ""};
+  };
+  SimRule full;
+  full.op = SimOp::kSubmit;
+  full.count = 3;
+  full.code = Code::kNoSpace;
+  full.error = 28;
+  full.fault = SimFault::kShort;
+  node.world.add_rule(full);
+  for (int i = 0; i < 3; i += 1) {
+    CHECK_EQ(produce(node, batch(0)).error(), ErrorCode::kKafkaStorageError);
+  }
+  CHECK(!node.partition(0).is_offline());
+  CHECK(node.at(0).facts.empty());
+  CHECK_EQ(node.at(0).counter(counter::kProduceRefusedFull), 3);
+  // The second of two does not take the place of the first, though nothing is known of its
+  // producer.
+  CHECK_EQ(produce(node, batch(1)).error(), ErrorCode::kOutOfOrderSequenceNumber);
+  CHECK_EQ(produce(node, batch(0)).offset(), 0);
+  CHECK_EQ(produce(node, batch(1)).offset(), 1);
+}
+
+TEST("partition: faults: there is no room for the next segment") {
+  Node node;
+  node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.log.segment_bytes_max = 200; });
+  const auto batch = [&](int32_t sequence) {
+    return ProduceBody{9, 1, 1000, {{"t", 0, sequenced(node, 5, 0, sequence)}}, ""};
+  };
+  CHECK_EQ(produce(node, batch(0)).offset(), 0);
+  int32_t next = 1;
+  SimRule full;
+  full.op = SimOp::kOpen;
+  full.path_contains = ".log";
+  full.count = 2;
+  full.code = Code::kNoSpace;
+  full.error = 28;
+  node.world.add_rule(full);
+  int refused = 0;
+  for (; next < 6; refused += 1) {
+    const ProduceAnswer answer = produce(node, batch(next));
+    if (answer.error() == ErrorCode::kNone) {
+      CHECK_EQ(answer.offset(), next);
+      next += 1;
+      refused -= 1;
+    } else {
+      CHECK_EQ(answer.error(), ErrorCode::kKafkaStorageError);
+    }
+    REQUIRE(refused < 10);
+  }
+  CHECK_EQ(refused, 2);
+  CHECK(!node.partition(0).is_offline());
+}
+
+RUN_TESTS()
