@@ -358,10 +358,10 @@ TEST("partition: flush.messages and flush.ms sync the log") {
   put("t");
   CHECK_EQ(node.partition(0).log().recovery_point(), 2);
   put("u");
-  node.partition(1).maintain(node.at(0));
+  node.partition(1).flush_when_due(node.at(0));
   CHECK_EQ(node.partition(1).log().recovery_point(), 0);
   node.advance_ms(1000);
-  node.partition(1).maintain(node.at(0));
+  node.partition(1).flush_when_due(node.at(0));
   node.run();
   CHECK_EQ(node.partition(1).log().recovery_point(), 1);
 }

@@ -45,9 +45,9 @@ export class DirectoryFailures {
     if (!directories.fail(path, why) && path === metadataLogDir) this.endWithoutMetadata(path)
   }
 
-  /** A partition could not be opened; where the system said why, its whole directory has failed. */
+  /** A partition is not opened; where the system said why, its directory has failed. -1 is of a node that ends. */
   notOpened(path: string, errno: number): void {
-    if (errno !== 0 && !PASSING.has(errno)) this.options.directories.fail(path, `errno ${errno}`)
+    if (errno > 0 && !PASSING.has(errno)) this.options.directories.fail(path, `errno ${errno}`)
   }
 
   private spread(path: string, why: string): void {
