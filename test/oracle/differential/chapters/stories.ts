@@ -18,7 +18,7 @@ import type { Side } from '../sides.ts'
 import type { Talk } from '../talk.ts'
 import { type Producer, Transactional } from './transactions.ts'
 
-const LOG = 'transacted'
+const LOG = 'storied'
 const SEED = Number(process.env['DIFF_SEED'] ?? 301)
 const STORIES = 3
 const STEPS = 60
