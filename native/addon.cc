@@ -566,6 +566,7 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   options.slot = static_cast<int32_t>(arguments.field(from, "slot", 0, SlotTable::kSlotsMax - 1));
   options.incarnation = static_cast<int64_t>(arguments.field(from, "incarnation", 0, kSafeMax));
   options.log_directory = arguments.text_field(from, "directory");
+  options.name = arguments.text_field(from, "name", "");
   options.topic = arguments.text_field(from, "topic");
   const std::string topic_id = arguments.text_field(from, "topicId");
   options.index = static_cast<int32_t>(arguments.field(from, "partition", 0, kInt32Max));
@@ -669,6 +670,17 @@ void clean(const Napi::CallbackInfo& info) {
   const int64_t bytes_per_second = arguments.int64(8, "bytesPerSecond");
   const double ticket = arguments.number(9, "ticket");
   if (arguments.ok()) door->plane().clean(slot, request, bytes_per_second, ticket);
+}
+
+// copy(plane, slot, source, bytesMax, ticket)
+void copy(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "copy");
+  Door* door = arguments.door();
+  const int32_t slot = arguments.slot(1);
+  const int32_t source = arguments.slot(2);
+  const int64_t bytes_max = arguments.int64(3, "bytesMax");
+  const double ticket = arguments.number(4, "ticket");
+  if (arguments.ok()) door->plane().copy(slot, source, bytes_max, ticket);
 }
 
 void retain(const Napi::CallbackInfo& info) {
@@ -1062,6 +1074,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("trim", trim);
   add("cleanable", cleanable);
   add("clean", clean);
+  add("copy", copy);
   add("retain", retain);
   add("truncate", truncate);
   add("retire", retire);

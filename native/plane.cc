@@ -316,6 +316,12 @@ void Plane::clean(int32_t slot, const CleanRequest& request, int64_t bytes_per_s
   });
 }
 
+void Plane::copy(int32_t slot, int32_t source, int64_t bytes_max, double ticket) {
+  shared_->submit(owner(slot), [slot, source, bytes_max, ticket](Reactor& at) {
+    at.partitions().copy(slot, source, bytes_max, ticket);
+  });
+}
+
 void Plane::retain(int32_t slot, int64_t retention_ms, int64_t retention_bytes, double ticket) {
   Reactor& at = *reactors_[static_cast<size_t>(owner(slot))];
   with(slot, answered(at, ticket,

@@ -68,6 +68,7 @@ class Plane {
   void retain(int32_t slot, int64_t retention_ms, int64_t retention_bytes, double ticket);
   void truncate(int32_t slot, int32_t leader_epoch, int64_t offset, double ticket);
   void retire(int32_t slot, bool is_deleted, double ticket);
+  void copy(int32_t slot, int32_t source, int64_t bytes_max, double ticket);
   void fail_directory(const std::string& directory) { shared_->fail_directory(directory); }
 
   // --- log

@@ -8,6 +8,7 @@
 import { Assignments } from './broker/directories/assignments.ts'
 import { Checkpoints } from './broker/directories/checkpoints.ts'
 import { DirectoryFailures } from './broker/directories/failures.ts'
+import { Moves } from './broker/directories/moves.ts'
 import { Dispatch } from './broker/dispatch.ts'
 import { connectionLimits, cordonedLogDirs } from './broker/dynamic_config.ts'
 import { GroupCoordinator } from './broker/group_coordinator.ts'
@@ -87,6 +88,7 @@ export class OttlaNode {
   private lifecycle!: Lifecycle
   private assignments!: Assignments
   private failures!: DirectoryFailures
+  private moves!: Moves
   /** Of what deletions before this start have left. */
   private removal: Promise<void> = Promise.resolve()
   private layered: BrokerConfig
@@ -158,6 +160,7 @@ export class OttlaNode {
     }
     this.upkeep.start()
     this.cleaner.start()
+    this.moves.start()
     this.isRunning = true
     this.removal = this.directories.removeLeftovers()
   }
@@ -248,6 +251,7 @@ export class OttlaNode {
         if (id !== assignedId) this.assignments.assign(local.topicId, local.partition, id)
       },
       onRole: (partition, role) => {
+        if (partition.state === 'retiring') this.moves.gone(partition)
         this.groups.role(partition, role)
         this.transactions.role(partition, role)
       },
@@ -262,6 +266,15 @@ export class OttlaNode {
       lifecycle: () => this.lifecycle ?? null,
       metadataLogDir: derived.metadataLogDir,
       onFatal: (problem) => this.fatal(problem),
+    })
+    this.moves = new Moves({
+      world,
+      plane,
+      tickets,
+      publisher,
+      directories,
+      assignments: () => this.assignments,
+      config: settings,
     })
     this.checkpoints = new Checkpoints({ world, plane, directories, publisher })
     this.upkeep = new LogUpkeep({
@@ -419,6 +432,7 @@ export class OttlaNode {
       raft: this.raft,
       publisher: this.publisher,
       directories: this.directories,
+      moves: this.moves,
       checkpoints: this.checkpoints,
       producerIds: this.producerIds(),
       autoTopics: this.autoTopics,
@@ -520,6 +534,7 @@ export class OttlaNode {
     this.lifecycle.stop()
     this.upkeep.stop()
     this.cleaner.stop()
+    await this.moves.stop()
     this.directories.stop()
     const { brokerEpoch } = this.lifecycle
     this.groups.stop()

@@ -272,7 +272,8 @@ Status Log::remove(Io& io) {
   const auto name =
       parse_partition_directory(std::string_view(directory).substr(parent.size() + 1));
   std::string doomed = directory;
-  if (name.has_value() && name->kind == DirectoryKind::kLive) {
+  if (name.has_value() &&
+      (name->kind == DirectoryKind::kLive || name->kind == DirectoryKind::kFuture)) {
     doomed = parent + "/" + deleted_directory_name(name->topic, name->partition, io);
     for (Segment* segment : state.segments()) segment->mark_gone();
     OTTLA_TRY(io.rename(directory, doomed));

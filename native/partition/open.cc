@@ -52,7 +52,8 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
   std::unique_ptr<Partition> p(new Partition(std::move(options)));
   const PartitionOptions& o = p->options_;
   Log::Options log;
-  log.directory = o.log_directory + "/" + partition_directory(o.topic, o.index);
+  log.directory =
+      o.log_directory + "/" + (o.name.empty() ? partition_directory(o.topic, o.index) : o.name);
   log.config = o.config.log;
   log.clean_shutdown = o.is_clean_shutdown;
   log.gaps_allowed = o.config.is_compacted;

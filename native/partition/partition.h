@@ -67,6 +67,7 @@ struct PartitionOptions {
   int owner = 0;     // the reactor that writes it
   int reactors = 1;  // at most kReactorsMax
   std::string log_directory;
+  std::string name;  // of its directory in there; empty: <topic>-<partition>
   std::string topic;
   std::array<uint8_t, 16> topic_id{};
   int32_t index = 0;
@@ -193,6 +194,8 @@ class Partition {
   ErrorCode retain(PartitionHost& host, int64_t retention_ms, int64_t retention_bytes,
                    Retained* retained);
   ErrorCode truncate(PartitionHost& host, int32_t leader_epoch, int64_t offset);
+  // A copy of another log begins again, empty, where that one has its first batch.
+  ErrorCode begin_at(PartitionHost& host, int64_t offset);
   // Syncs what was admitted before it; `done` comes exactly once, later or, when offline, inline.
   void flush(FlushOp* op, PartitionHost& host);
   // What there is to compact, and compacting it; `done` comes exactly once, inline or later. One at

@@ -71,6 +71,13 @@ ErrorCode Partition::truncate(PartitionHost& host, int32_t leader_epoch, int64_t
   return rewind(host, log_->truncate_to(host.io(), offset), offset);
 }
 
+ErrorCode Partition::begin_at(PartitionHost& host, int64_t offset) {
+  if (is_offline()) return ErrorCode::kKafkaStorageError;
+  if (is_leader() || is_retired_) return ErrorCode::kNotLeaderOrFollower;
+  drop_staged(ErrorCode::kNotLeaderOrFollower, host);
+  return restart(host, offset);
+}
+
 // The log begins again, empty, at `offset`.
 ErrorCode Partition::restart(PartitionHost& host, int64_t offset) {
   if (is_writing_) return ErrorCode::kOperationNotAttempted;

@@ -35,13 +35,17 @@ class OwnedPartitions {
             int32_t transaction_version, double ticket);
   void flush(int32_t slot, double ticket);
   void clean(int32_t slot, const CleanRequest& request, int64_t bytes_per_second, double ticket);
+  // The next batches of another slot's log, which may be another reactor's, into this one.
+  void copy(int32_t slot, int32_t source, int64_t bytes_max, double ticket);
   void read(int32_t slot, int64_t offset, int64_t bytes_max, double ticket);
   void retire(int32_t slot, bool is_deleted, double ticket);
   // What is open in a directory that failed; what is being opened follows when it is.
   void take_offline(const std::string& directory);
   // Shutdown: closes every one of them; is_empty() once they are gone.
   void close_all(bool is_clean);
-  bool is_empty() const { return opening_.empty() && open_.empty() && retiring_.empty(); }
+  bool is_empty() const {
+    return opening_.empty() && open_.empty() && retiring_.empty() && copies_ == 0;
+  }
   // Once per turn.
   void reclaim();
 
@@ -61,6 +65,8 @@ class OwnedPartitions {
               const Log::Recovery& recovery, double ticket);
   void start_retiring(std::unique_ptr<Partition> partition, bool is_deleted, bool is_clean,
                       double ticket);
+  void begin_copy(Partition* partition, int32_t source, int64_t bytes_max, double ticket);
+  static void copy_read(PartitionWork* work, PartitionHost& host);
   static void maintain(void* object, PartitionHost& host);
   static void look_at_flushes(void* object, PartitionHost& host);
 
@@ -68,6 +74,7 @@ class OwnedPartitions {
   std::map<int32_t, Opening> opening_;  // by slot
   std::map<int32_t, std::unique_ptr<Partition>> open_;
   std::vector<Retiring> retiring_;
+  int copies_ = 0;  // that helpers read for
   bool is_closing_ = false;
   bool is_clean_ = false;  // of the close
   bool is_maintaining_ = false;

@@ -12,6 +12,7 @@ import type { Partition, Topic } from '../metadata/topics.ts'
 import type { DataPlane } from '../plane/plane.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { Checkpoints } from './directories/checkpoints.ts'
+import type { Moves } from './directories/moves.ts'
 import type { GroupCoordinator } from './group_coordinator.ts'
 import type { AutoTopics } from './internal_topics.ts'
 import type { ProducerIdSource } from './producer_ids.ts'
@@ -31,6 +32,7 @@ export interface BrokerNode {
   readonly raft: RaftHost
   readonly publisher: Publisher
   readonly directories: LogDirectories
+  readonly moves: Moves
   readonly checkpoints: Checkpoints
   readonly producerIds: ProducerIdSource
   readonly autoTopics: AutoTopics

@@ -14,7 +14,13 @@ import { directoryOf } from '../metadata/directories.ts'
 import type { MetadataDelta, MetadataImage } from '../metadata/image.ts'
 import type { Partition, Topic, TopicChange } from '../metadata/topics.ts'
 import { RetireMode } from '../plane/layout.ts'
-import { type DataPlane, type PartitionConfig, type Slot, UNSERVED_SLOT } from '../plane/plane.ts'
+import {
+  type CreatePartition,
+  type DataPlane,
+  type PartitionConfig,
+  type Slot,
+  UNSERVED_SLOT,
+} from '../plane/plane.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { INTERNAL_TOPICS } from './node.ts'
 import type { Listener } from './session.ts'
@@ -22,7 +28,7 @@ import type { Listener } from './session.ts'
 /** A partition that this node holds. */
 export interface LocalPartition {
   readonly slot: Slot
-  readonly incarnation: number
+  incarnation: number
   readonly topic: string
   readonly topicId: string
   readonly partition: number
@@ -108,6 +114,11 @@ export class Publisher {
     return local?.state === 'open' ? local : undefined
   }
 
+  /** Whether it is ours, whatever its state. */
+  holds(topicId: string, partition: number): boolean {
+    return this.topics.get(topicId)?.partitions.has(partition) === true
+  }
+
   /** Whether a partition of ours cannot be served, because of its directory or its files. */
   isOffline(topicId: string, partition: number): boolean {
     const state = this.topics.get(topicId)?.partitions.get(partition)?.state
@@ -151,6 +162,76 @@ export class Publisher {
       return { topicId: partition.topicId, directoryId: directoryOf(partition, nodeId) }
     })
     for (const stray of strays) log.warn('the metadata does not know a partition here', stray)
+    directories.settleFutures((topicId, index) => {
+      const partition = image.topics.partition(topicId, index)
+      const topic = image.topics.byId(topicId)?.name
+      if (topic === undefined || !partition?.replicas.includes(nodeId)) return undefined
+      return { topic, directoryId: directoryOf(partition, nodeId) }
+    })
+  }
+
+  /** How a copy of a partition is opened, in a slot of its own that is the caller's until `releaseSlot`. */
+  copyOf(local: LocalPartition, directory: string, name: string): CreatePartition {
+    return {
+      slot: this.freeSlots.pop() ?? this.nextSlot++,
+      incarnation: ++this.incarnations,
+      directory,
+      name,
+      topic: local.topic,
+      topicId: local.topicId,
+      partition: local.partition,
+      config: this.options.partitionConfig(local.topic, this.image!),
+      isCleanShutdown: false,
+      recoveryPoint: 0,
+      logStartOffset: 0,
+      highWatermark: 0,
+      isWatched: false,
+      isRaft: false,
+    }
+  }
+
+  releaseSlot(slot: Slot): void {
+    this.freeSlots.push(slot)
+  }
+
+  /**
+   * Takes an open partition out of service while its files change places: `drained` runs when nothing is written to it
+   * any more, `closed` when nobody has it open. Then it is opened where it is; resolves with that.
+   */
+  async reopen(
+    local: LocalPartition,
+    drained: () => Promise<void>,
+    closed: () => void,
+  ): Promise<void> {
+    const topic = this.topics.get(local.topicId)
+    const partition = this.image?.topics.partition(local.topicId, local.partition)
+    if (topic === undefined || partition === undefined || local.state !== 'open') return
+    const { plane, tickets, onRole } = this.options
+    local.state = 'opening'
+    topic.opening++
+    this.opening++
+    onRole?.(local, 'gone')
+    plane.follow(local.slot, local.leaderEpoch, -1)
+    await tickets.run((_, ticket) => plane.flush(local.slot, ticket))
+    await drained()
+    await tickets.run((_, ticket) => plane.retire(local.slot, RetireMode.close, ticket))
+    if ((local.state as LocalPartition['state']) !== 'opening') {
+      // Its topic was deleted meanwhile.
+      topic.opening--
+      this.opening--
+      this.release(local, false)
+      return this.settle()
+    }
+    closed()
+    local.incarnation = ++this.incarnations
+    local.leaderEpoch = -1
+    local.partitionEpoch = -1
+    this.create(topic, local, partition, false)
+    await this.settled()
+  }
+
+  private settle(): void {
+    if (this.opening === 0) for (const resolve of this.waiters.splice(0)) resolve()
   }
 
   private publishBrokers(image: MetadataImage): void {

@@ -18,7 +18,6 @@ export const noQuotas = notBuilt('quotas are not built', 'security')
 export const noQuotaWindow = notBuilt('quotas are not built')
 export const noTelemetry = notBuilt('client telemetry is not built')
 export const noPeers = notBuilt('requests to other nodes are not built')
-export const noMoves = notBuilt('moving replicas between directories is not built')
 export const reactors = inert('reactors do this work; ottla.reactor.threads sets their number')
 export const groupCommit = inert(
   'records that come while an append is on its way share the next one',

@@ -18,6 +18,7 @@ import {
   type Directory,
   encodeCheckpoint,
   type FoundDirectory,
+  FUTURE,
   loadDirectory,
   type Offsets,
   refusal,
@@ -48,6 +49,20 @@ export interface Expected {
   directoryId: string
 }
 
+/** A copy of a partition, and the directories it is copied from and to. */
+export interface Copied {
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  readonly from: string
+  readonly to: string
+  /** Of its directory in `to`. */
+  readonly name: string
+}
+
+/** A copy that a start found, of a partition that is in use elsewhere. */
+export type Unfinished = Omit<Copied, 'from'>
+
 const KINDS = Object.keys(CHECKPOINTS) as CheckpointKind[]
 const NAME_LENGTH_MAX = 255
 const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -56,7 +71,7 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 /** `topic-0` becomes `topic-0.<32 digits>-<kind>`; a topic's name too long for that is cut, as Kafka does. */
-function nameAside(name: string, id: string | null, kind: 'stray' | 'delete'): string {
+function nameAside(name: string, id: string | null, kind: 'stray' | 'delete' | 'future'): string {
   const dash = name.lastIndexOf('-')
   const bytes = uuidToBytes(id ?? NO_TOPIC_ID)
   const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
@@ -69,6 +84,10 @@ export class LogDirectories {
   private readonly files: Files
   private readonly directories: Directory[]
   private cordoned: ReadonlySet<string> = new Set()
+  /** Partitions that have taken another's place and are not open yet: what the checkpoints say of them. */
+  private readonly arriving = new Map<string, { directory: Directory; row: PartitionRow }>()
+  /** Copies that this start found and that can be gone on with. */
+  readonly unfinished: Unfinished[] = []
   private isStopped = false
   /** Told once of each directory that fails from now on. */
   onFailed: (path: string, why: string) => void = () => {}
@@ -223,6 +242,99 @@ export class LogDirectories {
     return rival === undefined ? undefined : found
   }
 
+  /** The name of a directory for a partition's copy, which `id` makes its own. */
+  futureName(topic: string, partition: number, id: string): string {
+    return nameAside(`${topic}-${partition}`, id, 'future')
+  }
+
+  /**
+   * Copies that a start finds: gone on with when the partition lies elsewhere, put in its place when that is lost and the
+   * metadata names this directory, else removed. Kafka: LogManager.recoverAbandonedFutureLogs.
+   */
+  settleFutures(
+    expectedOf: (
+      topicId: string,
+      partition: number,
+    ) => { topic: string; directoryId: string } | undefined,
+  ): void {
+    for (const directory of this.directories.filter(isOnline)) {
+      this.attempt(directory, () => {
+        for (const name of directory.futures.splice(0)) {
+          const partition = Number(FUTURE.exec(name)?.[1])
+          const topicId = this.topicId(`${directory.path}/${name}`)
+          const expected = topicId === null ? undefined : expectedOf(topicId, partition)
+          if (topicId === null || expected === undefined) this.discardFuture(directory, name)
+          else this.settleFuture(directory, { ...expected, topicId, partition, name })
+        }
+      })
+    }
+  }
+
+  private settleFuture(
+    directory: Directory,
+    found: Omit<Unfinished, 'to'> & { directoryId: string },
+  ): void {
+    const { topic, topicId, partition, name, directoryId } = found
+    const live = `${topic}-${partition}`
+    const home = this.directories.find((one) => isOnline(one) && one.existing.has(live))
+    const isKnown = this.unfinished.some(
+      (one) => one.topicId === topicId && one.partition === partition,
+    )
+    if (home === directory || isKnown) this.discardFuture(directory, name)
+    else if (home !== undefined) {
+      this.unfinished.push({ topic, topicId, partition, to: directory.path, name })
+    } else if (directoryId === directory.id) {
+      this.files.rename(`${directory.path}/${name}`, `${directory.path}/${live}`)
+      directory.existing.add(live)
+    }
+    // Else the log is in a directory that is missing now, and may be back at another start.
+  }
+
+  private discardFuture({ path, leftovers }: Directory, name: string): void {
+    if (!this.files.isDirectory(`${path}/${name}`)) return
+    const to = `${name.slice(0, -'future'.length)}delete`
+    this.files.rename(`${path}/${name}`, `${path}/${to}`)
+    leftovers.push(to)
+  }
+
+  /** A copy that nobody has open and nobody needs. */
+  discardCopy(path: string, name: string): void {
+    const directory = this.at(path)
+    if (directory !== undefined) this.attempt(directory, () => this.discardFuture(directory, name))
+  }
+
+  /**
+   * A copy that has everything takes its partition's place; nobody has either of them open. False when its directory
+   * fails: the partition stays where it is. At any instant a start finds the one or the other, whole.
+   */
+  replace({ topic, topicId, partition, from, to, name }: Copied, row: PartitionRow): boolean {
+    const live = `${topic}-${partition}`
+    const directory = this.at(to)
+    if (directory === undefined) return false
+    const isIn = this.attempt(directory, () => {
+      const { file, of } = CHECKPOINTS.logStarts
+      // Before the name: what was deleted would be there again.
+      this.write(directory, file, new Map([...(directory.onDisk.get(file) ?? []), [live, of(row)]]))
+      this.files.rename(`${to}/${name}`, `${to}/${live}`)
+      return true
+    })
+    if (isIn !== true) return false
+    directory.existing.add(live)
+    directory.placed.add(live)
+    directory.recoveryPoints.set(live, row.recoveryPoint)
+    directory.logStarts.set(live, row.logStartOffset)
+    directory.highWatermarks.set(live, row.highWatermark)
+    this.arriving.set(live, { directory, row })
+    this.discard(topic, partition, from, topicId)
+    this.forget(topic, partition, from)
+    return true
+  }
+
+  /** It is open now, and the plane speaks for it. */
+  arrived(topic: string, partition: number): void {
+    this.arriving.delete(`${topic}-${partition}`)
+  }
+
   /** What a partition's `partition.metadata` says; null when it is missing, which a crash at its creation explains. */
   private topicId(directory: string): string | null {
     const bytes = this.files.read(`${directory}/partition.metadata`)
@@ -308,9 +420,13 @@ export class LogDirectories {
       else list.push(row)
     }
     return this.directories.filter(isOnline).map((directory) => {
-      const published = (rows.get(directory.path) ?? [])
-        .map(({ name, slot }) => ({ name, row: plane.partition(slot) }))
-        .filter(({ row }) => !row.isOffline)
+      const arriving = [...this.arriving]
+        .filter(([, one]) => one.directory === directory)
+        .map(([name, { row }]) => ({ name, row }))
+      const open = (rows.get(directory.path) ?? []).map(({ name, slot }) => {
+        return { name, row: plane.partition(slot) }
+      })
+      const published = [...arriving, ...open].filter(({ row }) => !row.isOffline)
       const offsets = (of: (row: PartitionRow) => number) =>
         new Map(published.map(({ name, row }) => [name, of(row)]))
       return { directory, offsets }

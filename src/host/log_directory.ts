@@ -25,6 +25,9 @@ export const CLEANER_OFFSETS = 'cleaner-offset-checkpoint'
 /** Marks a directory that was left in order. */
 export const CLEAN_SHUTDOWN = '.kafka_cleanshutdown'
 
+/** The directory of a replica that is on its way here; its partition's number. */
+export const FUTURE = /-(\d+)\.[^/]+-future$/
+
 /** Offsets by partition name, `<topic>-<partition>`. */
 export type Offsets = Map<string, number>
 
@@ -46,6 +49,8 @@ export interface Directory {
   readonly onDisk: Map<string, Offsets>
   /** Deletions that a stop interrupted: `<topic>-<partition>.<id>-delete`. */
   readonly leftovers: string[]
+  /** Copies that were to take a partition's place here: `<topic>-<partition>.<id>-future`. */
+  readonly futures: string[]
 }
 
 /** A directory and its id, as formatting.ts found it; `failure` says why it cannot be used. */
@@ -103,6 +108,7 @@ function nothing(): Contents {
     placed: new Set(),
     onDisk: new Map(),
     leftovers: [],
+    futures: [],
   }
 }
 
@@ -131,6 +137,7 @@ function read(files: Files, path: string): Contents {
     existing: new Set(names.filter((name) => /-\d+$/.test(name))),
     onDisk,
     leftovers: names.filter((name) => /-\d+\.[^/]+-delete$/.test(name)),
+    futures: names.filter((name) => FUTURE.test(name)),
   }
 }
 

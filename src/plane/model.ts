@@ -440,6 +440,11 @@ export class ModelPlane implements DataPlane {
     this.#settle()
   }
 
+  copy(slot: Slot, source: Slot, bytesMax: number, ticket: Ticket): void {
+    this.#partitions.copy(slot, source, bytesMax, ticket)
+    this.#settle()
+  }
+
   retire(slot: Slot, mode: number, ticket: Ticket): void {
     this.#partitions.retire(slot, mode, ticket)
     this.#settle()

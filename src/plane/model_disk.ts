@@ -131,9 +131,12 @@ export interface LogName {
   readonly topic: string
   readonly topicId: string
   readonly partition: number
+  /** Of the directory in there; `<topic>-<partition>` when left out. */
+  readonly name?: string
 }
 
-const keyOf = (name: LogName): string => `${name.directory}/${name.topic}-${name.partition}`
+const keyOf = ({ directory, name, topic, partition }: LogName): string =>
+  `${directory}/${name ?? `${topic}-${partition}`}`
 
 /** Removes batches at and above `offset`, and segments that begin above it; one segment always stays. */
 export function dropFrom(log: StoredLog, offset: number): void {

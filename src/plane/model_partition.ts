@@ -420,6 +420,23 @@ export class ModelPartition {
     return ErrorCode.NONE
   }
 
+  /** The source's next batches, as they are; an error code and how many bytes. */
+  copy(source: ModelPartition, bytesMax: number): [errorCode: number, bytes: number] {
+    if (this.isOffline || source.isOffline) return [ErrorCode.KAFKA_STORAGE_ERROR, 0]
+    if (this.isLeader) return [ErrorCode.NOT_LEADER_OR_FOLLOWER, 0]
+    const { log: from } = source
+    const beginAt = (offset: number) => this.log.startAfresh(offset, this.#context.nowMs())
+    if (this.log.logEndOffset < from.logStartOffset) beginAt(from.logStartOffset)
+    const { logEndOffset: offset, logStartOffset } = this.log
+    if (offset > from.logEndOffset) return [ErrorCode.OFFSET_OUT_OF_RANGE, 0]
+    if (offset === from.logEndOffset) return [ErrorCode.NONE, 0]
+    const bytes = from.read(offset, from.logEndOffset, bytesMax, true).slice()
+    const base = Number(new DataView(bytes.buffer).getBigInt64(0))
+    if (base < offset && offset === logStartOffset) beginAt(base)
+    const { errorCode } = this.append(this.leaderEpoch, bytes)
+    return [errorCode, errorCode === ErrorCode.NONE ? bytes.length : 0]
+  }
+
   /** Error code; see docs/SEAM.md for raft partitions. */
   trim(logStartOffset: number): number {
     if (this.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR

@@ -158,6 +158,24 @@ export class ModelPartitions {
     })
   }
 
+  copy(slot: Slot, source: Slot, bytesMax: number, ticket: Ticket): void {
+    const [copy, from] = [this.#partitions.get(slot), this.#partitions.get(source)]
+    const answer = (errorCode: number, bytes: number): void =>
+      this.#done(
+        ticket,
+        errorCode,
+        copy?.log.logEndOffset ?? -1,
+        from?.log.logEndOffset ?? -1,
+        bytes,
+      )
+    if (copy === undefined || from === undefined) {
+      answer(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, 0)
+      return
+    }
+    const [errorCode, bytes] = copy.copy(from, bytesMax)
+    answer(errorCode, bytes)
+  }
+
   retire(slot: Slot, mode: number, ticket: Ticket): void {
     this.#asked(slot, ticket, (partition) => {
       partition.isRetired = true

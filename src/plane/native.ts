@@ -257,6 +257,10 @@ export class NativePlane implements DataPlane {
     if (this.#isOpen) this.#addon.truncate(this.#plane, slot, leaderEpoch, offset, ticket)
   }
 
+  copy(slot: Slot, source: Slot, bytesMax: number, ticket: Ticket): void {
+    if (this.#isOpen) this.#addon.copy(this.#plane, slot, source, bytesMax, ticket)
+  }
+
   retire(slot: Slot, mode: number, ticket: Ticket): void {
     if (this.#isOpen) this.#addon.retire(this.#plane, slot, mode, ticket)
   }

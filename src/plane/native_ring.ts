@@ -180,6 +180,7 @@ export interface Addon {
   trim(plane: number, slot: number, logStartOffset: number, ticket: number): void
   cleanable(plane: number, slot: number, dirty: number, lag: number, ticket: number): void
   clean(plane: number, slot: number, ...rest: number[]): void
+  copy(plane: number, slot: number, source: number, bytesMax: number, ticket: number): void
   retain(plane: number, slot: number, ms: number, bytes: number, ticket: number): void
   truncate(plane: number, slot: number, leaderEpoch: number, offset: number, ticket: number): void
   retire(plane: number, slot: number, mode: number, ticket: number): void

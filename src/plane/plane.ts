@@ -105,8 +105,9 @@ export interface Retention {
 export interface CreatePartition {
   slot: Slot
   incarnation: number
-  /** Absolute log directory; the partition's files are in `<directory>/<topic>-<partition>`. */
+  /** Absolute log directory; the partition's files are in `<directory>/<topic>-<partition>`, or `<directory>/<name>`. */
   directory: string
+  name?: string
   topic: string
   topicId: string
   partition: number
@@ -279,6 +280,11 @@ export interface DataPlane {
   trim(slot: Slot, logStartOffset: number, ticket: Ticket): void
   /** A follower (or raft) drops what its leader does not have. done: a=log end offset. */
   truncate(slot: Slot, leaderEpoch: number, offset: number, ticket: Ticket): void
+  /**
+   * Reads the next batches of `source`'s log, at most so many bytes but one batch, and appends them as they are to
+   * `slot`, which follows. done: a=log end of the copy, b=log end of the source, c=bytes copied.
+   */
+  copy(slot: Slot, source: Slot, bytesMax: number, ticket: Ticket): void
   retire(slot: Slot, mode: number, ticket: Ticket): void
 
   /** The directory is not touched any more: what is open in it, or is being opened, goes offline. No fact tells it. */

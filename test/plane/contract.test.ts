@@ -3,6 +3,7 @@
 import { describe } from 'vitest'
 import { cleanSuite } from './clean_suite.ts'
 import { connectionSuite } from './connection_suite.ts'
+import { copySuite } from './copy_suite.ts'
 import { directorySuite } from './directory_suite.ts'
 import { fetchSuite } from './fetch_suite.ts'
 import { modelHarness } from './harness_model.ts'
@@ -20,6 +21,7 @@ describe('plane: model: replication', () => replicationSuite(modelHarness))
 describe('plane: model: log', () => logSuite(modelHarness))
 describe('plane: model: compaction', () => cleanSuite(modelHarness))
 describe('plane: model: recompression', () => recompressionSuite(modelHarness))
+describe('plane: model: copy', () => copySuite(modelHarness))
 describe('plane: model: directory', () => directorySuite(modelHarness))
 describe('plane: model: retention', () => retentionSuite(modelHarness))
 describe('plane: model: transactions', () => transactionsSuite(modelHarness))

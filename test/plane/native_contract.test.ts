@@ -3,6 +3,7 @@
 import { describe } from 'vitest'
 import { cleanSuite } from './clean_suite.ts'
 import { connectionSuite } from './connection_suite.ts'
+import { copySuite } from './copy_suite.ts'
 import { directorySuite } from './directory_suite.ts'
 import { fetchSuite } from './fetch_suite.ts'
 import { nativeHarness } from './harness_native.ts'
@@ -23,6 +24,7 @@ for (const harness of [...all, simHarness(1), simHarness(2)]) {
   describe(`plane: ${harness.name}: log`, () => logSuite(harness))
   describe(`plane: ${harness.name}: compaction`, () => cleanSuite(harness))
   describe(`plane: ${harness.name}: recompression`, () => recompressionSuite(harness))
+  describe(`plane: ${harness.name}: copy`, () => copySuite(harness))
   describe(`plane: ${harness.name}: directory`, () => directorySuite(harness))
   describe(`plane: ${harness.name}: retention`, () => retentionSuite(harness))
   describe(`plane: ${harness.name}: transactions`, () => transactionsSuite(harness))

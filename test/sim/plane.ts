@@ -233,6 +233,10 @@ export class SimPlane implements DataPlane {
     )
   }
 
+  copy(slot: Slot, source: Slot, bytesMax: number, ticket: Ticket): void {
+    this.run('copy', slot, ticket, () => this.inner.copy(slot, source, bytesMax, ticket))
+  }
+
   retire(slot: Slot, mode: number, ticket: Ticket): void {
     this.run(`retire ${mode}`, slot, ticket, () => {
       const delay = this.parts.diskDelayMs()

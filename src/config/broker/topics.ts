@@ -3,7 +3,7 @@
 // Kafka: ReplicationConfigs, ServerLogConfigs, ReplicationQuota.
 
 import { boolean, effective, int, javaClass, long, notBuilt, string } from '../rows.ts'
-import { noFollowers, noMoves, noPeers, noPolicies, noRebalance, signals } from '../states.ts'
+import { noFollowers, noPeers, noPolicies, noRebalance, signals } from '../states.ts'
 
 /** Broker keys: topics, replicas and the traffic between brokers. */
 export const topicsRows = {
@@ -97,7 +97,7 @@ export const topicsRows = {
     doc: 'Fetchers per source broker.',
   }),
   'num.replica.alter.log.dirs.threads': int(null, '', 'high read-only', {
-    state: noMoves,
+    state: effective('integration: config: so many replicas move at a time as there are threads'),
     doc: 'Threads that move replicas between directories.',
   }),
   'controller.socket.timeout.ms': int(30_000, '', 'medium read-only', {
