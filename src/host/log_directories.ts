@@ -49,19 +49,20 @@ export interface Expected {
   directoryId: string
 }
 
-/** A copy of a partition, and the directories it is copied from and to. */
-export interface Copied {
+/** A partition's copy in directory `to`. */
+export interface Unfinished {
   readonly topic: string
   readonly topicId: string
   readonly partition: number
-  readonly from: string
   readonly to: string
-  /** Of its directory in `to`. */
+  /** Of its directory in there. */
   readonly name: string
 }
 
-/** A copy that a start found, of a partition that is in use elsewhere. */
-export type Unfinished = Omit<Copied, 'from'>
+/** A copy, and the directory that its partition is in. */
+export interface Copied extends Unfinished {
+  readonly from: string
+}
 
 const KINDS = Object.keys(CHECKPOINTS) as CheckpointKind[]
 const NAME_LENGTH_MAX = 255
