@@ -102,9 +102,9 @@ test('compaction: who reads while segments are swapped sees no gap and no repeat
   let isShort = false
   const reader = async (start: (end: number) => number) => {
     const client = await bench.connect()
+    await eventually(async () => written > 0 || undefined)
     while (isWriting) {
       const end = written
-      if (end === 0) continue
       const from = start(end)
       const seen = await readAll(client, 't', from, end)
       check(seen, from, end)
