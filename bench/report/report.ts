@@ -6,6 +6,7 @@ import type { Facts } from '../harness/store.ts'
 import { type Judged, toldLimit } from '../targets/verdicts.ts'
 import type { Bars, Chart } from './charts.ts'
 import { AGAIN, type Comparison, compare, FIGURES, told, toldEstimate } from './compare.ts'
+import { PUBLISHED } from './published.ts'
 
 export interface Run {
   readonly facts: Facts
@@ -166,9 +167,18 @@ function generatorTable(slices: readonly Slice[]): string {
   return `<table><tr><th>workload</th><th>arm</th><th>round</th><th>busy %</th><th>send lag p99.9 ms</th><th>stolen %</th></tr>${rows.join('')}</table>`
 }
 
+function publishedTable(): string {
+  const rows = PUBLISHED.map(({ about, claim, conditions, by, source }) => {
+    const cells = [claim, conditions, by].map((cell) => `<td>${escaped(cell)}</td>`).join('')
+    return `<tr><th>${escaped(about)}</th>${cells}<td><a href="${escaped(source)}">source</a></td></tr>`
+  })
+  return `<p>Not measured here, and not to be compared with what was: other machines, clients, replication and flushing.</p>
+<table class="told"><tr><th>about</th><th>claim</th><th>conditions</th><th>by</th><th></th></tr>${rows.join('')}</table>`
+}
+
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0;font-size:13px}td,th{border:1px solid #bbb;padding:2px 8px;text-align:right}
-th:first-child{text-align:left}.clear{font-weight:bold}`
+th:first-child,.told td{text-align:left}.clear{font-weight:bold}`
 
 /** The page; `svgs` are its charts, drawn. */
 export function page(run: Run, svgs: readonly string[]): string {
@@ -184,5 +194,6 @@ ${run.targets === undefined ? '' : targetTable(run.targets)}
 <h2>Plots</h2>${svgs.join('\n')}
 <h2>Void slices</h2>${voids(run.slices)}
 <h2>The generator itself</h2>${generatorTable(run.slices)}
+<h2>Published by others</h2>${publishedTable()}
 </html>\n`
 }

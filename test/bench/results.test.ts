@@ -116,6 +116,7 @@ describe('results', () => {
     expect(html).toContain('1 of 10 slices are void')
     expect(html).toContain('sendLag 7 &lt;b&gt;')
     expect(html).toContain('3.00 (3.00–3.00)')
+    expect(html).toContain('https://redpanda.com/blog/redpanda-vs-kafka-performance-benchmark')
     expect(html).not.toContain('<script')
     const titles = chartsOf(run).map(({ title }) => title)
     expect(titles).toContain('End to end p99 against load')
