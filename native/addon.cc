@@ -280,6 +280,8 @@ ReactorOptions read_options(Arguments& arguments, const Napi::Object& from) {
   options.socket_receive_bytes = static_cast<int>(number("socketReceiveBytes", -1, kInt32Max, -1));
   options.producer_id_expiration_ms =
       static_cast<int64_t>(number("producerIdExpirationMs", 1, kSafeMax, 86400000));
+  options.producer_id_expiration_check_ms =
+      static_cast<int64_t>(number("producerIdExpirationCheckMs", 1, kSafeMax, 60000));
   options.flush_check_ms = static_cast<int64_t>(number("flushCheckMs", 1, kSafeMax / 1000, 0));
   options.recovery_threads = static_cast<int>(number("recoveryThreads", 1, 64, 2));
   const std::string validation = arguments.text_field(from, "produceValidation", "header");

@@ -222,6 +222,7 @@ Status Plane::create(PartitionOptions options, double ticket) {
   options.reactors = reactors();
   options.open_compressed = shared_->options.validates_fully;
   options.producer_expiration_ms = shared_->options.producer_id_expiration_ms;
+  options.producer_expiration_check_ms = shared_->options.producer_id_expiration_check_ms;
   options.quiescence = &shared_->quiescence;
   options.files = &shared_->files;
   options.preallocation_budget = shared_->preallocation_budget(options.log_directory);

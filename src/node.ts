@@ -190,6 +190,7 @@ export class OttlaNode {
       socketReceiveBytes: config.get('socket.receive.buffer.bytes'),
       produceValidation: config.get('ottla.produce.validate') as 'header' | 'full',
       producerIdExpirationMs: config.get('producer.id.expiration.ms'),
+      producerIdExpirationCheckMs: config.get('producer.id.expiration.check.interval.ms'),
       ...flushPace(config),
       recoveryThreads: config.get('num.recovery.threads.per.data.dir'),
     })

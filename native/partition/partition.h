@@ -80,6 +80,7 @@ struct PartitionOptions {
   bool is_raft = false;
   bool open_compressed = false;  // ottla.produce.validate=full
   int64_t producer_expiration_ms = 24LL * 3600 * 1000;
+  int64_t producer_expiration_check_ms = 60 * 1000;
   Quiescence* quiescence = nullptr;
   FileCache* files = nullptr;
   std::atomic<int64_t>* preallocation_budget = nullptr;

@@ -166,7 +166,6 @@ void Partition::flush_when_due(PartitionHost& host) {
 }
 
 void Partition::maintain(PartitionHost& host) {
-  constexpr int64_t kExpiryIntervalMs = 60000;
   if (is_retired_ || is_writing_) return;
   log_->reclaim(host.io());
   unlink_doomed(host);  // of a failed append
@@ -178,7 +177,7 @@ void Partition::maintain(PartitionHost& host) {
   }
   settle_flushes(host);
   const int64_t now_ms = host.now_us() / 1000;
-  if (now_ms - expired_at_ms_ >= kExpiryIntervalMs) {
+  if (now_ms - expired_at_ms_ >= options_.producer_expiration_check_ms) {
     expired_at_ms_ = now_ms;
     const int64_t own_ms = options_.config.producer_expiration_ms;
     producers_.expire(host.wall_ms(), own_ms >= 0 ? own_ms : options_.producer_expiration_ms);

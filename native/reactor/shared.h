@@ -40,6 +40,7 @@ struct ReactorOptions {
   int socket_receive_bytes = -1;
   bool validates_fully = false;  // compressed batches are opened
   int64_t producer_id_expiration_ms = 86400 * 1000;
+  int64_t producer_id_expiration_check_ms = 60 * 1000;
   int64_t flush_check_ms = 0;  // how often flush.ms is looked at; 0: with the rest of the upkeep
   int recovery_threads = 2;    // 0: partitions open and sync on their reactor (simulation)
   size_t files_open_max = 4096;

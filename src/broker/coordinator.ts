@@ -6,9 +6,10 @@
 // CoordinatorRuntime, and what GroupCoordinatorService and TransactionCoordinator do alike.
 
 import type { BrokerConfig } from '../config/config.ts'
-import { ShardHost, type ShardKind, ShardRefused } from '../host/shard_host.ts'
+import { ShardHost, type ShardKind } from '../host/shard_host.ts'
 import { Gate } from '../host/shard_loader.ts'
 import { partitionOf, ShardRegistry } from '../host/shard_registry.ts'
+import { ShardRefused } from '../host/shard_replies.ts'
 import type { Tickets } from '../host/tickets.ts'
 import type { World } from '../host/world.ts'
 import type { MetadataDelta, MetadataImage } from '../metadata/image.ts'

@@ -3,7 +3,7 @@
 // The host (host/shard_host.ts, host/controller_host.ts) appends the records as one batch, replays them at once, and
 // holds every reply until the high watermark covers the last offset the shard had when the reply was computed.
 
-import type { Marker } from '../protocol/transaction_marker.ts'
+import type { TransactionMarker } from '../protocol/transaction_marker.ts'
 
 /** Whoever asked; the host's number for a request in flight. */
 export type Ticket = number
@@ -22,8 +22,11 @@ export class Decision<Record, Reply, Effect = never> {
   readonly effects: Effect[] = []
   /** The records are of a producer's transaction: they count from its marker on, or never. */
   transaction: TransactionalProducer | null = null
-  /** Ends a producer's transaction in the shard's log; a batch of its own, and no records beside it. */
-  marker: Marker | null = null
+  /**
+   * Ends a producer's transaction in the shard's log, if that is how the log sees it: a marker of the past is refused, and
+   * its replies with it. No records beside it; nothing else is decided until it is there.
+   */
+  marker: TransactionMarker | null = null
 }
 
 /** A producer whose records a shard writes. */

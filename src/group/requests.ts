@@ -13,7 +13,7 @@ import type {
 } from '../protocol/messages/classic_group.ts'
 import type { OffsetCommit, OffsetDelete } from '../protocol/messages/offsets.ts'
 import type { TxnOffsetCommit } from '../protocol/messages/transaction.ts'
-import type { Marker } from '../protocol/transaction_marker.ts'
+import type { TransactionMarker } from '../protocol/transaction_marker.ts'
 import type { TxnCommitRequest } from './commits/transactions.ts'
 import type { DescribedConsumerGroup } from './consumer/describe.ts'
 import type { HeartbeatRequest, HeartbeatResponse } from './consumer/heartbeat.ts'
@@ -79,7 +79,7 @@ export type GroupRequest =
       readonly client: Client
     }
   | { readonly kind: 'txnOffsetCommit'; readonly request: TxnCommitRequest }
-  | { readonly kind: 'writeMarker'; readonly marker: Marker }
+  | { readonly kind: 'writeMarker'; readonly marker: TransactionMarker }
   | {
       [K in keyof Conversations]: {
         readonly kind: K

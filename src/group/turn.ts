@@ -6,7 +6,7 @@
 import type { Decision, Ticket, TimerKey, TransactionalProducer } from '../coordinator/shard.ts'
 import type { Random } from '../lib/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
-import type { Marker } from '../protocol/transaction_marker.ts'
+import type { TransactionMarker } from '../protocol/transaction_marker.ts'
 import type { ClassicGroup } from './classic_group.ts'
 import type { Cluster } from './consumer/cluster.ts'
 import { type Member, NO_BYTES, type Waiting } from './member.ts'
@@ -80,7 +80,7 @@ export class Turn implements Coordinator {
   }
 
   /** Ends a producer's transaction in this log. */
-  writeMarker(marker: Marker): void {
+  writeMarker(marker: TransactionMarker): void {
     this.out.marker = marker
   }
 

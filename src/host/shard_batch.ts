@@ -1,10 +1,10 @@
 // What a shard appends at once: the records of the requests of one turn, as far as they fit, and what is to be said to
-// others when they are in the log. Invariant: the records of one decision are in one batch.
-// Kafka: CoordinatorRuntime.CoordinatorBatch.
+// others when they are in the log. Invariant: the records of one decision are in one batch, and a transaction's end is a
+// batch of its own. Kafka: CoordinatorRuntime.CoordinatorBatch.
 
-import type { TransactionalProducer } from '../coordinator/shard.ts'
+import type { Ticket, TransactionalProducer } from '../coordinator/shard.ts'
 import { BATCH_HEADER_BYTES } from '../protocol/record_batch.ts'
-import type { Marker } from '../protocol/transaction_marker.ts'
+import type { TransactionMarker } from '../protocol/transaction_marker.ts'
 import type { StoredRecord } from './shard_log.ts'
 
 /** How many records one batch holds before the next request starts another. */
@@ -12,8 +12,14 @@ const BATCH_RECORDS_MAX = 10_000
 /** The most bytes a record takes in a batch besides its key and value. */
 const RECORD_OVERHEAD_BYTES = 32
 
+/** A transaction's end on its way to the log, and who is to hear of it. */
+export interface End<Reply> {
+  readonly marker: TransactionMarker
+  readonly replies: readonly [Ticket, Reply][]
+}
+
 /** A batch that is being filled. */
-export class Batch<Effect> {
+export class Batch<Effect, Reply = never> {
   readonly records: StoredRecord[] = []
   readonly effects: Effect[] = []
   bytes = BATCH_HEADER_BYTES
@@ -21,22 +27,21 @@ export class Batch<Effect> {
   /** All of its records are of this producer's transaction. */
   producer: TransactionalProducer | null = null
   /** It is a transaction's end, and has no records. */
-  marker: Marker | null = null
+  end: End<Reply> | null = null
 
   constructor(baseOffset: number) {
     this.baseOffset = baseOffset
   }
 
-  /** How many offsets it takes. */
-  get size(): number {
-    return this.marker === null ? this.records.length : 1
+  /** Nothing is to be written. */
+  get isEmpty(): boolean {
+    return this.records.length === 0 && this.end === null
   }
 
   /** Whether records of this producer, or of none, may be in it. */
   takes(producer: TransactionalProducer | null): boolean {
-    if (this.size === 0) return true
+    if (this.isEmpty) return true
     return (
-      this.marker === null &&
       this.producer?.producerId === producer?.producerId &&
       this.producer?.producerEpoch === producer?.producerEpoch
     )

@@ -3,22 +3,23 @@
 // The requests of one turn are decided one after the other, each seeing the records of those before it; their records
 // are one batch and one append, and a reply leaves when the high watermark covers the last offset the shard had when
 // the reply was computed. Reads wait too, so an uncommitted fact never escapes (DESIGN §5).
-// Invariants: one append is in flight at most, so nothing is ever written on top of a batch that failed; requests go
+// Invariants: one append is in flight at most, so nothing is ever written on top of a batch that failed; nothing is
+// decided behind a transaction's end until the log has taken or refused it; requests go
 // before timers of the same turn, so a heartbeat that is already here beats its session's end; deadlines are kept in
 // time that does not jump, though shards think in wall time; whatever goes wrong with the log drops the shard, and it is
 // read back from what the log has.
 // Kafka: CoordinatorRuntime, CoordinatorLoaderImpl, CoordinatorOperationExceptionHelper.
 
-import { DeferredReplies } from '../coordinator/deferred.ts'
 import { Decision, type Shard, type TimerKey } from '../coordinator/shard.ts'
 import type { Log } from '../lib/log.ts'
 import { TimerQueue } from '../lib/timers.ts'
 import type { DataPlane, Slot } from '../plane/plane.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
 import { BATCH_HEADER_BYTES, encodeBatch, type Recode } from '../protocol/record_batch.ts'
-import { Batch, sizeOf } from './shard_batch.ts'
+import { Batch, type End, sizeOf } from './shard_batch.ts'
 import { type Gate, loadShard } from './shard_loader.ts'
 import { type RecordCodec, ShardLog } from './shard_log.ts'
+import { ShardRefused, ShardReplies, type Waiting } from './shard_replies.ts'
 import type { Done, Tickets } from './tickets.ts'
 import type { Cancel, World } from './world.ts'
 
@@ -37,6 +38,12 @@ const LEADERSHIP_LOST: ReadonlySet<number> = new Set([
   ErrorCode.FENCED_LEADER_EPOCH,
   ErrorCode.UNKNOWN_LEADER_EPOCH,
   ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+])
+
+/** Said of a transaction's end that comes too late: somebody newer speaks for the producer. */
+const IS_PAST: ReadonlySet<number> = new Set([
+  ErrorCode.INVALID_PRODUCER_EPOCH,
+  ErrorCode.TRANSACTION_COORDINATOR_FENCED,
 ])
 
 /** What a kind of shard is: how it is made and written, and what its requests are. */
@@ -73,30 +80,6 @@ export interface ShardHostOptions<Request, Record, Reply, Effect = never> {
   readonly onEffect?: (effect: Effect) => void
 }
 
-/** The shard cannot take or finish a request; `errorCode` is the protocol's word for it. */
-export class ShardRefused extends Error {
-  override readonly name = 'ShardRefused'
-  readonly errorCode: number
-
-  constructor(errorCode: number) {
-    super(errorName(errorCode))
-    this.errorCode = errorCode
-  }
-}
-
-interface Waiting<Request, Reply> {
-  readonly request: Request
-  readonly resolve: (reply: Reply) => void
-  readonly reject: (problem: Error) => void
-}
-
-/** Replies that are not waited for longer than this. */
-interface Patience {
-  readonly endOffset: number
-  readonly deadlineMs: number
-  readonly tickets: readonly number[]
-}
-
 /** Hosts the shard of one partition; told by its registry who leads. */
 export class ShardHost<Request, Record, Reply, Effect = never> {
   private readonly options: ShardHostOptions<Request, Record, Reply, Effect>
@@ -111,14 +94,11 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   private appendedOffset = 0
   private nextOffset = 0
   private queue: Waiting<Request, Reply>[] = []
-  private readonly tickets = new Map<number, Waiting<Request, Reply>>()
-  private nextTicket = 1
-  private deferred = new DeferredReplies<Reply>()
-  private patience: Patience[] = []
+  private readonly replies = new ShardReplies<Request, Reply>()
   private readonly timers = new TimerQueue<TimerKey>()
-  private batch = new Batch<Effect>(0)
+  private batch = new Batch<Effect, Reply>(0)
   /** Batches that are full and wait for the append in flight. */
-  private full: Batch<Effect>[] = []
+  private full: Batch<Effect, Reply>[] = []
   private isAppending = false
   private isScheduled = false
   private isCurtailed = false
@@ -139,7 +119,8 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
 
   /** Replies that wait for the high watermark, and requests that wait for anything. */
   get pending(): { deferred: number; open: number } {
-    return { deferred: this.deferred.size, open: this.tickets.size + this.queue.length }
+    const { deferred, open } = this.replies.counts
+    return { deferred, open: open + this.queue.length }
   }
 
   /** This node leads the partition at `leaderEpoch`; the plane was told before. */
@@ -173,7 +154,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   committed(leaderEpoch: number, highWatermark: number): void {
     if (leaderEpoch !== this.leaderEpoch || highWatermark <= this.highWatermark) return
     this.highWatermark = highWatermark
-    if (this.state === 'active') this.release()
+    if (this.state === 'active') this.replies.release(this.committedOffset)
   }
 
   private refusal(request: Request): number {
@@ -251,14 +232,11 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     this.shard = null
     this.isAppending = false
     this.full = []
-    this.deferred = new DeferredReplies()
-    this.patience = []
     this.timers.clear()
     this.alarm?.cancel()
     this.alarm = null
     this.cancelReload()
-    const open = [...this.tickets.values(), ...this.queue]
-    this.tickets.clear()
+    const open = [...this.replies.drop(), ...this.queue]
     this.queue = []
     for (const { reject } of open) reject(new ShardRefused(errorCode))
   }
@@ -279,7 +257,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     if (shard === null || this.isAppending) return
     const { clock } = this.options.world
     let taken = 0
-    while (taken < this.queue.length && this.full.length === 0 && this.shard === shard) {
+    while (taken < this.queue.length && this.mayDecide && this.shard === shard) {
       this.decide(shard, this.queue[taken++]!, clock.nowMs())
     }
     // A refusal may have dropped the shard and its queue.
@@ -290,13 +268,17 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     if (this.shard === shard) this.flush()
   }
 
+  /** What is decided next has a batch to go to, and nothing before it is in doubt. */
+  private get mayDecide(): boolean {
+    return this.full.length === 0 && this.batch.end === null
+  }
+
   private decide(
     shard: Shard<Request, Record, Reply, Effect>,
     waiting: Waiting<Request, Reply>,
     nowMs: number,
   ): void {
-    const ticket = this.nextTicket++
-    this.tickets.set(ticket, waiting)
+    const ticket = this.replies.expect(waiting)
     const decision = new Decision<Record, Reply, Effect>()
     shard.handle(waiting.request, ticket, nowMs, decision)
     this.accept(shard, decision, nowMs, waiting.request)
@@ -305,7 +287,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   private expire(shard: Shard<Request, Record, Reply, Effect>): void {
     const { clock } = this.options.world
     const { steadyMs } = this
-    while (this.full.length === 0 && this.shard === shard) {
+    while (this.mayDecide && this.shard === shard) {
       const key = this.timers.pop(steadyMs)
       if (key === undefined) return
       const decision = new Decision<Record, Reply, Effect>()
@@ -332,15 +314,14 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     if (!this.makeRoom(bytes, decision)) return this.refuse(decision, request)
     const { batch } = this
     const { transaction, marker } = decision
+    if (marker !== null) {
+      batch.end = { marker, replies: decision.replies }
+      return
+    }
     for (const record of decision.records) {
       shard.replay(record, this.nextOffset++, transaction?.producerId)
     }
     if (stored.length > 0) batch.producer = transaction
-    if (marker !== null) {
-      shard.endTransaction?.(marker.producerId, marker.isCommit)
-      batch.marker = marker
-      this.nextOffset++
-    }
     for (const record of stored) batch.records.push(record)
     batch.bytes += bytes
     batch.effects.push(...decision.effects)
@@ -352,12 +333,9 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   }
 
   private defer(replies: readonly [number, Reply][]): void {
-    const { commitTimeoutMs } = this.options
-    const endOffset = this.nextOffset
-    this.deferred.defer(endOffset, replies)
-    if (replies.length === 0 || endOffset <= this.committedOffset) return
-    const deadlineMs = this.steadyMs + commitTimeoutMs()
-    this.patience.push({ endOffset, deadlineMs, tickets: replies.map(([ticket]) => ticket) })
+    const isCommitted = this.nextOffset <= this.committedOffset
+    const patienceMs = isCommitted ? Number.POSITIVE_INFINITY : this.options.commitTimeoutMs()
+    this.replies.defer(this.nextOffset, replies, this.steadyMs + patienceMs)
   }
 
   /** Everything below it is in the log as we wrote it, and on every replica that counts. */
@@ -375,7 +353,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     const { batch } = this
     const fits =
       batch.hasRoom(bytes, count, bytesMax) && marker === null && batch.takes(transaction)
-    if (!fits && batch.size > 0) {
+    if (!fits && !batch.isEmpty) {
       this.full.push(batch)
       this.batch = new Batch(this.nextOffset)
     }
@@ -385,8 +363,8 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   /** The records of one decision are more than a batch may hold: none of them becomes true. */
   private refuse(decision: Decision<Record, Reply, Effect>, request: Request | null): void {
     const { kind, log, partition } = this.options
-    const problem = new ShardRefused(ErrorCode.MESSAGE_TOO_LARGE)
-    for (const [ticket] of decision.replies) this.taken(ticket)?.reject(problem)
+    const asked = decision.replies.map(([ticket]) => ticket)
+    this.replies.refuse(asked, ErrorCode.MESSAGE_TOO_LARGE)
     const count = decision.records.length
     log.warn('a coordinator made more than one batch may hold', { partition, count })
     if (request !== null && kind.isRefusable(request)) return
@@ -400,11 +378,11 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
   private flush(): void {
     const next = this.full.shift() ?? this.batch
     if (next === this.batch) this.batch = new Batch(this.nextOffset)
-    if (next.size > 0) this.append(next)
-    else this.finish(next)
+    if (next.isEmpty) this.finish(next)
+    else this.append(next)
   }
 
-  private append(batch: Batch<Effect>): void {
+  private append(batch: Batch<Effect, Reply>): void {
     const { tickets, world } = this.options
     const { generation } = this
     this.isAppending = true
@@ -418,29 +396,57 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     )
   }
 
-  private write(plane: DataPlane, batch: Batch<Effect>, nowMs: number, ticket: number): void {
+  private write(
+    plane: DataPlane,
+    { end, producer, records }: Batch<Effect, Reply>,
+    nowMs: number,
+    ticket: number,
+  ): void {
     const { slot, leaderEpoch } = this
-    const { marker, producer, records } = batch
-    if (marker === null) {
-      const isTransactional = producer !== null
-      const bytes = encodeBatch({ records, timestamp: nowMs, isTransactional, ...producer })
-      return plane.append(slot, leaderEpoch, bytes, ticket)
-    }
-    // Version 1: one that was written before is written again, so that every marker takes an offset.
-    plane.marker(slot, leaderEpoch, { ...marker, transactionVersion: 1 }, ticket)
+    if (end !== null) return plane.marker(slot, leaderEpoch, end.marker, ticket)
+    const isTransactional = producer !== null
+    const bytes = encodeBatch({ records, timestamp: nowMs, isTransactional, ...producer })
+    plane.append(slot, leaderEpoch, bytes, ticket)
   }
 
-  private appended(batch: Batch<Effect>, { errorCode, a }: Done): void {
+  private appended(batch: Batch<Effect, Reply>, done: Done): void {
     this.isAppending = false
-    const isOurs = errorCode === ErrorCode.NONE && a === batch.baseOffset
-    if (!isOurs) return this.appendFailed(batch, errorCode, a)
-    this.appendedOffset = batch.baseOffset + batch.size
+    const { baseOffset, end, records } = batch
+    const { errorCode, a } = done
+    if (end !== null) {
+      if (!this.ended(baseOffset, end, done)) return this.appendFailed(batch, errorCode, a)
+    } else {
+      const isOurs = errorCode === ErrorCode.NONE && a === baseOffset
+      if (!isOurs) return this.appendFailed(batch, errorCode, a)
+      this.appendedOffset = baseOffset + records.length
+    }
     this.finish(batch)
     if (this.full.length > 0) this.flush()
     else this.wake()
   }
 
-  private appendFailed(batch: Batch<Effect>, errorCode: number, baseOffset: number): void {
+  /** What the log says to a transaction's end: it is there, it was there before, or it is of the past. */
+  private ended(baseOffset: number, { marker, replies }: End<Reply>, { errorCode, a }: Done) {
+    if (IS_PAST.has(errorCode)) {
+      this.replies.refuse(
+        replies.map(([ticket]) => ticket),
+        errorCode,
+      )
+      return true
+    }
+    const isWritten = errorCode === ErrorCode.NONE && a === baseOffset
+    const wasWritten = errorCode === ErrorCode.NONE && a === baseOffset - 1
+    if (isWritten) {
+      this.shard!.endTransaction?.(marker.producerId, marker.isCommit)
+      this.nextOffset = baseOffset + 1
+      this.appendedOffset = this.nextOffset
+      this.batch = new Batch(this.nextOffset)
+    }
+    if (isWritten || wasWritten) this.defer(replies)
+    return isWritten || wasWritten
+  }
+
+  private appendFailed(batch: Batch<Effect, Reply>, errorCode: number, baseOffset: number): void {
     const { log, partition } = this.options
     const { baseOffset: expected } = batch
     const error = errorName(errorCode)
@@ -455,39 +461,11 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     else this.reloadLater()
   }
 
-  private finish(batch: Batch<Effect>): void {
+  private finish({ effects }: Batch<Effect, Reply>): void {
     const { onEffect } = this.options
-    for (const effect of batch.effects) onEffect?.(effect)
-    this.release()
+    for (const effect of effects) onEffect?.(effect)
+    this.replies.release(this.committedOffset)
     this.arm()
-  }
-
-  /** Lets go what is committed, in order. */
-  private release(): void {
-    const { committedOffset } = this
-    for (const [ticket, reply] of this.deferred.advance(committedOffset)) {
-      this.taken(ticket)?.resolve(reply)
-    }
-    const waiting = this.patience.findIndex(({ endOffset }) => endOffset > committedOffset)
-    this.patience = waiting < 0 ? [] : this.patience.slice(waiting)
-  }
-
-  /** Gives up replies that wait for their replicas too long; they may be committed all the same. */
-  private giveUp(nowMs: number): void {
-    let count = 0
-    while (count < this.patience.length && this.patience[count]!.deadlineMs <= nowMs) count++
-    for (const { tickets } of this.patience.splice(0, count)) {
-      for (const ticket of tickets) {
-        this.taken(ticket)?.reject(new ShardRefused(ErrorCode.COORDINATOR_NOT_AVAILABLE))
-      }
-    }
-  }
-
-  /** Who waits for a ticket, for the last time. */
-  private taken(ticket: number): Waiting<Request, Reply> | undefined {
-    const waiting = this.tickets.get(ticket)
-    this.tickets.delete(ticket)
-    return waiting
   }
 
   /** One alarm for all that is due at a time: moved only when something is due before it. */
@@ -496,7 +474,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     const nowMs = this.steadyMs
     let dueMs = Math.min(
       this.timers.nextDeadlineMs() ?? Number.POSITIVE_INFINITY,
-      this.patience[0]?.deadlineMs ?? Number.POSITIVE_INFINITY,
+      this.replies.deadlineMs,
     )
     if (!Number.isFinite(dueMs)) return
     if (this.isCurtailed) dueMs = Math.max(dueMs, nowMs + RETRY_TIMERS_MS)
@@ -505,7 +483,7 @@ export class ShardHost<Request, Record, Reply, Effect = never> {
     const delayMs = Math.min(Math.ceil(Math.max(0, dueMs - nowMs)), WAKE_MS_MAX)
     const cancel = world.schedule(delayMs, () => {
       this.alarm = null
-      this.giveUp(this.steadyMs)
+      this.replies.giveUp(this.steadyMs)
       // Deferred, so that requests which came in the same turn go first.
       this.wake()
     })

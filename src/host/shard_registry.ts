@@ -7,7 +7,8 @@
 
 import type { Slot } from '../plane/plane.ts'
 import { ErrorCode } from '../protocol/errors.ts'
-import { type ShardHost, ShardRefused } from './shard_host.ts'
+import type { ShardHost } from './shard_host.ts'
+import { ShardRefused } from './shard_replies.ts'
 
 /** Hosts by partition of one topic. */
 export class ShardRegistry<Request, Record, Reply, Effect = never> {

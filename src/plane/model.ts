@@ -146,7 +146,8 @@ export class ModelPlane implements DataPlane {
         count: (column, by) => this.#count(column, by),
       },
     )
-    this.#nextProducerCheckMs = monotonicMs(options.clock) + PRODUCER_CHECK_MS
+    const checkMs = options.producerIdExpirationCheckMs ?? PRODUCER_CHECK_MS
+    this.#nextProducerCheckMs = monotonicMs(options.clock) + checkMs
   }
 
   // --- process
@@ -183,7 +184,8 @@ export class ModelPlane implements DataPlane {
     const nowMs = monotonicMs(this.#clock)
     this.#connections.tick()
     if (nowMs >= this.#nextProducerCheckMs) {
-      this.#nextProducerCheckMs = nowMs + PRODUCER_CHECK_MS
+      const checkMs = this.#options.producerIdExpirationCheckMs ?? PRODUCER_CHECK_MS
+      this.#nextProducerCheckMs = nowMs + checkMs
       this.#partitions.expireProducers(this.#options.producerIdExpirationMs ?? 86_400_000)
     }
     this.#partitions.flushWhenDue()

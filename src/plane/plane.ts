@@ -3,7 +3,9 @@
 // (test/plane/contract.test.ts). Every verb and fact about a partition carries its leader epoch; stale ones are
 // counted and ignored. Payloads are copied before a verb returns. (docs/SEAM.md)
 
-import type { Marker } from '../protocol/transaction_marker.ts'
+import type { TransactionMarker } from '../protocol/transaction_marker.ts'
+
+export type { TransactionMarker }
 
 /** A partition's place in the tables; allocated by TypeScript, free again once `retire` is done. */
 export type Slot = number
@@ -32,6 +34,8 @@ export interface PlaneOptions {
   /** 'header' checks compressed batches by their header; 'full' opens them, as Kafka does. */
   produceValidation?: 'header' | 'full'
   producerIdExpirationMs?: number
+  /** How often producers that are idle for so long are looked for, in ms; 60 s when left out, at most once a second. */
+  producerIdExpirationCheckMs?: number
   /** How often flush.ms is looked at, in ms; about every second when left out. */
   flushCheckMs?: number
   recoveryThreads?: number
@@ -150,11 +154,6 @@ export interface BrokerEndpoint {
   host: string
   port: number
   rack: string | null
-}
-
-/** A transaction's end. From version 2 of transactions on each has an epoch of its own (KIP-890). */
-export interface TransactionMarker extends Marker {
-  readonly transactionVersion: number
 }
 
 /** A transactional batch waits for its coordinator's word; answered by `admit` with `ask`. */

@@ -17,6 +17,11 @@ export interface Marker {
   readonly timestampMs: number
 }
 
+/** A marker, and the version of transactions it ends: from 2 on each has an epoch of its own (KIP-890). */
+export interface TransactionMarker extends Marker {
+  readonly transactionVersion: number
+}
+
 /** The control batch; offset and leader epoch are its leader's to patch. */
 export function encodeMarker(marker: Marker): Uint8Array {
   const key = new Writer()

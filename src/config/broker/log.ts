@@ -223,11 +223,15 @@ export const logRows = {
     doc: 'Threads per directory that recover logs at start.',
   }),
   'producer.id.expiration.ms': int(86_400_000, '[1,...]', 'low cluster-wide', {
-    state: effective('partition: producers idle for too long are forgotten'),
+    state: effective(
+      'integration: config: ids that nobody uses are forgotten, but not what is open',
+    ),
     doc: 'Idle time in ms after which a partition forgets a producer id.',
   }),
   'producer.id.expiration.check.interval.ms': int(600_000, '[1,...]', 'low read-only', {
-    state: inert('idle producers are looked for once a minute'),
+    state: effective(
+      'integration: config: ids that nobody uses are forgotten, but not what is open',
+    ),
     doc: 'Pace in ms of looking for producer ids to forget.',
     internal: true,
   }),

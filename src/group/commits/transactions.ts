@@ -9,7 +9,7 @@ import type { Uuid } from '../../lib/uuid.ts'
 import type { RequestOf } from '../../protocol/dsl.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import type { TxnOffsetCommit } from '../../protocol/messages/transaction.ts'
-import type { Marker } from '../../protocol/transaction_marker.ts'
+import type { TransactionMarker } from '../../protocol/transaction_marker.ts'
 import type { ClassicGroup } from '../classic_group.ts'
 import { commitErrorOf } from '../consumer/commits.ts'
 import type { ConsumerGroup } from '../consumer/consumer_group.ts'
@@ -94,8 +94,12 @@ function commitError(group: ClassicGroup | undefined, request: TxnCommitRequest)
   return generationId === group.generationId ? ErrorCode.NONE : ErrorCode.ILLEGAL_GENERATION
 }
 
-/** A transaction ends in this partition. */
-export function writeMarker(turn: Turn, { marker }: { marker: Marker }, ticket: Ticket): void {
+/** A transaction ends in this partition, unless its log knows better. */
+export function writeMarker(
+  turn: Turn,
+  { marker }: { marker: TransactionMarker },
+  ticket: Ticket,
+): void {
   turn.writeMarker(marker)
   turn.reply(ticket, { kind: 'writeMarker' })
 }

@@ -6,150 +6,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
-import { FindCoordinator } from '../../../src/protocol/messages/classic_group.ts'
 import { ListOffsets, OffsetFetch } from '../../../src/protocol/messages/offsets.ts'
-import { Produce } from '../../../src/protocol/messages/produce_fetch.ts'
 import {
   AddOffsetsToTxn,
   AddPartitionsToTxn,
   DescribeProducers,
-  DescribeTransactions,
   EndTxn,
-  InitProducerId,
   ListTransactions,
-  TxnOffsetCommit,
   WriteTxnMarkers,
 } from '../../../src/protocol/messages/transaction.ts'
-import { Bench, batchOf, produceBody } from '../support/harness.ts'
+import { Bench } from '../support/harness.ts'
+import { begin, coordinator, Transactional } from '../support/transactional.ts'
 
 const { NONE } = ErrorCode
 const COMMITTED = { isolationLevel: 1, maxWaitMs: 0 }
-
-interface Producer {
-  producerId: number
-  producerEpoch: number
-}
-
-/** A transactional producer by hand. */
-class Transactional {
-  readonly bench: Bench
-  readonly id: string
-  producerId = -1
-  producerEpoch = -1
-  private sequence = 0
-
-  constructor(bench: Bench, id: string) {
-    this.bench = bench
-    this.id = id
-  }
-
-  get who() {
-    const { id, producerId, producerEpoch } = this
-    return { transactionalId: id, producerId, producerEpoch }
-  }
-
-  async init(expected: Partial<Producer> = {}, timeoutMs = 60_000) {
-    const ask = { transactionalId: this.id, transactionTimeoutMs: timeoutMs, ...expected }
-    for (;;) {
-      const answer = await this.bench.client.ask(InitProducerId, 4, ask)
-      const { CONCURRENT_TRANSACTIONS, COORDINATOR_LOAD_IN_PROGRESS } = ErrorCode
-      if (answer.errorCode === CONCURRENT_TRANSACTIONS) continue
-      if (answer.errorCode === COORDINATOR_LOAD_IN_PROGRESS) continue
-      if (answer.errorCode === NONE) this.take(answer)
-      return answer
-    }
-  }
-
-  private take({ producerId, producerEpoch }: Producer) {
-    if (this.producerEpoch !== producerEpoch) this.sequence = 0
-    this.producerId = producerId
-    this.producerEpoch = producerEpoch
-  }
-
-  async add(topic: string, partitions: number[], version = 3): Promise<number[]> {
-    const answer = await this.bench.client.ask(AddPartitionsToTxn, version, {
-      v3AndBelowTransactionalId: this.id,
-      v3AndBelowProducerId: this.producerId,
-      v3AndBelowProducerEpoch: this.producerEpoch,
-      v3AndBelowTopics: [{ name: topic, partitions }],
-    })
-    return answer.resultsByTopicV3AndBelow[0]!.resultsByPartition.map(
-      ({ partitionErrorCode }) => partitionErrorCode,
-    )
-  }
-
-  async produce(topic: string, values: string[], version = 11, options = {}) {
-    const batch = batchOf(values, {
-      isTransactional: true,
-      producerId: this.producerId,
-      producerEpoch: this.producerEpoch,
-      baseSequence: this.sequence,
-      ...options,
-    })
-    const { responses } = await this.bench.client.ask(Produce, version, {
-      ...produceBody(topic, 0, batch),
-      transactionalId: this.id,
-    })
-    const answer = responses[0]!.partitionResponses[0]!
-    if (answer.errorCode === NONE) this.sequence += values.length
-    return answer
-  }
-
-  /** Until the last one is out of the way. */
-  async end(committed: boolean, version = 4) {
-    for (;;) {
-      const answer = await this.bench.client.ask(EndTxn, version, { ...this.who, committed })
-      if (answer.errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) continue
-      if (version >= 5 && answer.errorCode === NONE) this.take(answer)
-      return answer
-    }
-  }
-
-  async state() {
-    const { transactionStates } = await this.bench.client.ask(DescribeTransactions, 0, {
-      transactionalIds: [this.id],
-    })
-    return transactionStates[0]!
-  }
-
-  async settled() {
-    await expect
-      .poll(async () => (await this.state()).transactionState)
-      .toMatch(/^(Complete|Empty)/)
-  }
-
-  async offsets(groupId: string, topic: string, committedOffset: bigint, version = 3) {
-    const { topics } = await this.bench.client.ask(TxnOffsetCommit, version, {
-      ...this.who,
-      groupId,
-      topics: [
-        {
-          name: topic,
-          partitions: [{ partitionIndex: 0, committedOffset, committedMetadata: 'm' }],
-        },
-      ],
-    })
-    return topics[0]!.partitions[0]!.errorCode
-  }
-}
-
-async function coordinator(bench: Bench, key: string, keyType = 1) {
-  const { coordinators } = await bench.client.ask(FindCoordinator, 4, {
-    keyType,
-    coordinatorKeys: [key],
-  })
-  return coordinators[0]!
-}
-
-/** A bench with a topic, and a producer that has its id. */
-async function begin(id = 'tx', options = {}) {
-  const bench = await Bench.start(options)
-  await bench.createTopic('t')
-  expect((await coordinator(bench, id)).errorCode).toBe(NONE)
-  const producer = new Transactional(bench, id)
-  expect((await producer.init()).errorCode).toBe(NONE)
-  return { bench, producer }
-}
 
 const committedText = (fetched: Awaited<ReturnType<Bench['fetch']>>) =>
   fetched.decoded.map(({ value }) => (value === null ? null : new TextDecoder().decode(value)))
@@ -389,6 +259,40 @@ test('tools see transactions, and may end one that hangs', async () => {
     { partitionIndex: 1, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION },
   ])
   expect((await bench.fetch('t', 0, COMMITTED)).lastStableOffset).toBe(2)
+})
+
+test('a marker of the past ends nothing in the log of groups', async () => {
+  const { bench, producer } = await begin('tx', { config: { 'offsets.topic.num.partitions': 1 } })
+  await using _ = bench
+  await coordinator(bench, 'g', 0)
+  await producer.init() // the next epoch
+  const mark = async (change: object) => {
+    const marker = {
+      ...producer.who,
+      transactionResult: true,
+      coordinatorEpoch: 0,
+      topics: [{ name: '__consumer_offsets', partitionIndexes: [0] }],
+      ...change,
+    }
+    const { markers } = await bench.client.ask(WriteTxnMarkers, 2, { markers: [marker] })
+    return markers[0]!.topics[0]!.partitions[0]!.errorCode
+  }
+  const { INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED, UNSTABLE_OFFSET_COMMIT } =
+    ErrorCode
+  expect(await producer.offsets('g', 't', 5n, 5)).toBe(NONE)
+  expect(await mark({ producerEpoch: producer.producerEpoch - 1 })).toBe(INVALID_PRODUCER_EPOCH)
+  // Of this epoch, but each transaction of version 2 ends with the next one.
+  expect(await mark({ transactionVersion: 2 })).toBe(INVALID_PRODUCER_EPOCH)
+  expect(await offsetOf(bench, 'g', true)).toEqual([-1, UNSTABLE_OFFSET_COMMIT])
+  expect((await producer.end(true, 5)).errorCode).toBe(NONE)
+  await producer.settled()
+  expect(await offsetOf(bench, 'g', true)).toEqual([5, NONE])
+  expect(await producer.offsets('g', 't', 6n, 5)).toBe(NONE)
+  expect(await mark({ coordinatorEpoch: 5 })).toBe(NONE)
+  expect(await offsetOf(bench, 'g', true)).toEqual([6, NONE])
+  expect(await producer.offsets('g', 't', 7n, 5)).toBe(NONE)
+  expect(await mark({ coordinatorEpoch: 4 })).toBe(TRANSACTION_COORDINATOR_FENCED)
+  expect(await offsetOf(bench, 'g', true)).toEqual([-1, UNSTABLE_OFFSET_COMMIT])
 })
 
 test('partitions are added all or none, and several transactions are asked about at once', async () => {

@@ -1,12 +1,21 @@
 // Settings of the transaction coordinator, seen from outside.
 
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { FindCoordinator } from '../../../src/protocol/messages/classic_group.ts'
 import { DescribeConfigs } from '../../../src/protocol/messages/configs.ts'
 import { Metadata } from '../../../src/protocol/messages/metadata.ts'
 import { Produce } from '../../../src/protocol/messages/produce_fetch.ts'
-import { EndTxn, InitProducerId } from '../../../src/protocol/messages/transaction.ts'
+import {
+  DescribeProducers,
+  DescribeTransactions,
+  EndTxn,
+  InitProducerId,
+} from '../../../src/protocol/messages/transaction.ts'
+import { eventually } from '../support/eventually.ts'
 import { Bench, batchOf, produceBody } from '../support/harness.ts'
 
 const TOPIC = '__transaction_state'
@@ -95,5 +104,62 @@ test('integration: config: a first write waits for the end of the last transacti
     const { NONE, CONCURRENT_TRANSACTIONS } = ErrorCode
     if (maxMs > 0) expect(errorCode).toBe(NONE)
     else expect([NONE, CONCURRENT_TRANSACTIONS]).toContain(errorCode)
+  }
+})
+
+async function stateOf(bench: Bench, transactionalId: string) {
+  const { transactionStates } = await bench.client.ask(DescribeTransactions, 0, {
+    transactionalIds: [transactionalId],
+  })
+  const { errorCode, transactionState } = transactionStates[0]!
+  return errorCode === ErrorCode.NONE ? transactionState : errorCode
+}
+
+async function producersOf(bench: Bench, topic: string) {
+  const { topics } = await bench.client.ask(DescribeProducers, 0, {
+    topics: [{ name: topic, partitionIndexes: [0] }],
+  })
+  return topics[0]!.partitions[0]!.activeProducers.map(({ producerId }) => Number(producerId))
+}
+
+test('integration: config: ids that nobody uses are forgotten, but not what is open', async () => {
+  const { NONE, TRANSACTIONAL_ID_NOT_FOUND } = ErrorCode
+  const directory = await mkdtemp(join(tmpdir(), 'ottla-expiry-'))
+  const config = {
+    'transaction.state.log.num.partitions': 2,
+    'transactional.id.expiration.ms': 500,
+    'transaction.remove.expired.transaction.cleanup.interval.ms': 50,
+    'producer.id.expiration.ms': 500,
+    'producer.id.expiration.check.interval.ms': 50,
+  }
+  try {
+    let idle = -1
+    {
+      await using bench = await Bench.start({ directory, config })
+      await bench.createTopic('t')
+      await bench.createTopic('plain')
+      const batch = batchOf(['a'], { producerId: 77_000, producerEpoch: 0, baseSequence: 0 })
+      expect((await bench.produce('plain', batch)).errorCode).toBe(NONE)
+      expect(await producersOf(bench, 'plain')).toEqual([77_000])
+      idle = (await coordinate(bench, 'idle')).producerId
+      const open = await coordinate(bench)
+      expect(await write(bench, 12, open.producerId, open.producerEpoch)).toBe(NONE)
+      await eventually(
+        async () => (await stateOf(bench, 'idle')) === TRANSACTIONAL_ID_NOT_FOUND || undefined,
+      )
+      await eventually(async () => (await producersOf(bench, 'plain')).length === 0 || undefined)
+      expect(await stateOf(bench, 'tx')).toBe('Ongoing')
+      expect(await producersOf(bench, 't')).toEqual([open.producerId])
+      // Nobody knows it any more: it may begin anywhere.
+      const later = batchOf(['b'], { producerId: 77_000, producerEpoch: 0, baseSequence: 9 })
+      expect((await bench.produce('plain', later)).errorCode).toBe(NONE)
+    }
+    await using bench = await Bench.start({ directory, config })
+    await eventually(async () => (await stateOf(bench, 'tx')) === 'Ongoing' || undefined)
+    expect(await stateOf(bench, 'idle')).toBe(TRANSACTIONAL_ID_NOT_FOUND)
+    const anew = await coordinate(bench, 'idle')
+    expect([anew.producerId === idle, anew.producerEpoch]).toEqual([false, 0])
+  } finally {
+    await rm(directory, { recursive: true, force: true })
   }
 })

@@ -4,6 +4,7 @@
 import { describe, expect, it } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { encodeBatch } from '../../../src/protocol/record_batch.ts'
+import type { TransactionMarker } from '../../../src/protocol/transaction_marker.ts'
 import { type CounterRequest, CounterWorld } from './shard_world.ts'
 
 const add = (name: string, by: number, padding = 0): CounterRequest => ({
@@ -213,6 +214,102 @@ describe('shard host: timers', () => {
     canCommit = true
     await world.advance(1000)
     expect(world.shard.totals.has('a')).toBe(false)
+  })
+})
+
+describe('shard host: transactions', () => {
+  const hold = (by: number, producerEpoch: number): CounterRequest => ({
+    kind: 'hold',
+    name: 'a',
+    by,
+    producer: { producerId: 7, producerEpoch },
+  })
+  const end = (producerEpoch: number, more: Partial<TransactionMarker> = {}): CounterRequest => ({
+    kind: 'end',
+    marker: {
+      producerId: 7,
+      producerEpoch,
+      coordinatorEpoch: 0,
+      isCommit: true,
+      timestampMs: 0,
+      transactionVersion: 0,
+      ...more,
+    },
+  })
+  const done = { total: null }
+  const { INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED } = ErrorCode
+
+  it('shard host: transactions: what one adds counts from its commit on, after a restart too', async () => {
+    const world = await started()
+    await world.ask(add('a', 1))
+    expect(await world.ask(hold(1, 0))).toEqual({ total: 2 })
+    expect(await world.ask(read('a'))).toEqual({ total: 1 })
+    const open = await world.restart(1)
+    expect(await open.ask(read('a'))).toEqual({ total: 1 })
+    expect(await open.ask(end(0))).toEqual(done)
+    expect(await open.ask(read('a'))).toEqual({ total: 2 })
+    await open.ask(hold(5, 0))
+    await open.ask(end(0, { isCommit: false }))
+    const again = await open.restart(2)
+    expect(await again.ask(read('a'))).toEqual({ total: 2 })
+    expect(await again.ask(add('a', 1))).toEqual({ total: 3 })
+  })
+
+  it('shard host: transactions: a marker of the past ends nothing, and costs nobody the shard', async () => {
+    const world = await started()
+    await world.ask(hold(1, 3))
+    expect(await world.ask(end(2))).toBe(INVALID_PRODUCER_EPOCH)
+    expect(world.shard.held.size).toBe(1)
+    expect(await world.ask(end(3, { coordinatorEpoch: 5 }))).toEqual(done)
+    await world.ask(hold(1, 3))
+    expect(await world.ask(end(3, { coordinatorEpoch: 4 }))).toBe(TRANSACTION_COORDINATOR_FENCED)
+    expect(world.shard.held.size).toBe(1)
+    expect(await world.ask(read('a'))).toEqual({ total: 1 })
+    expect(world.shards.length).toBe(1)
+    expect((await world.restart(1)).shard.held.size).toBe(1)
+  })
+
+  it('shard host: transactions: with an epoch for each, a marker that comes twice is written once', async () => {
+    const world = await started()
+    await world.ask(hold(1, 3))
+    const marker = end(4, { transactionVersion: 2 })
+    expect(await world.ask(marker)).toEqual(done)
+    const { logEndOffset } = world.plane.partition(1)
+    expect(await world.ask(marker)).toEqual(done)
+    expect(world.plane.partition(1).logEndOffset).toBe(logEndOffset)
+    // The next transaction is open by now.
+    await world.ask(hold(1, 4))
+    expect(await world.ask(marker)).toBe(INVALID_PRODUCER_EPOCH)
+    expect(world.shard.held.size).toBe(1)
+    expect(await world.ask(add('a', 5))).toEqual({ total: 6 })
+    expect(world.shards.length).toBe(1)
+  })
+
+  it('shard host: transactions: what comes behind a marker sees what became of it', async () => {
+    const world = await started()
+    const asked = [
+      hold(1, 1),
+      end(0),
+      read('a'),
+      end(1),
+      read('a'),
+      add('a', 1),
+      hold(1, 1),
+      end(1),
+    ]
+    const answers = asked.map((request) => world.watch(world.submit(request)))
+    await world.settle()
+    expect(answers.map(({ value }) => value)).toEqual([
+      { total: 1 },
+      INVALID_PRODUCER_EPOCH,
+      { total: null },
+      done,
+      { total: 1 },
+      { total: 2 },
+      { total: 3 },
+      done,
+    ])
+    expect((await world.restart(1)).shard.totals.get('a')).toBe(3)
   })
 })
 

@@ -1,7 +1,12 @@
 // A toy shard on a model plane in virtual time: counters that add up, with a parked reader and a self-destructing key.
 // What the tests of host/shard_host.ts and host/shard_registry.ts stand on.
 
-import type { Decision, Shard, TimerKey } from '../../../src/coordinator/shard.ts'
+import type {
+  Decision,
+  Shard,
+  TimerKey,
+  TransactionalProducer,
+} from '../../../src/coordinator/shard.ts'
 import { ShardHost, type ShardKind } from '../../../src/host/shard_host.ts'
 import { Gate } from '../../../src/host/shard_loader.ts'
 import { ShardRegistry } from '../../../src/host/shard_registry.ts'
@@ -16,6 +21,7 @@ import { ModelPlane } from '../../../src/plane/model.ts'
 import { decompress } from '../../../src/plane/model_codecs.ts'
 import { ModelDisk } from '../../../src/plane/model_disk.ts'
 import type { DataPlane, FactSink } from '../../../src/plane/plane.ts'
+import type { TransactionMarker } from '../../../src/protocol/transaction_marker.ts'
 import { CONFIG } from '../../plane/fixture.ts'
 
 export type CounterRequest =
@@ -25,6 +31,9 @@ export type CounterRequest =
   | { kind: 'watch'; name: string }
   /** Removes the name at a time, unless it is asked again. */
   | { kind: 'expireAt'; name: string; atMs: number }
+  /** Adds in a producer's transaction, and ends one. */
+  | { kind: 'hold'; name: string; by: number; producer: TransactionalProducer }
+  | { kind: 'end'; marker: TransactionMarker }
   | { kind: 'activate' }
 export type CounterReply = { total: number | null }
 export type CounterRecord = { name: string; total: number | null; padding?: number }
@@ -33,6 +42,8 @@ export class CounterShard implements Shard<CounterRequest, CounterRecord, Counte
   readonly totals = new Map<string, number>()
   readonly offsets: number[] = []
   private readonly watching = new Map<string, number[]>()
+  /** What transactions have added, by producer id. */
+  readonly held = new Map<number, CounterRecord[]>()
 
   handle(
     request: CounterRequest,
@@ -53,6 +64,17 @@ export class CounterShard implements Shard<CounterRequest, CounterRecord, Counte
         out.timers.set(request.name, request.atMs)
         out.replies.push([ticket, { total: this.totals.get(request.name) ?? null }])
         return
+      case 'hold': {
+        const total = (this.totals.get(request.name) ?? 0) + request.by
+        out.transaction = request.producer
+        out.records.push({ name: request.name, total })
+        out.replies.push([ticket, { total }])
+        return
+      }
+      case 'end':
+        out.marker = request.marker
+        out.replies.push([ticket, { total: null }])
+        return
       case 'add': {
         const total = (this.totals.get(request.name) ?? 0) + request.by
         out.records.push({ name: request.name, total, padding: request.padding })
@@ -67,10 +89,22 @@ export class CounterShard implements Shard<CounterRequest, CounterRecord, Counte
     out.records.push({ name: timer, total: null })
   }
 
-  replay({ name, total }: CounterRecord, offset: number): void {
+  replay(record: CounterRecord, offset: number, producerId?: number): void {
+    const { name, total } = record
     this.offsets.push(offset)
+    if (producerId !== undefined) {
+      this.held.set(producerId, [...(this.held.get(producerId) ?? []), record])
+      return
+    }
     if (total === null) this.totals.delete(name)
     else this.totals.set(name, total)
+  }
+
+  endTransaction(producerId: number, isCommit: boolean): void {
+    for (const { name, total } of this.held.get(producerId) ?? []) {
+      if (isCommit && total !== null) this.totals.set(name, total)
+    }
+    this.held.delete(producerId)
   }
 }
 
