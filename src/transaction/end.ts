@@ -60,10 +60,10 @@ function judge(now: Transaction | undefined, request: End): number | 'again' {
   switch (now.state) {
     case 'Ongoing':
       return ErrorCode.NONE
+    // Whichever end is asked for: what was decided shows when it is done.
     case 'PrepareCommit':
-      return isCommit ? ErrorCode.CONCURRENT_TRANSACTIONS : INVALID_TXN_STATE
     case 'PrepareAbort':
-      return isCommit ? INVALID_TXN_STATE : ErrorCode.CONCURRENT_TRANSACTIONS
+      return ErrorCode.CONCURRENT_TRANSACTIONS
     case 'CompleteCommit':
       if (isRetry || !bumps) return isCommit ? 'again' : INVALID_TXN_STATE
       return isCommit ? INVALID_TXN_STATE : ErrorCode.NONE

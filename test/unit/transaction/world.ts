@@ -2,7 +2,8 @@
 // partition at a time; batches that arrive late; a coordinator that dies between any two records, with the last one or
 // without it, and with the answer. Every party is a generator, and a seed says who takes the next step.
 //
-// What is judged is what a read_committed consumer sees at last: whole transactions that somebody decided to commit, each once.
+// What is judged is what a read_committed consumer sees, after every marker and at last: whole transactions that somebody
+// decided to commit, each once.
 
 import { Random } from '../../../src/lib/random.ts'
 import type { TransactionReply, TransactionRequest } from '../../../src/transaction/requests.ts'
@@ -47,6 +48,8 @@ export class World {
   crashes = 0
   /** Clients that were told that somebody else is who they were. */
   fenced = 0
+  /** What was wrong with a view on the way. */
+  private readonly seenEarly: string[] = []
   private processes: Process[] = []
   private readonly clients = new Map<Process, Client>()
   /** Which coordinator it is; work for an earlier one is nobody's. */
@@ -164,6 +167,7 @@ export class World {
       // Its coordinator may be dead by now; what was sent arrives, at its time.
       for (let late = 0; life !== this.life && late < 12; late++) yield
       this.partitions[partition]!.marker(owed, life)
+      this.look(partition)
       if (life !== this.life) return
     }
     yield
@@ -173,9 +177,22 @@ export class World {
     this.ask({ kind: 'markersWritten', producer })
   }
 
+  /** A consumer reads one partition now: of each transaction it sees all that the partition has, or nothing. */
+  private look(index: number): void {
+    const seen = Map.groupBy(this.partitions[index]!.committed(), (value) => value.split('#')[0]!)
+    for (const [name, values] of seen) {
+      const { outcome, written } = this.attempts.get(name)!
+      const whole = (written.get(index) ?? []).map((batch) => `${name}#${batch}`)
+      if (outcome !== 'abort' && values.join() === whole.join()) continue
+      this.seenEarly.push(
+        `${name}, ${outcome}: wrote ${whole.join()} to ${index}, seen ${values.join()}`,
+      )
+    }
+  }
+
   /** What is wrong with what consumers see; nothing when all is well. */
   findings(): string[] {
-    const found: string[] = []
+    const found = [...this.seenEarly]
     const seen = new Map<string, string[]>()
     for (const [index, partition] of this.partitions.entries()) {
       if (partition.openProducers.length > 0)
