@@ -10,6 +10,7 @@ import type { Target } from '../consumer/member.ts'
 /** One member, as an assignor sees it. */
 export interface MemberSpec {
   readonly instanceId: string | null
+  readonly rackId: string | null
   /** Topics that exist; members with equal subscriptions share the set. */
   readonly topics: ReadonlySet<Uuid>
   /** The target it had. */
@@ -20,6 +21,8 @@ export interface MemberSpec {
 export interface GroupSpec {
   readonly members: ReadonlyMap<string, MemberSpec>
   partitionCount(topicId: Uuid): number
+  /** Of the replicas of a partition. */
+  racksOf(topicId: Uuid, partition: number): readonly string[]
 }
 
 /** The new targets, one for every member. */

@@ -1,12 +1,13 @@
 // The uniform assignor: everybody gets about as much as the others, and keeps what it had where that allows it.
 //
-// Balance first, then stickiness. Where all read the same topics no two members differ by more than one partition; where
+// Balance first, then racks (racks.ts), then stickiness. Where all read the same topics no two members differ by more than one partition; where
 // they do not, a partition moves from one reader of its topic to another while that makes the two more equal.
 // Kafka: UniformAssignor, UniformHomogeneousAssignmentBuilder, UniformHeterogeneousAssignmentBuilder.
 
 import type { Uuid } from '../../lib/uuid.ts'
 import type { Target } from '../consumer/member.ts'
 import { Draft, type GroupSpec, readersByTopic } from './assignor.ts'
+import { bringNear, nearness } from './racks.ts'
 
 type Unassigned = [Uuid, number][]
 type Drafts = Map<string, Draft>
@@ -18,6 +19,8 @@ export function assignUniformly(group: GroupSpec): Map<string, Target> {
   const drafts = keepWhatIsRead(group)
   if (isHomogeneous) fillToQuotas(group, drafts, [...readers.keys()])
   else fillAndBalance(group, drafts, readers)
+  const isNear = nearness(group, readers.keys())
+  if (isNear !== null) bringNear(group, drafts, { isNear, isHomogeneous })
   return new Map(Array.from(drafts, ([memberId, { topics }]) => [memberId, topics]))
 }
 

@@ -68,14 +68,17 @@ function computeTargets(
       shared.set(subscription, topics)
     }
     const assigned = group.targetOf(memberId, each.instanceId)
-    specs.set(memberId, { instanceId: each.instanceId, topics, assigned })
+    const { instanceId, rackId } = each
+    specs.set(memberId, { instanceId, rackId, topics, assigned })
   }
   const preferred = group.preferredAssignor(replaced ?? group.member(member.memberId), member)
   const { assignors } = settings.consumer
   const assign = assignors.get(preferred ?? '') ?? [...assignors.values()][0]!
+  const topicOf = (topicId: Uuid) => cluster.topic(cluster.nameOf(topicId) ?? '')
   const targets = assign({
     members: specs,
-    partitionCount: (topicId) => cluster.topic(cluster.nameOf(topicId) ?? '')?.partitionCount ?? 0,
+    partitionCount: (topicId) => topicOf(topicId)?.partitionCount ?? 0,
+    racksOf: (topicId, partition) => topicOf(topicId)?.racksOf(partition) ?? [],
   })
   for (const memberId of members.keys()) {
     const before = group.targets.get(memberId)

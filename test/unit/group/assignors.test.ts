@@ -10,16 +10,24 @@ import type { Target } from '../../../src/group/consumer/member.ts'
 
 type Counts = Record<string, number>
 
+const NO_RACKS = { of: {}, topics: {} }
+
 function spec(
   counts: Counts,
   members: Record<string, string[]>,
   had = new Map<string, Target>(),
+  racks: { of: Record<string, string>; topics: Record<string, string[][]> } = NO_RACKS,
 ): GroupSpec {
   const specs = Object.entries(members).map(([memberId, topics]): [string, MemberSpec] => {
     const assigned = had.get(memberId) ?? new Map()
-    return [memberId, { instanceId: null, topics: new Set(topics), assigned }]
+    const rackId = racks.of[memberId] ?? null
+    return [memberId, { instanceId: null, rackId, topics: new Set(topics), assigned }]
   })
-  return { members: new Map(specs), partitionCount: (topic) => counts[topic] ?? 0 }
+  return {
+    members: new Map(specs),
+    partitionCount: (topic) => counts[topic] ?? 0,
+    racksOf: (topic, partition) => racks.topics[topic]?.[partition] ?? [],
+  }
 }
 
 const said = (target: Target | undefined) =>
@@ -103,11 +111,106 @@ describe('group: assignors', () => {
 
   it('group: assignors: range gives runs, static members first, topics cut alike', () => {
     const members = new Map<string, MemberSpec>([
-      ['x', { instanceId: null, topics: new Set(['a', 'b']), assigned: new Map() }],
-      ['y', { instanceId: 'first', topics: new Set(['a', 'b']), assigned: new Map() }],
+      ['x', { instanceId: null, rackId: null, topics: new Set(['a', 'b']), assigned: new Map() }],
+      [
+        'y',
+        { instanceId: 'first', rackId: null, topics: new Set(['a', 'b']), assigned: new Map() },
+      ],
     ])
-    const targets = assignRanges({ members, partitionCount: () => 3 })
+    const targets = assignRanges({ members, partitionCount: () => 3, racksOf: () => [] })
     expect(said(targets.get('y'))).toEqual(['a0', 'a1', 'b0', 'b1'])
     expect(said(targets.get('x'))).toEqual(['a2', 'b2'])
+  })
+
+  const one = (name: string) => [name]
+  const near = (target: Target | undefined, topics: Record<string, string[][]>, rack: string) =>
+    [...(target ?? [])].flatMap(([topic, partitions]) =>
+      [...partitions].filter((each) => topics[topic]![each]!.includes(rack)),
+    ).length
+
+  it('group: assignors: partitions go where a replica is, as far as balance allows', () => {
+    const members = { m0: ['a'], m1: ['a'] }
+    const racks = { of: { m0: 'x', m1: 'y' }, topics: { a: ['y', 'y', 'x', 'x', 'x'].map(one) } }
+    for (const assign of [assignUniformly, assignRanges]) {
+      const targets = assign(spec({ a: 5 }, members, new Map(), racks))
+      expect(said(targets.get('m0'))).toEqual(['a2', 'a3', 'a4'])
+      expect(said(targets.get('m1'))).toEqual(['a0', 'a1'])
+    }
+    // One of four is too many for its rack.
+    const far = { of: racks.of, topics: { a: ['y', 'x', 'x', 'x'].map(one) } }
+    for (const assign of [assignUniformly, assignRanges]) {
+      const targets = assign(spec({ a: 4 }, members, new Map(), far))
+      expect([...targets.values()].map((each) => said(each).length)).toEqual([2, 2])
+      expect(near(targets.get('m0'), far.topics, 'x')).toBe(2)
+      expect(near(targets.get('m1'), far.topics, 'y')).toBe(1)
+    }
+  })
+
+  it('group: assignors: racks that everybody has, or nobody, change nothing', () => {
+    const members = { m0: ['a'], m1: ['a'] }
+    for (const assign of [assignUniformly, assignRanges]) {
+      const plain = assign(spec({ a: 4 }, members))
+      for (const topics of [
+        { a: Array(4).fill(['x', 'y']) },
+        { a: ['z', 'z', 'w', 'w'].map(one) },
+      ]) {
+        const of = { m0: 'x', m1: 'y' }
+        const targets = assign(spec({ a: 4 }, members, new Map(), { of, topics }))
+        for (const [id, target] of plain) expect(said(targets.get(id))).toEqual(said(target))
+      }
+    }
+  })
+
+  it('group: assignors: ranges of topics cut alike stay alike among racks', () => {
+    const members = { m0: ['a', 'b'], m1: ['a', 'b'] }
+    const topics = { a: ['y', 'x', 'y', 'x'].map(one), b: ['y', 'x', 'y', 'x'].map(one) }
+    const of = { m0: 'x', m1: 'y' }
+    const targets = assignRanges(spec({ a: 4, b: 4 }, members, new Map(), { of, topics }))
+    expect(said(targets.get('m0'))).toEqual(['a1', 'a3', 'b1', 'b3'])
+    expect(said(targets.get('m1'))).toEqual(['a0', 'a2', 'b0', 'b2'])
+  })
+
+  it('group: assignors: among racks complete, balanced and settled after one time', () => {
+    const rack = fc.constantFrom('x', 'y', 'z')
+    const all = fc.record({
+      group: groups,
+      ofMembers: fc.array(fc.option(rack), { minLength: 6, maxLength: 6 }),
+      ofPartitions: fc.array(fc.array(rack, { maxLength: 2 }), { minLength: 36, maxLength: 36 }),
+    })
+    fc.assert(
+      fc.property(all, ({ group: { counts, members }, ofMembers, ofPartitions }) => {
+        const racks = {
+          of: Object.fromEntries(
+            ofMembers.flatMap((name, at) => (name === null ? [] : [[`m${at}`, name]])),
+          ) as Record<string, string>,
+          topics: Object.fromEntries(
+            ['a', 'b', 'c', 'd'].map((name, at) => [name, ofPartitions.slice(at * 9, at * 9 + 9)]),
+          ),
+        }
+        const nearOf = (targets: Map<string, Target>) =>
+          [...targets].reduce(
+            (sum, [id, each]) => sum + near(each, racks.topics, racks.of[id] ?? 'nowhere'),
+            0,
+          )
+        for (const assign of [assignUniformly, assignRanges]) {
+          const plain = assign(spec(counts, members))
+          const targets = assign(spec(counts, members, new Map(), racks))
+          expectComplete(counts, members, targets)
+          const sizes = (each: Map<string, Target>) =>
+            [...each.values()].map((target) => said(target).length).sort()
+          if (
+            assign === assignRanges ||
+            Object.values(members).every((each) => each.length === 4)
+          ) {
+            expect(sizes(targets)).toEqual(sizes(plain))
+          }
+          if (assign === assignUniformly)
+            expect(nearOf(targets)).toBeGreaterThanOrEqual(nearOf(plain))
+          const again = assign(spec(counts, members, targets, racks))
+          for (const [id, target] of targets) expect(said(again.get(id))).toEqual(said(target))
+        }
+      }),
+      { numRuns: 100 },
+    )
   })
 })
