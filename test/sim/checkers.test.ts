@@ -55,6 +55,22 @@ describe('sim: checkers: groups', () => {
     expect(() => given(checker, 'a', 2)).toThrow(/both own partition 0 in generation 2/)
   })
 
+  test('a partition stays with a member that is heard, whatever the epoch, until it is given up', () => {
+    const checker = new GroupChecker(new SimDisk({}))
+    const holds = (memberId: string, partitions: number[], nowMs: number) => {
+      const alive = { nowMs, untilMs: nowMs + 100, powerLosses: 0 }
+      checker.holds({ group: 'g', memberId }, partitions, alive)
+    }
+    holds('a', [0, 1], 0)
+    expect(() => holds('b', [1], 99)).toThrow(/a has partition 1 of g, and b was given it/)
+    holds('a', [0], 99)
+    holds('b', [1], 99)
+    checker.lets('g', 'b')
+    holds('c', [1], 99)
+    // It was silent for so long that it may be out.
+    holds('d', [0], 200)
+  })
+
   test('an acknowledged commit that no log has is missed', () => {
     const checker = new GroupChecker(new SimDisk({}))
     checker.committed('g', 0, checker.committing('g', 0, 7), 0)

@@ -44,6 +44,8 @@ export interface PlaneBugs {
   skipsFlush?: boolean
   /** Appends of the control plane are answered as committed, and done a moment later. */
   answersEarly?: boolean
+  /** Markers of transactions are answered, and not written, but for those of coordinators. */
+  skipsMarkers?: boolean
 }
 
 export interface SimPlaneParts {
@@ -79,6 +81,7 @@ export class SimPlane implements DataPlane {
   private readonly slowTickets = new Set<Ticket>()
   private ready: DoneFact[] = []
   private readonly raftSlots = new Set<Slot>()
+  private readonly internalSlots = new Set<Slot>()
   /** Of the planted bug: how far a log would be, and facts that are not true yet. */
   private readonly promisedEnds = new Map<Slot, number>()
   private early: [slot: Slot, leaderEpoch: number, highWatermark: number][] = []
@@ -156,6 +159,7 @@ export class SimPlane implements DataPlane {
     const what = `create ${options.topic}-${options.partition}`
     this.configs.set(options.slot, options.config)
     if (options.isRaft) this.raftSlots.add(options.slot)
+    if (options.topic.startsWith('__')) this.internalSlots.add(options.slot)
     if (!this.isOver && !options.isRaft) this.parts.opening(options.isCleanShutdown)
     if (!options.isRaft && this.parts.random.ratio(1, 4)) this.slowTickets.add(ticket)
     this.run(what, options.slot, ticket, () => this.inner.create(options, ticket))
@@ -185,7 +189,13 @@ export class SimPlane implements DataPlane {
   }
 
   marker(...[slot, leaderEpoch, marker, ticket]: Parameters<DataPlane['marker']>): void {
-    this.run('marker', slot, ticket, () => this.inner.marker(slot, leaderEpoch, marker, ticket))
+    this.run('marker', slot, ticket, () => {
+      const isSkipped = this.parts.bugs.skipsMarkers === true && !this.internalSlots.has(slot)
+      if (!isSkipped) return this.inner.marker(slot, leaderEpoch, marker, ticket)
+      const { logEndOffset } = this.inner.partition(slot)
+      this.ready.push([ticket, 0, logEndOffset, logEndOffset + 1, -1])
+      this.parts.timeline.after(0, () => this.ring())
+    })
   }
 
   admit(...args: Parameters<DataPlane['admit']>): void {

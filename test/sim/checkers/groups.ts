@@ -1,5 +1,5 @@
-// What members of groups were told holds: a partition has one owner in a generation, a commit that was acknowledged is
-// there, and a coordinator is at any time what its log says, and so the same after every restart.
+// What members of groups were told holds: a partition has one owner in a generation, and is with nobody else while a member
+// of a consumer group has not given it up; a commit that was acknowledged is there; and a coordinator is at any time what its log says, and so the same after every restart.
 //
 // The log is read here from the disk itself, apart from the code that loads coordinators. Lost power may take the end of
 // a log that nobody synced (Kafka's bargain): then generations may be numbered again, and what is left counts.
@@ -30,12 +30,20 @@ interface HostInside {
   readonly shard: { readonly truth: GroupTruth } | null
 }
 
+/** Who has a partition. */
+interface Holder {
+  readonly memberId: string
+  /** Nobody may take it for gone before. */
+  readonly untilMs: number
+}
+
 /** Every group that members speak of. */
 export class GroupChecker {
   generations = 0
   commits = 0
   reloads = 0
   private readonly owners = new Map<string, string>()
+  private readonly holders = new Map<string, Holder>()
   private readonly registers = new Map<string, Register>()
   /** Which load of which partition was compared with the disk. */
   private readonly compared = new Map<number, { host: unknown; generation: number }>()
@@ -63,6 +71,32 @@ export class GroupChecker {
         throw new Violation(`${owner} and ${of.memberId} both own ${what}`)
       }
       this.owners.set(key, of.memberId)
+    }
+  }
+
+  /** All that a member of a consumer group has by now, as it knows itself; `untilMs`: it counts as alive for so long. */
+  holds(
+    { group, memberId }: { group: string; memberId: string },
+    partitions: readonly number[],
+    { nowMs, untilMs, powerLosses }: { nowMs: number; untilMs: number; powerLosses: number },
+  ): void {
+    if (powerLosses !== this.powerLosses) return
+    this.lets(group, memberId)
+    for (const partition of partitions) {
+      const key = `${group} ${partition}`
+      const holder = this.holders.get(key)
+      if (holder !== undefined && holder.untilMs > nowMs) {
+        const both = `${holder.memberId} has partition ${partition} of ${group}`
+        throw new Violation(`${both}, and ${memberId} was given it`)
+      }
+      this.holders.set(key, { memberId, untilMs })
+    }
+  }
+
+  /** It has given up everything, or is about to say that it goes. */
+  lets(group: string, memberId: string): void {
+    for (const [key, holder] of this.holders) {
+      if (holder.memberId === memberId && key.startsWith(`${group} `)) this.holders.delete(key)
     }
   }
 
@@ -112,6 +146,7 @@ export class GroupChecker {
   /** What the disk has kept counts, if it was ever sent. */
   powerLost(): void {
     this.powerLosses++
+    this.holders.clear()
     this.lifeEnded()
     const truths = this.readDisk()
     for (const [key, register] of this.registers) {

@@ -80,11 +80,12 @@ export class ConsumerMember implements Workload {
       if (!(await this.beat())) return context.pause(RETRY_MS)
       const pauseMs = Math.min(context.random.nextFloat() * this.options.pauseMsMax, SESSION_MS / 3)
       await context.pause(pauseMs)
-      const choice = context.random.nextInt(60)
-      if (choice === 0) return this.leave()
-      if (choice === 1) return this.vanish()
-      if (choice < 30 && !(await this.commit())) return
-      if (choice >= 50 && !(await this.fetch())) return
+      // Rare enough that a group comes to rest in between, with partitions to give up.
+      if (context.random.ratio(1, 150)) return this.leave()
+      if (context.random.ratio(1, 400)) return this.vanish()
+      const choice = context.random.nextInt(6)
+      if (choice < 3 && !(await this.commit())) return
+      if (choice === 5 && !(await this.fetch())) return
     }
   }
 
@@ -125,7 +126,20 @@ export class ConsumerMember implements Workload {
       context.groups.given(of, this.partitions, me.powerLosses)
     }
     me.epoch = memberEpoch
+    const untilMs = sentAtMs + SESSION_MS - SLACK_MS
+    const { powerLosses } = me
+    context.groups.holds({ group, memberId: me.memberId }, this.partitions, {
+      nowMs: context.nowMs(),
+      untilMs,
+      powerLosses,
+    })
     return true
+  }
+
+  /** Whatever it had is nobody's. */
+  private forget(): void {
+    if (this.me !== null) this.context.groups.lets(this.options.group, this.me.memberId)
+    this.me = null
   }
 
   /** Of the one topic it reads. */
@@ -192,16 +206,17 @@ export class ConsumerMember implements Workload {
     const { me, context, options } = this
     if (me === null) return
     const request = { groupId: options.group, memberId: me.memberId, memberEpoch: -1 }
+    context.groups.lets(options.group, me.memberId)
     const { errorCode } = await context.client.ask(ConsumerGroupHeartbeat, 1, request)
     if (NOT_NOW.has(errorCode) || isRetriable(errorCode)) return context.pause(RETRY_MS)
     context.note(`left ${options.group}: ${errorName(errorCode)}`)
-    this.me = null
+    this.forget()
   }
 
   /** The process died; another takes its place, and the group has to find out. */
   private vanish(): Promise<void> {
     this.context.note(`vanished from ${this.options.group}`)
-    this.me = null
+    this.forget()
     return Promise.resolve()
   }
 
@@ -214,11 +229,11 @@ export class ConsumerMember implements Workload {
       case ErrorCode.STALE_MEMBER_EPOCH:
         return false
       case ErrorCode.FENCED_MEMBER_EPOCH:
-        this.me = null
+        this.forget()
         return false
       case ErrorCode.UNKNOWN_MEMBER_ID:
         if (sentAtMs !== undefined && this.isOwed(sentAtMs)) unexpected(what, errorCode)
-        this.me = null
+        this.forget()
         return false
       default:
         if (!NOT_NOW.has(errorCode) && !isRetriable(errorCode)) unexpected(what, errorCode)
