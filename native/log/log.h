@@ -230,8 +230,10 @@ class Log {
   // The next four answer kBusy while a truncation runs beside them: ask again.
   // Whole batches from the one holding `offset`, at most bytes_max but at least one batch when
   // `at_least_one`; never at or beyond `upper_offset`. kOutOfRange outside [start, upper].
+  // With `skips_headers` no slice consists of headers without records, unless nothing else is
+  // there: some consumers ask for ever for what is behind them.
   Status read(Io& io, int64_t offset, int64_t upper_offset, int64_t bytes_max, bool at_least_one,
-              ReadSlice* slice) const;
+              ReadSlice* slice, bool skips_headers = false) const;
   // First record with timestamp >= t, exact inside compressed batches. offset -1 when none.
   Status find_by_timestamp(Io& io, int64_t timestamp, int64_t upper_offset,
                            OffsetAndTimestamp* found) const;

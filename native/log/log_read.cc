@@ -98,10 +98,25 @@ bool is_tail_run(const Segment& segment, int64_t offset, int64_t limit, const Se
   return *stop > *position && *stop - *position <= bytes_max;
 }
 
+// The first batch with records at `place` or behind it; as it was when there is none before `stop`.
+Status skip_headers(Io& io, Handle file, int64_t stop, BatchPlace* place, bool* has_records) {
+  uint8_t buffer[kScanBytes];
+  BatchScanner scanner(io, file, place->position, stop, buffer);
+  *has_records = false;
+  while (scanner.next() && !*has_records) {
+    const RecordBatch& batch = scanner.batch();
+    if (batch.records_count() == 0) continue;
+    *has_records = true;
+    *place = {scanner.position(), batch.bytes(), batch.base_offset(), batch.last_offset()};
+  }
+  return scanner.status();
+}
+
 // The batches of one segment from `offset` on, below `limit` and `bytes_max`. Empty when they lie
-// elsewhere.
+// elsewhere. With `skips_headers` what compaction emptied at the beginning is passed over, and
+// where nothing else is left *found stays false: the next segment may have more, or the headers do.
 Status read_segment(Io& io, Segment* segment, int64_t offset, int64_t limit, int64_t bytes_max,
-                    bool at_least_one, ReadSlice* slice, bool* found) {
+                    bool at_least_one, bool skips_headers, ReadSlice* slice, bool* found) {
   *found = false;
   const SegmentEnd end = segment->end();
   if (offset >= end.next_offset || end.bytes == 0) return Status::good();
@@ -125,6 +140,9 @@ Status read_segment(Io& io, Segment* segment, int64_t offset, int64_t limit, int
     BatchPlace beyond;
     OTTLA_TRY(segment->locate(io, pin.file(), limit, end, &beyond));
     if (beyond.position >= 0) stop = beyond.position;
+  }
+  if (skips_headers && first.bytes == kBatchHeaderBytes) {
+    OTTLA_TRY(skip_headers(io, pin.file(), stop, &first, found));
   }
   if (stop - first.position > bytes_max) {
     OTTLA_TRY(segment->whole_batches(io, pin.file(), first.position, first.position + bytes_max,
@@ -196,7 +214,7 @@ int64_t Log::max_timestamp() const {
 }
 
 Status Log::read(Io& io, int64_t offset, int64_t upper_offset, int64_t bytes_max, bool at_least_one,
-                 ReadSlice* slice) const {
+                 ReadSlice* slice, bool skips_headers) const {
   return consistently(state_->generation, [&]() -> Status {
     *slice = ReadSlice();
     const int64_t limit = std::min(upper_offset, log_end_offset());
@@ -208,8 +226,8 @@ Status Log::read(Io& io, int64_t offset, int64_t upper_offset, int64_t bytes_max
     bool found = false;
     for (size_t i = view.floor(offset); i < view.segments.size() && !found; i += 1) {
       if (view.segments[i]->base_offset() >= limit) break;
-      OTTLA_TRY(read_segment(io, view.segments[i], offset, limit, bytes_max, at_least_one, slice,
-                             &found));
+      OTTLA_TRY(read_segment(io, view.segments[i], offset, limit, bytes_max, at_least_one,
+                             skips_headers, slice, &found));
     }
     return Status::good();
   });

@@ -273,8 +273,8 @@ ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) 
                                                : result->high_watermark;
   if (query.offset >= bound) return ErrorCode::kNone;
   result->is_behind = is_in_older_segment(io, query.offset, bound);
-  const Status status =
-      log_->read(io, query.offset, bound, query.bytes_max, query.at_least_one, &result->slice);
+  const Status status = log_->read(io, query.offset, bound, query.bytes_max, query.at_least_one,
+                                   &result->slice, query.replica_id < 0);
   if (status.ok()) return ErrorCode::kNone;
   if (status.code == Code::kIo) result->disk_error = status.error;
   return status.code == Code::kOutOfRange ? ErrorCode::kOffsetOutOfRange
