@@ -99,6 +99,7 @@ bool is_tail_run(const Segment& segment, int64_t offset, int64_t limit, const Se
 }
 
 // The first batch with records at `place` or behind it; as it was when there is none before `stop`.
+// What it passes belongs to producers that are remembered, but for the last of a segment.
 Status skip_headers(Io& io, Handle file, int64_t stop, BatchPlace* place, bool* has_records) {
   uint8_t buffer[kScanBytes];
   BatchScanner scanner(io, file, place->position, stop, buffer);
@@ -112,18 +113,28 @@ Status skip_headers(Io& io, Handle file, int64_t stop, BatchPlace* place, bool* 
   return scanner.status();
 }
 
-// The batches of one segment from `offset` on, below `limit` and `bytes_max`. Empty when they lie
-// elsewhere. With `skips_headers` what compaction emptied at the beginning is passed over, and
-// where nothing else is left *found stays false: the next segment may have more, or the headers do.
-Status read_segment(Io& io, Segment* segment, int64_t offset, int64_t limit, int64_t bytes_max,
-                    bool at_least_one, bool skips_headers, ReadSlice* slice, bool* found) {
+struct ReadLimits {
+  int64_t offset;  // at or beyond it nothing is shown
+  int64_t bytes_max;
+  bool at_least_one;
+  bool skips_headers;
+};
+
+// The batches of one segment from `offset` on. *found: they are here, though the limits may leave
+// none of them. Where headers are skipped and nothing else is here, *found stays false with the
+// headers in *slice: a later segment may do better.
+Status read_segment(Io& io, Segment* segment, bool is_active, int64_t offset,
+                    const ReadLimits& limits, ReadSlice* slice, bool* found) {
+  const int64_t limit = limits.offset, bytes_max = limits.bytes_max;
   *found = false;
   const SegmentEnd end = segment->end();
   if (offset >= end.next_offset || end.bytes == 0) return Status::good();
   SegmentPin pin(segment);
   OTTLA_TRY(pin.take(io));
   int64_t position = 0, stop = end.bytes;
-  if (is_tail_run(*segment, offset, limit, end, bytes_max, &position, &stop)) {
+  // Of the active segment it is all there is: headers alone only where nothing follows.
+  if ((is_active || !limits.skips_headers) &&
+      is_tail_run(*segment, offset, limit, end, bytes_max, &position, &stop)) {
     *found = true;
     segment->ref();
     *slice = ReadSlice(segment, pin.release(), position, stop - position);
@@ -141,13 +152,14 @@ Status read_segment(Io& io, Segment* segment, int64_t offset, int64_t limit, int
     OTTLA_TRY(segment->locate(io, pin.file(), limit, end, &beyond));
     if (beyond.position >= 0) stop = beyond.position;
   }
-  if (skips_headers && first.bytes == kBatchHeaderBytes) {
+  if (limits.skips_headers && first.bytes == kBatchHeaderBytes) {
     OTTLA_TRY(skip_headers(io, pin.file(), stop, &first, found));
   }
+  *slice = ReadSlice();
   if (stop - first.position > bytes_max) {
     OTTLA_TRY(segment->whole_batches(io, pin.file(), first.position, first.position + bytes_max,
                                      end, &stop));
-    if (stop == first.position && at_least_one) stop += first.bytes;
+    if (stop == first.position && limits.at_least_one) stop += first.bytes;
   }
   if (stop == first.position) return Status::good();
   segment->ref();
@@ -223,11 +235,12 @@ Status Log::read(Io& io, int64_t offset, int64_t upper_offset, int64_t bytes_max
     }
     if (offset == limit) return Status::good();
     const LogView& view = *state_->view.read();
+    const ReadLimits limits{limit, bytes_max, at_least_one, skips_headers};
     bool found = false;
     for (size_t i = view.floor(offset); i < view.segments.size() && !found; i += 1) {
       if (view.segments[i]->base_offset() >= limit) break;
-      OTTLA_TRY(read_segment(io, view.segments[i], offset, limit, bytes_max, at_least_one,
-                             skips_headers, slice, &found));
+      const bool is_active = i + 1 == view.segments.size();
+      OTTLA_TRY(read_segment(io, view.segments[i], is_active, offset, limits, slice, &found));
     }
     return Status::good();
   });

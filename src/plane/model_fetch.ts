@@ -375,7 +375,7 @@ function readLog(
     return failed(target, topic, ErrorCode.OFFSET_OUT_OF_RANGE, false)
   }
   const bytesMax = Math.min(target.partitionMaxBytes, limits.bytesLeft)
-  const records = log.read(fetchOffset, bound, bytesMax, limits.atLeastOne)
+  const records = log.read(fetchOffset, bound, bytesMax, limits.atLeastOne, pending.replicaId < 0)
   const isAsked = pending.replicaId < 0 && isCommitted
   const overlapping = records.length > 0 ? log.aborted(fetchOffset, lastStableOffset) : []
   const aborted = isAsked ? overlapping : null

@@ -265,11 +265,20 @@ export class ModelLog {
     return { segments: gone, isMore: gone < due }
   }
 
-  /** Whole batches of one segment from the one that holds `offset`, below `upper`. */
-  read(offset: number, upper: number, bytesMax: number, atLeastOne: boolean): Uint8Array {
+  /**
+   * Whole batches of one segment from the one that holds `offset`, below `upper`. With `skipsHeaders` not headers
+   * without records alone, unless nothing else is there.
+   */
+  read(
+    offset: number,
+    upper: number,
+    bytesMax: number,
+    atLeastOne: boolean,
+    skipsHeaders = false,
+  ): Uint8Array {
     const batches: Uint8Array[] = []
     let size = 0
-    for (const batch of this.#run(offset, upper)) {
+    for (const batch of this.#run(offset, upper, skipsHeaders)) {
       const isAllowed = size + batch.bytes.length <= bytesMax || (atLeastOne && size === 0)
       if (!isAllowed) break
       batches.push(batch.bytes)
@@ -278,14 +287,20 @@ export class ModelLog {
     return concat(batches, size)
   }
 
-  #run(offset: number, upper: number): StoredBatch[] {
+  #run(offset: number, upper: number, skipsHeaders: boolean): StoredBatch[] {
     if (offset >= upper) return []
+    let headers: StoredBatch[] = []
     for (const segment of this.store.segments) {
       const from = segment.batches.findIndex((batch) => batch.lastOffset >= offset)
       if (from < 0) continue
-      return segment.batches.slice(from).filter((batch) => batch.lastOffset < upper)
+      const run = segment.batches.slice(from).filter((batch) => batch.lastOffset < upper)
+      if (!skipsHeaders) return run
+      if (run.length === 0) break
+      const first = run.findIndex(({ bytes }) => readBatchHeader(bytes).count > 0)
+      if (first >= 0) return run.slice(first)
+      headers = run
     }
-    return []
+    return headers
   }
 
   /** The base offset of the segment in which `offset` lies. */

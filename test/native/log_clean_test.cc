@@ -184,6 +184,66 @@ TEST("log: clean: the last batch of a producer keeps its header, and so does the
   CHECK_EQ(batches[0].base_offset, 3);
 }
 
+// Offset and records of the batches that a consumer, or whoever wants the headers too, is given.
+std::vector<std::pair<int64_t, int32_t>> given(const Fixture& f, int64_t offset, int64_t upper,
+                                               bool skips_headers, int64_t bytes_max = 1 << 20,
+                                               bool at_least_one = true) {
+  ReadSlice slice;
+  CHECK_OK(f.log->read(*f.io, offset, upper, bytes_max, at_least_one, &slice, skips_headers));
+  std::vector<std::pair<int64_t, int32_t>> found;
+  if (!slice) return found;
+  const std::vector<uint8_t> bytes = slice_bytes(*f.io, slice);
+  Bytes rest(bytes);
+  RecordBatch batch;
+  while (next_batch(&rest, &batch)) found.push_back({batch.base_offset(), batch.records_count()});
+  CHECK(rest.empty());
+  return found;
+}
+
+TEST("log: clean: who skips headers is given one alone only where nothing else is") {
+  using Given = std::vector<std::pair<int64_t, int32_t>>;
+  Fixture f(small_segments(450));  // three batches; no two segments become one
+  const auto value = std::string(70, 'v');
+  CleanRequest request = request_at();
+  for (int64_t offset = 0; offset < 16; offset += 1) {
+    const bool is_own = offset == 0 || (offset >= 6 && offset <= 8);
+    BatchOptions own;
+    if (is_own) {
+      own.producer_id = 100 + offset;
+      own.producer_epoch = 0;
+      own.base_sequence = 0;
+      request.producers[own.producer_id] = {offset, 0};
+    }
+    const std::string key = offset == 7 ? "z" : offset == 9 ? "b" : "a";
+    f.put({{offset, offset, key, value}}, own);
+    if (offset % 3 == 2) f.roll();
+  }
+  CHECK_OK(clean(*f.io, *f.log, request).status);
+  CHECK(given(f, 0, 16, false) == (Given{{0, 0}, {2, 0}}));
+  CHECK(given(f, 3, 16, false) == (Given{{5, 0}}));
+  CHECK(given(f, 6, 16, false) == (Given{{6, 0}, {7, 1}, {8, 0}}));
+  for (int64_t from = 0; from <= 7; from += 1) {
+    CHECK(given(f, from, 16, true) == (Given{{7, 1}, {8, 0}}));
+  }
+  CHECK(given(f, 8, 16, true) == (Given{{9, 1}, {11, 0}}));
+  CHECK(given(f, 10, 16, true) == (Given{{14, 1}}));
+  CHECK(given(f, 15, 16, true) == (Given{{15, 1}}));
+  // Nothing below the bound has records: the last segment's headers let an offset move on.
+  CHECK(given(f, 0, 7, true) == (Given{{6, 0}}));
+  CHECK(given(f, 0, 6, true) == (Given{{5, 0}}));
+  CHECK(given(f, 0, 3, true) == (Given{{0, 0}, {2, 0}}));
+  CHECK(given(f, 0, 1, true) == (Given{{0, 0}}));
+  // Limits count what is given.
+  const int64_t size = static_cast<int64_t>(rows_batch({{7, 7, "z", value}}).size());
+  CHECK(given(f, 0, 16, true, size, false) == (Given{{7, 1}}));
+  CHECK(given(f, 0, 16, true, size - 1, true) == (Given{{7, 1}}));
+  CHECK(given(f, 0, 16, true, size - 1, false).empty());
+  // What is left when the end is cut off.
+  CHECK_OK(f.log->truncate_to(*f.io, 7));
+  CHECK(given(f, 0, 7, true) == (Given{{6, 0}}));
+  CHECK(given(f, 6, 7, true) == (Given{{6, 0}}));
+}
+
 TEST("log: clean: a batch that cannot be read is copied as it is and stops nothing") {
   Fixture f;
   BatchOptions zstd;

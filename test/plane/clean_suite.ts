@@ -6,7 +6,7 @@ import type { CleanOptions, PartitionConfig } from '../../src/plane/plane.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { batchesOf, encodeBatch, recordsOf } from '../../src/protocol/record_batch.ts'
 import type { Client } from './client.ts'
-import { Fixture, produced, produceOf } from './fixture.ts'
+import { Fixture, fetched, fetchOf, followerFetch, produced, produceOf } from './fixture.ts'
 import type { PlaneHarness } from './harness.ts'
 
 const OPTIONS: CleanOptions = {
@@ -132,6 +132,38 @@ export function cleanSuite(harness: PlaneHarness): void {
     const keys = (await survivors(f)).map(([offset, key, value]) => `${offset}${key}${value}`)
     expect(keys).toContain('0a1')
     expect(keys).toContain('2c1')
+    await f.under.close()
+  })
+
+  it('clean: a consumer is given headers without records only where nothing else is left', async () => {
+    const values = ['a', 'b', 'a', 'b', 'a'].map((key, i) => batch([key, `${i}`]))
+    const { f, client } = await open(values)
+    await clean(f)
+    const offsetsAt = async (body: Parameters<Client['fetch']>[1]) => {
+      const answer = fetched(await client.fetch(12, body))
+      expect(answer.errorCode).toBe(0)
+      const found = [...batchesOf(answer.records ?? new Uint8Array())]
+      return found.map(({ baseOffset, count }) => `${baseOffset}:${count}`)
+    }
+    for (let fetchOffset = 0; fetchOffset <= 4; fetchOffset++) {
+      for (const isolationLevel of [0, 1]) {
+        const expected = [`${Math.max(fetchOffset, 2)}:1`]
+        expect(await offsetsAt(fetchOf([{ fetchOffset }], { isolationLevel }))).toEqual(expected)
+      }
+    }
+    // At least one batch, and that one has records.
+    expect(await offsetsAt(fetchOf([{ partitionMaxBytes: 1 }]))).toEqual(['2:1'])
+    // A follower has the log as it is.
+    f.plane.lead({ slot: 0, leaderEpoch: 1, partitionEpoch: 1, replicas: [1, 2], isr: [1] })
+    expect(await offsetsAt(followerFetch(12, 2, 0))).toEqual(['0:0'])
+    expect(await offsetsAt(followerFetch(12, 2, 1))).toEqual(['1:0'])
+    // An end without records is as good as any: an offset has to move on.
+    f.plane.follow(0, 3, 2)
+    expect(await f.ask((ticket) => f.plane.truncate(0, 3, 2, ticket))).toMatchObject({ a: 2 })
+    f.plane.lead({ slot: 0, leaderEpoch: 4, partitionEpoch: 2, replicas: [1], isr: [1] })
+    expect((await f.row()).highWatermark).toBe(2)
+    expect(await offsetsAt(fetchOf([{}]))).toEqual(['1:0'])
+    expect(await offsetsAt(fetchOf([{ fetchOffset: 2 }]))).toEqual([])
     await f.under.close()
   })
 
