@@ -68,6 +68,9 @@ class EpollIo final : public Io {
   Status allocate(Handle file, int64_t position, int64_t bytes) override {
     return posix::allocate(file, position, bytes);
   }
+  Status set_modified(Handle file, int64_t modified_ms) override {
+    return posix::set_modified(file, modified_ms);
+  }
   Status file_bytes(Handle file, int64_t* bytes) override { return posix::file_bytes(file, bytes); }
   Status stat(const std::string& path, FileInfo* info) override { return posix::stat(path, info); }
   Status list(const std::string& directory, std::vector<std::string>* names) override {

@@ -83,6 +83,8 @@ class Io {
   virtual Status truncate(Handle file, int64_t bytes) = 0;
   // Allocates blocks up to position+bytes without changing the length (KEEP_SIZE).
   virtual Status allocate(Handle file, int64_t position, int64_t bytes) = 0;
+  // When stat() says that it was last written, until it is written again.
+  virtual Status set_modified(Handle file, int64_t modified_ms) = 0;
   virtual Status file_bytes(Handle file, int64_t* bytes) = 0;
   virtual Status stat(const std::string& path, FileInfo* info) = 0;
   virtual Status list(const std::string& directory, std::vector<std::string>* names) = 0;  // sorted

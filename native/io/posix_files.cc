@@ -189,6 +189,12 @@ Status allocate(Handle file, int64_t position, int64_t bytes) {
   return failure("fallocate");
 }
 
+Status set_modified(Handle file, int64_t modified_ms) {
+  const timespec modified{modified_ms / 1000, modified_ms % 1000 * 1'000'000};
+  const timespec times[2] = {{0, UTIME_OMIT}, modified};
+  return ::futimens(file, times) == 0 ? Status::good() : failure("futimens");
+}
+
 Status file_bytes(Handle file, int64_t* bytes) {
   struct stat found;
   if (::fstat(file, &found) != 0) return failure("fstat");

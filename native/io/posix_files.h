@@ -25,6 +25,7 @@ Status write(Handle file, const void* from, size_t bytes, int64_t position);
 Status write_gathered(Handle file, const iovec* iov, int count, int64_t position);
 Status sync(Handle file);
 Status truncate(Handle file, int64_t bytes);
+Status set_modified(Handle file, int64_t modified_ms);
 Status allocate(Handle file, int64_t position, int64_t bytes);
 Status file_bytes(Handle file, int64_t* bytes);
 Status stat(const std::string& path, FileInfo* info);

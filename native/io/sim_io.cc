@@ -181,6 +181,13 @@ Status SimIo::allocate(Handle file, int64_t position, int64_t bytes) {
                  });
 }
 
+Status SimIo::set_modified(Handle file, int64_t modified_ms) {
+  return on_file(SimOp::kStat, file, 0, [&](auto* open, const auto& fate) {
+    if (fate.happens) open->node->modified_ms = modified_ms;
+    return fate.status;
+  });
+}
+
 Status SimIo::file_bytes(Handle file, int64_t* bytes) {
   return on_file(SimOp::kFileBytes, file, 0, [&](auto* open, const auto& fate) {
     if (fate.happens) *bytes = open->node->bytes();

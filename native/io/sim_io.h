@@ -27,6 +27,7 @@ class SimIo final : public Io {
   Status sync(Handle file) override;
   Status truncate(Handle file, int64_t bytes) override;
   Status allocate(Handle file, int64_t position, int64_t bytes) override;
+  Status set_modified(Handle file, int64_t modified_ms) override;
   Status file_bytes(Handle file, int64_t* bytes) override;
   Status stat(const std::string& path, FileInfo* info) override;
   Status list(const std::string& directory, std::vector<std::string>* names) override;

@@ -389,9 +389,22 @@ Status CleanJob::end_group(Io& io) {
   }
   OTTLA_TRY(out.segment->seal(io, &out.limbo));
   out.segment->publish();
+  OTTLA_TRY(keep_time(io));
   OTTLA_TRY(out.segment->sync_all(io));
   phase_ = Phase::kGroupReady;
   return Status::good();
+}
+
+// Retention asks the file where no record has a time. Kafka: LogSegment.setLastModified.
+Status CleanJob::keep_time(Io& io) {
+  FileInfo last;
+  const Status found = io.stat(segments_[groups_[group_].last]->path(), &last);
+  if (found.code == Code::kNotFound) return Status::good();  // deleted: the swap will say so
+  OTTLA_TRY(found);
+  Segment* segment = output_->segment;
+  SegmentPin pin(segment);
+  OTTLA_TRY(pin.take(io));
+  return io.set_modified(pin.file(), last.modified_ms);
 }
 
 Segment* CleanJob::take_output() { return std::exchange(output_->segment, nullptr); }

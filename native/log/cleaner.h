@@ -107,6 +107,7 @@ class CleanJob {
   Status write_out(Io& io);
   Status begin_group(Io& io);
   Status end_group(Io& io);
+  Status keep_time(Io& io);
   // The caller's reference now.
   Segment* take_output();
   // The owner takes the group over, or there is nothing to swap.

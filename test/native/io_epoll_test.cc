@@ -135,6 +135,9 @@ TEST("io: epoll: files: modes, positions and ends") {
   CHECK_EQ(info.bytes, 5);
   CHECK(!info.is_directory);
   CHECK(info.modified_ms > io->wall_ms() - 60000 && info.modified_ms <= io->wall_ms() + 1000);
+  CHECK_OK(io->set_modified(file, 1'234'567));
+  CHECK_OK(io->stat(path, &info));
+  CHECK_EQ(info.modified_ms, 1'234'567);
   CHECK_OK(io->close(file));
   CHECK_OK(io->open(path, OpenMode::kRead, &file));
   CHECK_EQ(write_text(io.get(), file, "x", 0).code, Code::kInvalid);

@@ -79,6 +79,25 @@ TEST("log: clean: a tombstone stays until the horizon that its first cleaning se
   CHECK((f.read() == std::vector<Row>{{1, 11, "b", "1"}}));
 }
 
+TEST("log: clean: a cleaned segment was last written when the last that it replaces was") {
+  Fixture f;
+  std::vector<SegmentFacts> facts;
+  for (int64_t i = 0; i < 3; i += 1) {
+    f.world.advance_us(60'000'000);
+    f.put({{i, -1, "a", std::to_string(i)}});
+    f.roll();
+  }
+  f.log->segments(*f.io, &facts);
+  const int64_t written = facts[2].modified_ms;
+  CHECK(written > facts[1].modified_ms);
+  f.world.advance_us(60'000'000);
+  CHECK_OK(clean(*f.io, *f.log, request_at()).status);
+  facts.clear();
+  f.log->segments(*f.io, &facts);
+  REQUIRE(facts.size() == 2);
+  CHECK_EQ(facts[0].modified_ms, written);
+}
+
 TEST("log: clean: records without a key go") {
   Fixture f;
   f.raw(sized_batch(0, 20));
