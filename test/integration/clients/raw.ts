@@ -1,5 +1,7 @@
 // The raw client: Produce and Fetch as bytes, with every CRC checked on the way in. It sees what the log holds.
 
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { decompress } from '../../../src/plane/model_codecs.ts'
 import { ErrorCode, errorName } from '../../../src/protocol/errors.ts'
 import { Fetch } from '../../../src/protocol/messages/produce_fetch.ts'
@@ -18,7 +20,7 @@ export interface SeenBatch {
   records: LogRecord[]
 }
 
-/** Every batch of a partition from an offset to the high watermark. Throws at one whose CRC is wrong. */
+/** Every batch that a consumer is given, from an offset to the high watermark. Throws at one whose CRC is wrong. */
 export async function fetchBatches(
   client: RawClient,
   { topic, partition }: Omit<Place, 'address'>,
@@ -57,6 +59,13 @@ export async function fetchBatches(
     if (offset === before) throw new Error(`Fetch of ${topic}-${partition} does not move`)
   }
 }
+
+/** The headers of all batches in a partition's directory at rest: also of those that no consumer is given. */
+export const headersOnDisk = (directory: string): BatchHeader[] =>
+  readdirSync(directory)
+    .filter((name) => /\.log(\.swap)?$/.test(name))
+    .sort()
+    .flatMap((name) => [...batchesOf(readFileSync(join(directory, name)), true)])
 
 /** Every record of a partition from an offset to the high watermark. */
 export async function fetchAll(
