@@ -1,7 +1,8 @@
 // Rebalance torture: twenty members of five client libraries in one group over 64 partitions, joining, leaving and dying
 // by a seed while a producer writes sequence numbers. Nothing is lost, nothing is skipped after a committed offset, no
-// partition is owned twice in a generation. Then the same while the coordinator is killed and started again, and with
-// cooperative and static members of the libraries that have such.
+// partition is owned twice in a generation. Then the same while the coordinator is killed and started again, with
+// cooperative and static members of the libraries that have such, with the group protocol of KIP-848 of those that speak it,
+// and with members of both protocols in one group, which changes its own with them.
 //
 // TORTURE_MINUTES (10), TORTURE_SEED (the clock), TORTURE_BROKER=kafka: the same of Apache Kafka, to know what clients do.
 
@@ -38,7 +39,14 @@ async function withBroker(port: number, use: (broker: Broker) => Promise<Summary
   const own = await freePorts()
   const controller = `CONTROLLER://127.0.0.1:${own + 1}`
   const advertised = `PLAINTEXT://127.0.0.1:${port},${controller}`
-  const config = { 'advertised.listeners': advertised, 'group.min.session.timeout.ms': 1000 }
+  const config = {
+    'advertised.listeners': advertised,
+    'group.min.session.timeout.ms': 1000,
+    'group.consumer.min.session.timeout.ms': 1000,
+    'group.consumer.session.timeout.ms': 6000,
+    'group.consumer.min.heartbeat.interval.ms': 400,
+    'group.consumer.heartbeat.interval.ms': 400,
+  }
   const file = writeProperties({ directory, port: own, config })
   await formatKafka(file, 'MkU3OEVBNTcwNTJENDM2Qk')
   try {
@@ -123,4 +131,18 @@ test(`groups: torture: ${MINUTES} minutes of cooperative members, half of them s
 }, async () => {
   const libraries = ['confluent', 'java', 'kcat'] as const
   expectSound(await torture({ style: 'cooperative', libraries, isStatic: true }))
+})
+
+const MODERN = ['confluent', 'java', 'platformatic'] as const
+
+test(`groups: torture: ${MINUTES} minutes of members of the new protocol, while the coordinator is killed`, {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  expectSound(await torture({ style: 'modern', libraries: MODERN, disturb: kill }))
+})
+
+test(`groups: torture: ${MINUTES} minutes of members of both protocols in one group`, {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  expectSound(await torture({ style: 'modern', isStatic: true }))
 })

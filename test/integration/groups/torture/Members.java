@@ -51,6 +51,7 @@ public final class Members {
         private final String name;
         private final String topic;
         private final boolean isCooperative;
+        private final boolean isModern;
         private final KafkaConsumer<String, String> consumer;
         private volatile boolean isOver = false;
         private volatile boolean isLeaving = false;
@@ -60,13 +61,24 @@ public final class Members {
             this.name = name;
             this.topic = words[2];
             this.isCooperative = words.length > 3 && words[3].equals("cooperative");
+            this.isModern = words.length > 3 && words[3].equals("modern");
             Properties set = new Properties();
             set.put("bootstrap.servers", words[0]);
             set.put("client.id", name);
             set.put("group.id", words[1]);
             if (instance != null) set.put("group.instance.id", instance);
-            set.put("session.timeout.ms", "6000");
-            set.put("heartbeat.interval.ms", "400");
+            if (isModern) {
+                set.put("group.protocol", "consumer");
+            } else {
+                set.put("session.timeout.ms", "6000");
+                set.put("heartbeat.interval.ms", "400");
+                set.put(
+                    "partition.assignment.strategy",
+                    isCooperative
+                        ? "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
+                        : "org.apache.kafka.clients.consumer.RangeAssignor,"
+                            + "org.apache.kafka.clients.consumer.RoundRobinAssignor");
+            }
             set.put("max.poll.interval.ms", "20000");
             set.put("auto.offset.reset", "earliest");
             set.put("enable.auto.commit", "false");
@@ -74,12 +86,6 @@ public final class Members {
             set.put("default.api.timeout.ms", "20000");
             set.put("key.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
             set.put("value.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
-            set.put(
-                "partition.assignment.strategy",
-                isCooperative
-                    ? "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"
-                    : "org.apache.kafka.clients.consumer.RangeAssignor,"
-                        + "org.apache.kafka.clients.consumer.RoundRobinAssignor");
             consumer = new KafkaConsumer<>(set);
         }
 
@@ -134,7 +140,7 @@ public final class Members {
 
         @Override
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-            if (isCooperative) return;
+            if (isCooperative || isModern) return;
             String owned =
                 partitions.stream()
                     .map(one -> String.valueOf(one.partition()))

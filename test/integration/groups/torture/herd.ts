@@ -26,7 +26,8 @@ export type Said = { readonly who: string } & (
   | { readonly what: 'failed' | 'noted'; readonly why: string }
 )
 
-export type Style = 'eager' | 'cooperative'
+/** `modern`: KIP-848, of those libraries that speak it; the others are eager members of the same group. */
+export type Style = 'eager' | 'cooperative' | 'modern'
 
 export interface Place {
   readonly address: string

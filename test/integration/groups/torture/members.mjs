@@ -98,16 +98,21 @@ async function platformaticMember(name, instance) {
     clientId: name,
     groupId,
     bootstrapBrokers: [address],
-    sessionTimeout: SESSION_MS,
-    heartbeatInterval: BEAT_MS,
     rebalanceTimeout: 20_000,
     retries: 200,
     retryDelay: 200,
-    // By itself it says version 1 and leaves a field out: leaders of librdkafka give it nothing, those of Java fall.
-    protocols: [{ name: 'roundrobin', version: 0 }],
+    ...(style === 'modern'
+      ? { groupProtocol: 'consumer' }
+      : {
+          sessionTimeout: SESSION_MS,
+          heartbeatInterval: BEAT_MS,
+          // By itself it says version 1 and leaves a field out: leaders of librdkafka give it nothing, those of Java fall.
+          protocols: [{ name: 'roundrobin', version: 0 }],
+        }),
     ...(instance === undefined ? {} : { groupInstanceId: instance }),
   })
   consumer.on('consumer:group:join', ({ assignments }) => {
+    if (style === 'modern') return
     const of = assignments.find((one) => one.topic === topic)
     say(name, 'owns', { partitions: of?.partitions ?? [] })
   })
@@ -138,11 +143,15 @@ async function confluentMember(name, instance) {
       'bootstrap.servers': address,
       'client.id': name,
       'group.id': groupId,
-      'session.timeout.ms': SESSION_MS,
-      'heartbeat.interval.ms': BEAT_MS,
       'max.poll.interval.ms': 20_000,
-      'partition.assignment.strategy':
-        style === 'cooperative' ? 'cooperative-sticky' : 'range,roundrobin',
+      ...(style === 'modern'
+        ? { 'group.protocol': 'consumer' }
+        : {
+            'session.timeout.ms': SESSION_MS,
+            'heartbeat.interval.ms': BEAT_MS,
+            'partition.assignment.strategy':
+              style === 'cooperative' ? 'cooperative-sticky' : 'range,roundrobin',
+          }),
       ...(instance === undefined ? {} : { 'group.instance.id': instance }),
       'enable.auto.commit': false,
       'fetch.wait.max.ms': 300,
@@ -153,7 +162,7 @@ async function confluentMember(name, instance) {
   consumer.on('rebalance', ({ code }, assignment) => {
     const isAssigned = code === -175
     const partitions = isAssigned ? assignment.map(({ partition }) => partition) : []
-    // Cooperative members are told what is new.
+    // Others than eager members are told what is new.
     if (isAssigned && style === 'eager') say(name, 'owns', { partitions })
   })
   consumer.on('event.error', () => {}) // a broker that is away: the library tries again

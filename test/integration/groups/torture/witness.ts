@@ -18,9 +18,10 @@ import {
   responseHeaderVersion,
 } from '../../../../src/protocol/headers.ts'
 import { Heartbeat, JoinGroup, SyncGroup } from '../../../../src/protocol/messages/classic_group.ts'
+import { ConsumerGroupHeartbeat } from '../../../../src/protocol/messages/consumer_group.ts'
 import { OffsetCommit, OffsetFetch } from '../../../../src/protocol/messages/offsets.ts'
 
-/** A member was told its partitions. */
+/** A member was told its partitions; in a consumer group its epoch stands for the generation. */
 export interface Given {
   readonly who: string
   readonly generation: number
@@ -46,7 +47,9 @@ export interface Told {
 }
 
 const WITNESSED = new Map<number, Api>(
-  [JoinGroup, SyncGroup, Heartbeat, OffsetCommit, OffsetFetch].map((api) => [api.key, api as Api]),
+  [JoinGroup, SyncGroup, Heartbeat, ConsumerGroupHeartbeat, OffsetCommit, OffsetFetch].map(
+    (api) => [api.key, api as Api],
+  ),
 )
 
 interface Asked {
@@ -138,6 +141,7 @@ export class Witness implements AsyncDisposable {
     else this.count(api.name, (response as { errorCode: number }).errorCode)
     if (api.key === JoinGroup.key) this.joined(who, response as never)
     if (api.key === SyncGroup.key) this.synced(who, body as never, response as never)
+    if (api.key === ConsumerGroupHeartbeat.key) this.beaten(who, body as never, response as never)
   }
 
   private count(name: string, errorCode: number): void {
@@ -173,6 +177,18 @@ export class Witness implements AsyncDisposable {
     const partitions = topics.flatMap((topic) => topic.partitions).sort((a, b) => a - b)
     this.generation = Math.max(this.generation, generationId)
     this.given.push({ who, generation: generationId, partitions })
+  }
+
+  private beaten(
+    who: string,
+    { groupId }: RequestOf<typeof ConsumerGroupHeartbeat>,
+    { errorCode, memberEpoch, assignment }: ResponseOf<typeof ConsumerGroupHeartbeat>,
+  ): void {
+    if (groupId !== this.groupId || errorCode !== ErrorCode.NONE) return
+    this.generation = Math.max(this.generation, memberEpoch)
+    if (assignment === null) return
+    const partitions = assignment.topicPartitions.flatMap((topic) => topic.partitions)
+    this.given.push({ who, generation: memberEpoch, partitions: partitions.sort((a, b) => a - b) })
   }
 
   private committing(who: string, { body, from, commits }: Asked): void {
@@ -234,6 +250,7 @@ function isCertain(errorCode: number): boolean {
     errorCode === ErrorCode.UNKNOWN_MEMBER_ID ||
     errorCode === ErrorCode.REBALANCE_IN_PROGRESS ||
     errorCode === ErrorCode.FENCED_INSTANCE_ID ||
+    errorCode === ErrorCode.STALE_MEMBER_EPOCH ||
     errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
   )
 }
