@@ -93,10 +93,12 @@ export class GroupChecker {
     }
   }
 
-  /** It has given up everything, or is about to say that it goes. */
-  lets(group: string, memberId: string): void {
+  /** It has given up these, or everything, or is about to say that it goes. */
+  lets(group: string, memberId: string, partitions: readonly number[] | null = null): void {
     for (const [key, holder] of this.holders) {
-      if (holder.memberId === memberId && key.startsWith(`${group} `)) this.holders.delete(key)
+      const [of, partition] = key.split(' ')
+      if (holder.memberId !== memberId || of !== group) continue
+      if (partitions?.includes(Number(partition)) !== false) this.holders.delete(key)
     }
   }
 

@@ -35,6 +35,8 @@ interface Membership {
   readonly memberId: string
   epoch: number
   owned: ReadonlyMap<string, readonly number[]>
+  /** Not meant for it any more: it goes on with them until it says that it has given them up. */
+  giving: readonly number[]
   /** What it has is said when it has changed. */
   isNews: boolean
   readonly powerLosses: number
@@ -97,6 +99,7 @@ export class ConsumerMember implements Workload {
       memberId: `${context.client.name}-${this.lives++}`,
       epoch: 0,
       owned: new Map(),
+      giving: [],
       isNews: true,
       powerLosses: context.powerLosses(),
       heardAtMs: context.nowMs(),
@@ -104,6 +107,7 @@ export class ConsumerMember implements Workload {
     const { me } = this
     const isJoining = me.epoch === 0
     const sentAtMs = context.nowMs()
+    if (me.isNews) context.groups.lets(group, me.memberId, me.giving)
     const owned = Array.from(me.owned, ([topicId, all]) => ({ topicId, partitions: [...all] }))
     const response = await context.client.ask(ConsumerGroupHeartbeat, 1, {
       groupId: group,
@@ -118,22 +122,28 @@ export class ConsumerMember implements Workload {
     me.heardAtMs = sentAtMs
     me.isNews = assignment !== null
     if (assignment !== null) {
+      const had = this.partitions
       me.owned = new Map(assignment.topicPartitions.map((each) => [each.topicId, each.partitions]))
-    }
+      me.giving = had.filter((partition) => !this.partitions.includes(partition))
+    } else me.giving = []
     if (assignment !== null || memberEpoch !== me.epoch) {
       const of = { group, generation: memberEpoch, memberId: me.memberId }
       context.note(`owns ${this.partitions.join()} in ${memberEpoch} of ${group}`)
       context.groups.given(of, this.partitions, me.powerLosses)
     }
     me.epoch = memberEpoch
-    const untilMs = sentAtMs + SESSION_MS - SLACK_MS
-    const { powerLosses } = me
-    context.groups.holds({ group, memberId: me.memberId }, this.partitions, {
-      nowMs: context.nowMs(),
-      untilMs,
-      powerLosses,
-    })
+    this.tell()
     return true
+  }
+
+  /** What it has and nobody else may have, while it counts as alive. */
+  private tell(): void {
+    const { context, options } = this
+    const { memberId, giving, heardAtMs, powerLosses } = this.me!
+    const untilMs = heardAtMs + SESSION_MS - SLACK_MS
+    const held = [...this.partitions, ...giving]
+    const of = { group: options.group, memberId }
+    context.groups.holds(of, held, { nowMs: context.nowMs(), untilMs, powerLosses })
   }
 
   /** Whatever it had is nobody's. */

@@ -24,7 +24,7 @@ class Trouble {
 
   /** Partitions that are with two who live. */
   get ownedTwice(): string[] {
-    const owned = this.living.flatMap((each) => [...each.owned])
+    const owned = this.living.flatMap((each) => each.held)
     return owned.filter((partition, at) => owned.indexOf(partition) !== at)
   }
 

@@ -121,6 +121,8 @@ export class Consumer848 {
   assignor: string | null = null
   rebalanceTimeoutMs = 30_000
   owned = new Set<string>()
+  /** No longer meant for it: it goes on with them until it has said that it has given them up. */
+  private readonly giving = new Set<string>()
   assigned = new Set<string>()
   lastError: number = ErrorCode.NONE
   private isKnown = false
@@ -144,6 +146,7 @@ export class Consumer848 {
       this.epoch = 0
       this.owned.clear()
     }
+    if (isJoining || more.topicPartitions !== null) this.giving.clear()
     const everything = isJoining || !this.isKnown
     const response = this.bench.beat({
       memberId: this.memberId,
@@ -164,6 +167,7 @@ export class Consumer848 {
     if (this.lastError !== ErrorCode.NONE) {
       this.epoch = 0
       this.owned.clear()
+      this.giving.clear()
       this.assigned.clear()
       return this.lastError
     }
@@ -172,12 +176,19 @@ export class Consumer848 {
     if (response.assignment !== null && response.assignment !== undefined) {
       this.assigned = flattened(response.assignment.topicPartitions!)
       for (const partition of this.owned) {
-        if (!this.assigned.has(partition)) this.owned.delete(partition)
+        if (this.assigned.has(partition)) continue
+        this.owned.delete(partition)
+        this.giving.add(partition)
       }
       // What is new is taken only when nothing is left to give up, which is now.
       for (const partition of this.assigned) this.owned.add(partition)
     }
     return this.lastError
+  }
+
+  /** All that it may be reading: nobody else may. */
+  get held(): string[] {
+    return [...new Set([...this.owned, ...this.giving])]
   }
 
   /** Reads other topics from the next heartbeat on. */
@@ -191,6 +202,7 @@ export class Consumer848 {
     const response = this.bench.beat({ memberId, instanceId, memberEpoch: epoch })
     this.epoch = 0
     this.owned.clear()
+    this.giving.clear()
     return response.errorCode ?? ErrorCode.NONE
   }
 }
