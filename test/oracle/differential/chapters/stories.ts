@@ -1,5 +1,6 @@
 // Random stories: two transactional ids and a consumer group, what they ask drawn from a seed, good and wrong, every answer compared.
-// An end is waited for before the next question, since how long markers take is nobody's promise. DIFF_SEED repeats others.
+// An end is waited for before the next question, since how long markers take is nobody's promise. DIFF_SEED repeats others,
+// DIFF_STORIES tells more of them.
 
 import { Random } from '../../../../src/lib/random.ts'
 import { FindCoordinator } from '../../../../src/protocol/messages/classic_group.ts'
@@ -20,7 +21,7 @@ import { type Producer, Transactional } from './transactions.ts'
 
 const LOG = 'storied'
 const SEED = Number(process.env['DIFF_SEED'] ?? 301)
-const STORIES = 3
+const STORIES = Number(process.env['DIFF_STORIES'] ?? 3)
 const STEPS = 60
 
 export async function stories(talk: Talk): Promise<void> {
