@@ -98,14 +98,14 @@ async function platformaticMember(name, instance) {
     clientId: name,
     groupId,
     bootstrapBrokers: [address],
+    sessionTimeout: SESSION_MS,
+    heartbeatInterval: BEAT_MS,
     rebalanceTimeout: 20_000,
     retries: 200,
     retryDelay: 200,
     ...(style === 'modern'
       ? { groupProtocol: 'consumer' }
       : {
-          sessionTimeout: SESSION_MS,
-          heartbeatInterval: BEAT_MS,
           // By itself it says version 1 and leaves a field out: leaders of librdkafka give it nothing, those of Java fall.
           protocols: [{ name: 'roundrobin', version: 0 }],
         }),

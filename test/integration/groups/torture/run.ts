@@ -145,12 +145,24 @@ export class Torture {
 
   private hear(said: Said): void {
     const { who } = said
-    // What is read after the end of a session is read in vain.
-    if (this.outcasts.has(who)) return
+    // What is read after the end of a session is read in vain, but for what it has committed all the same.
+    if (this.outcasts.has(who) && !(said.what === 'read' && this.isCommitted(said))) return
     if (said.what === 'owns') this.judge.owns(said)
     else if (said.what === 'read') this.judge.read(said, this.options.witness.toldTo)
     else if (said.what === 'left') this.gone(who)
     else if (said.what === 'failed') this.fell(who, said.why)
+  }
+
+  /** Its word may come later than its end. */
+  private isCommitted(said: Extract<Said, { what: 'read' }>): boolean {
+    const { who, partition, offset, values } = said
+    return this.options.witness.commits.some(
+      (commit) =>
+        commit.who === who &&
+        commit.partition === partition &&
+        commit.offset >= offset + values.length &&
+        Number.isFinite(commit.to),
+    )
   }
 
   /** A client gave up by itself: its place is free. */
