@@ -295,6 +295,11 @@ ReactorOptions read_options(Arguments& arguments, const Napi::Object& from) {
   const std::string transport = arguments.text_field(from, "transport", "plain");
   if (transport != "plain" && transport != "copy") arguments.fail("transport", "'plain' or 'copy'");
   options.copies_files = transport == "copy";
+  const std::string backend = arguments.text_field(from, "ioBackend", "epoll");
+  if (backend != "epoll" && backend != "io_uring") {
+    arguments.fail("ioBackend", "'epoll' or 'io_uring'");
+  }
+  options.uses_io_uring = backend == "io_uring";
   const std::string syncs = arguments.text_field(from, "syncs", "disk");
   if (syncs != "disk" && syncs != "never") arguments.fail("syncs", "'disk' or 'never'");
   options.is_volatile = syncs == "never";

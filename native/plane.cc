@@ -9,6 +9,7 @@
 
 #include "gen/errors.h"
 #include "io/epoll.h"
+#include "io/uring.h"
 #include "reactor/conn_id.h"
 #include "reactor/partitions.h"
 #include "reactor/worker_pool.h"
@@ -47,12 +48,20 @@ OwnedPartitions::Verb answered(Reactor& reactor, double ticket, Body body) {
 }  // namespace
 
 Status Plane::open(const ReactorOptions& options, Bell bell, std::unique_ptr<Plane>* plane) {
-  EpollOptions io;
+  UringOptions io;
   io.is_volatile = options.is_volatile;
-  return open_with([io] { return make_epoll_io(io); }, options, bell, true, plane);
+  const MakeIo by_epoll = [io] { return make_epoll_io(io); };
+  if (!options.uses_io_uring) return open_with(by_epoll, by_epoll, options, bell, true, plane);
+  OTTLA_TRY(probe_uring());
+  const MakeIo by_uring = [io] {
+    std::unique_ptr<Io> made;
+    return make_uring_io(io, &made).ok() ? std::move(made) : nullptr;
+  };
+  return open_with(by_uring, by_epoll, options, bell, true, plane);
 }
 
-Status Plane::open_with(MakeIo make_io, const ReactorOptions& options, Bell bell, bool has_threads,
+Status Plane::open_with(const MakeIo& make_io, const MakeIo& make_helpers_io,
+                        const ReactorOptions& options, Bell bell, bool has_threads,
                         std::unique_ptr<Plane>* plane) {
   OTTLA_ASSERT(options.reactors >= 1 && options.reactors <= kReactorsMax, "a number of reactors");
   std::unique_ptr<Plane> opened(new Plane);
@@ -60,18 +69,18 @@ Status Plane::open_with(MakeIo make_io, const ReactorOptions& options, Bell bell
   opened->shared_ = std::make_unique<Shared>(options);
   Shared* shared = opened->shared_.get();
   shared->bell = bell;
-  shared->recovery = std::make_unique<WorkerPool>(options.recovery_threads, make_io);
+  shared->recovery = std::make_unique<WorkerPool>(options.recovery_threads, make_helpers_io);
   const int syncers = options.recovery_threads > 0 ? 1 : 0;
-  shared->awaited_syncs = std::make_unique<WorkerPool>(syncers, make_io);
-  shared->idle_syncs = std::make_unique<WorkerPool>(syncers, make_io);
-  shared->cleaners = std::make_unique<WorkerPool>(syncers * kCleanersMax, make_io);
+  shared->awaited_syncs = std::make_unique<WorkerPool>(syncers, make_helpers_io);
+  shared->idle_syncs = std::make_unique<WorkerPool>(syncers, make_helpers_io);
+  shared->cleaners = std::make_unique<WorkerPool>(syncers * kCleanersMax, make_helpers_io);
   const int recoders = options.recovery_threads > 0 ? std::min(options.reactors, kRecodersMax) : 0;
-  shared->recoders = std::make_unique<WorkerPool>(recoders, make_io);
+  shared->recoders = std::make_unique<WorkerPool>(recoders, make_helpers_io);
   for (int index = 0; index < options.reactors; index += 1) {
     std::unique_ptr<Io> io = make_io();
     if (io == nullptr) {
       opened->is_stopped_ = true;
-      return Status::fail(Code::kBusy, "epoll", EMFILE);
+      return Status::fail(Code::kBusy, "descriptors", EMFILE);
     }
     opened->reactors_.push_back(std::make_unique<Reactor>(index, std::move(io), shared));
     shared->reactors.push_back(opened->reactors_.back().get());

@@ -24,12 +24,15 @@ namespace ottla {
 
 class Plane {
  public:
+  // Fails with the errno of io_uring where that is asked for and not to be had.
   // `bell` is rung from reactor threads when a ring stops being idle, and once when closed.
   static Status open(const ReactorOptions& options, Bell bell, std::unique_ptr<Plane>* plane);
-  // On Ios of the caller's making; without threads the caller gives the turns (plane_sim.h).
+  // On Ios of the caller's making, the helpers' for files only; without threads the caller gives
+  // the turns (plane_sim.h).
   using MakeIo = std::function<std::unique_ptr<Io>()>;
-  static Status open_with(MakeIo make_io, const ReactorOptions& options, Bell bell,
-                          bool has_threads, std::unique_ptr<Plane>* plane);
+  static Status open_with(const MakeIo& make_io, const MakeIo& make_helpers_io,
+                          const ReactorOptions& options, Bell bell, bool has_threads,
+                          std::unique_ptr<Plane>* plane);
   // Ends everything at once if close() was not called; waits for every thread.
   ~Plane();
   Plane(const Plane&) = delete;

@@ -28,7 +28,8 @@ Status SimPlane::restart(Bell bell) {
   if (plane_ != nullptr) plane_->close(0, true);  // nothing happens to one that was killed
   plane_.reset();
   if (world_->is_dead()) world_->restart();
-  return Plane::open_with([this] { return world_->make_io(); }, options_, bell, false, &plane_);
+  const Plane::MakeIo make_io = [this] { return world_->make_io(); };
+  return Plane::open_with(make_io, make_io, options_, bell, false, &plane_);
 }
 
 void SimPlane::crash(SimDeath death) {

@@ -186,6 +186,7 @@ export class OttlaNode {
       fetchBytesMax: config.get('fetch.max.bytes'),
       fetchSessionsMax: config.get('max.incremental.fetch.session.cache.slots'),
       congestionControl: config.get('ottla.socket.congestion.control') ?? '',
+      ioBackend: this.ioBackend(),
       socketSendBytes: config.get('socket.send.buffer.bytes'),
       socketReceiveBytes: config.get('socket.receive.buffer.bytes'),
       produceValidation: config.get('ottla.produce.validate') as 'header' | 'full',
@@ -195,9 +196,16 @@ export class OttlaNode {
       recoveryThreads: config.get('num.recovery.threads.per.data.dir'),
     })
     this.isPlaneOpen = true
+    if (this.ioBackend() === 'io_uring') this.world.log.info('sockets are served by io_uring')
     this.plane.limit(connectionLimits(config))
     this.tickets = new Tickets(this.plane)
     this.dispatch = new Dispatch(this.plane, this.world.log.child('requests'))
+  }
+
+  /** `auto` is epoll: it measures as well, and no system forbids it. */
+  private ioBackend(): 'epoll' | 'io_uring' {
+    const isUring = this.parsed.config.get('ottla.io.backend') === 'io_uring'
+    return isUring ? 'io_uring' : 'epoll'
   }
 
   private compose(directoryId: string): void {

@@ -1,5 +1,6 @@
-// The arms of a comparison by name: `ottla`, `ottla-full` (every record is checked on produce), `kafka`, `pipe`, or HOST:PORT of any broker that runs already. Tansu, Redpanda
-// and others are measured by their address; what such a broker costs is not seen, unless `@PID` follows and it is here.
+// The arms of a comparison by name: `ottla`, `ottla-full` (every record is checked on produce), `ottla-uring` (sockets by
+// io_uring), `kafka`, `pipe`, or HOST:PORT of any broker that runs already. Tansu, Redpanda and others are measured by
+// their address; what such a broker costs is not seen, unless `@PID` follows and it is here.
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -64,6 +65,8 @@ export async function startArm(name: string, directory: string, programs: Progra
       return await startOttla(ROOT, data)
     case 'ottla-full':
       return await startOttla(ROOT, data, name, { 'ottla.produce.validate': 'full' })
+    case 'ottla-uring':
+      return await startOttla(ROOT, data, name, { 'ottla.io.backend': 'io_uring' })
     case 'kafka':
       return await startApacheKafka(data)
     case 'pipe':
@@ -72,7 +75,7 @@ export async function startArm(name: string, directory: string, programs: Progra
       return await startBarePipe(programs.barePipe, data, 'cubic')
     default:
       throw new Error(
-        `no arm "${name}": ottla, ottla-full, kafka, pipe, pipe-cubic or HOST:PORT[@PID]`,
+        `no arm "${name}": ottla, ottla-full, ottla-uring, kafka, pipe, pipe-cubic or HOST:PORT[@PID]`,
       )
   }
 }

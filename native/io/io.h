@@ -1,6 +1,6 @@
 // Io: everything the native core asks of the world, so that one test double can be the whole world.
-// Files, sockets, readiness, clock, randomness. Backends: epoll (what ships), sim (virtual time,
-// seeded faults).
+// Files, sockets, readiness, clock, randomness. Backends: epoll (the usual one), io_uring, sim
+// (virtual time, seeded faults).
 //
 // Threads: an Io belongs to one thread, its reactor's; only wake() may be called from others.
 // Handles are process-wide: a file opened through one Io may be read through another (positional
@@ -116,7 +116,9 @@ class Io {
 
   // Readiness (level-triggered). watch() again changes the interest; hangup is always of interest.
   // unwatch before close; events that a poll() has already returned are not withdrawn. Only the
-  // first watch() of a socket may fail: kBusy, no room for it.
+  // first watch() of a socket may fail: kBusy, no room for it. While a socket is watched for
+  // reading the backend may receive ahead of receive(), which gives those bytes first, unwatched or
+  // not.
   virtual Status watch(Handle socket, void* tag, bool readable, bool writable) = 0;
   virtual void unwatch(Handle socket) = 0;
   // Waits until something is ready, wake() was called or timeout_us passed (<0: no limit, 0: look

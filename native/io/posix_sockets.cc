@@ -257,4 +257,14 @@ Status set_buffers(Handle socket, int send_bytes, int receive_bytes) {
   return Status::good();
 }
 
+void shutdown_write(Handle socket) { (void)::shutdown(socket, SHUT_WR); }
+
+Status peer_of(Handle socket, SocketAddress* peer) {
+  Address address;
+  address.bytes = sizeof address.storage;
+  if (::getpeername(socket, address.any(), &address.bytes) != 0) return failure("getpeername");
+  show(address, peer);
+  return Status::good();
+}
+
 }  // namespace ottla::posix

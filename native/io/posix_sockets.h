@@ -17,5 +17,9 @@ Status receive(Handle socket, void* into, size_t bytes, size_t* got);
 Status send(Handle socket, const iovec* iov, int count, bool more, size_t* sent);
 Status send_file(Handle socket, Handle file, int64_t position, size_t bytes, size_t* sent);
 Status set_buffers(Handle socket, int send_bytes, int receive_bytes);
+void shutdown_write(Handle socket);
+
+// Who is at the other end of an accepted socket, as accept() shows it.
+Status peer_of(Handle socket, SocketAddress* peer);
 
 }  // namespace ottla::posix

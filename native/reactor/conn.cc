@@ -392,8 +392,8 @@ void Conn::close(Reactor& reactor, DisconnectReason reason) {
   reactor.cancel_timer(mute_timer_);
   reactor.cancel_timer(linger_timer_);
   if (socket_ != kNoHandle) {
-    if (reason != DisconnectReason::kPeer) discard_unread(reactor);
     reactor.io().unwatch(socket_);
+    if (reason != DisconnectReason::kPeer) discard_unread(reactor);
     reactor.io().close_socket(socket_);
     socket_ = kNoHandle;
   }

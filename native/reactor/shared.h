@@ -46,8 +46,9 @@ struct ReactorOptions {
   size_t files_open_max = 4096;
   int64_t preallocation_bytes_max = int64_t{1} << 30;  // ahead of the data, per log directory
   bool asks_verdicts = false;
-  bool is_volatile = false;   // the files need not outlive the process: nothing is synced
-  bool copies_files = false;  // transport
+  bool is_volatile = false;    // the files need not outlive the process: nothing is synced
+  bool copies_files = false;   // transport
+  bool uses_io_uring = false;  // for sockets; epoll otherwise
   FactRing::Options ring;
   int64_t stall_us = 100 * 1000;  // a turn as long as this is told
 };

@@ -3,7 +3,7 @@
 // Kafka, which warns of unknown keys.
 
 import type { ValuesOf } from './rows.ts'
-import { boolean, effective, inert, int, long, string } from './rows.ts'
+import { boolean, effective, int, long, string } from './rows.ts'
 
 /** Every key of our own. */
 export const ottlaTable = {
@@ -11,16 +11,16 @@ export const ottlaTable = {
     state: effective('integration: config: reactor threads'),
     doc: 'Reactor threads that serve connections and logs; 0 is one, the choice up to four cores.',
   }),
-  'ottla.io.backend': string('auto', '[auto, epoll]', 'low read-only', {
-    state: inert('epoll is the only backend'),
-    doc: 'How the system is asked for I/O; auto takes the best backend that is allowed here.',
+  'ottla.io.backend': string('auto', '[auto, epoll, io_uring]', 'low read-only', {
+    state: effective('integration: config: io backend'),
+    doc: 'How sockets are served; auto is epoll. io_uring needs Linux 6.1, and to be allowed.',
   }),
   'ottla.produce.validate': string('header', '[header, full]', 'medium read-only', {
     state: effective('integration: config: produce validation'),
     doc: 'How much of a batch is checked before it is stored: its header, or every record.',
   }),
   'ottla.socket.congestion.control': string('', '', 'low read-only', {
-    state: effective('io: epoll: sockets: congestion control and buffers are as asked'),
+    state: effective('io: kernel: sockets: congestion control and buffers are as asked'),
     doc: "TCP congestion control of accepted sockets; empty leaves the system's choice.",
   }),
   'ottla.log.preallocate.max.bytes': long(16_777_216, '[0,...]', 'low read-only', {

@@ -101,6 +101,7 @@ export class NativePlane implements DataPlane {
   constructor(options: NativeOptions) {
     this.#addon = loadAddon()
     const plane = this.#addon.open(options, () => this.#ring())
+    if (plane < 0 && options.ioBackend === 'io_uring') throw withoutUring(plane)
     if (plane < 0) throw failed(plane, 'the data plane does not start')
     this.#plane = plane
     this.#isSimulated = options.simulation !== undefined
@@ -435,6 +436,25 @@ export class NativeWorld {
   trace(): string {
     return this.#addon.simTrace(this.#plane)
   }
+}
+
+/** Asked for by name, so not replaced in silence: what stands against it, and what to do. */
+function withoutUring(negativeErrno: number): PlaneError {
+  const code = getSystemErrorName(negativeErrno)
+  const reasons: Readonly<Record<string, string>> = {
+    ENOSYS: 'the kernel, or the seccomp profile of this container, does not have it',
+    EPERM: 'kernel.io_uring_disabled or the seccomp profile of this container forbids it',
+    EINVAL: 'the kernel is older than Linux 6.1',
+    EOPNOTSUPP: 'the kernel is older than Linux 6.1',
+    ENOMEM: 'the limit of locked memory is too low (ulimit -l)',
+    EMFILE: 'no descriptor is left (ulimit -n)',
+  }
+  const why = reasons[code] ?? 'the system refuses it'
+  return new PlaneError(
+    code,
+    `ottla.io.backend=io_uring: io_uring cannot be used here: ${code}, ${why}; allow io_uring_setup, ` +
+      'io_uring_enter and io_uring_register, or set ottla.io.backend=epoll',
+  )
 }
 
 function failed(negativeErrno: number, what: string): PlaneError {

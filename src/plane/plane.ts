@@ -29,6 +29,8 @@ export interface PlaneOptions {
   fetchSessionsMax?: number
   /** TCP congestion control of accepted sockets; '' is the system's. */
   congestionControl?: string
+  /** How sockets are served; 'epoll' when left out. A plane with none of the kernel's takes no notice. */
+  ioBackend?: 'epoll' | 'io_uring'
   socketSendBytes?: number
   socketReceiveBytes?: number
   /** 'header' checks compressed batches by their header; 'full' opens them, as Kafka does. */

@@ -1,8 +1,8 @@
 // Differential fuzzer: the same verbs and frames to two planes; every response, answer and row must agree.
 // Usage: node test/fuzz/plane.ts [seed] [steps] [other]. Without a seed, or with 0, it goes on from 1 until it finds
 // something; steps are dealt to seeds from the given one on.
-// The other plane: sim (the native core in its simulated world), native (real sockets), or model: two models
-// prove the fuzzer and the model's determinism, and are what runs where the addon is not built.
+// The other plane: sim (the native core in its simulated world), native (real sockets), uring (the same by io_uring),
+// or model: two models prove the fuzzer and the model's determinism, and are what runs where the addon is not built.
 
 import { isDeepStrictEqual } from 'node:util'
 import { Random } from '../../src/lib/random.ts'

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "../../native/io/epoll.h"
 #include "../../native/io/sim.h"
+#include "real_io.h"
 #include "temp_directory.h"
 #include "test.h"
 
@@ -175,7 +175,7 @@ TEST("io: contract: files: the kernel and the simulator answer alike") {
   for (uint64_t seed = 0; seed < 30; seed += 1) {
     test::TempDirectory directory;
     SimWorld world(seed);
-    const auto real = make_epoll_io(), simulated = world.make_io();
+    const auto real = test::make_real_io(), simulated = world.make_io();
     Side a{real.get(), directory.path(), {}}, b{simulated.get(), "", {}};
     SimRandom random_a(seed), random_b(seed);
     for (int step = 0; step < 300; step += 1) {
@@ -193,7 +193,7 @@ TEST("io: contract: files: the kernel and the simulator answer alike") {
 }
 
 TEST("io: contract: sockets: the kernel and the simulator tell the same story") {
-  const auto real = make_epoll_io();
+  const auto real = test::make_real_io();
   SimWorld world(1);
   world.set_network_latency_us(50);
   const auto simulated = world.make_io();
@@ -201,4 +201,4 @@ TEST("io: contract: sockets: the kernel and the simulator tell the same story") 
   CHECK_EQ(on_real, conversation(simulated.get(), [&] { world.advance_us(10); }));
 }
 
-RUN_TESTS()
+RUN_TESTS_ON_EACH_IO()

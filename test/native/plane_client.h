@@ -22,6 +22,7 @@
 
 #include "../../native/base/bytes.h"
 #include "../../native/plane.h"
+#include "real_io.h"
 #include "test.h"
 
 namespace ottla::test {
@@ -239,6 +240,7 @@ inline int32_t correlation_of(const Told& told) { return load_i32(told.body.data
 struct Fixture {
   explicit Fixture(ReactorOptions options = {}, bool serves_data = true) {
     options.node_id = 1;
+    options.uses_io_uring = is_on_uring();
     if (!Plane::open(options, inbox.bell(), &plane).ok()) return;
     inbox.watch(plane.get());
     is_open = plane->listen(7, {"127.0.0.1", 0}, serves_data, &port).ok();

@@ -357,4 +357,4 @@ TEST("plane: verbs: a slot in use, an unknown slot, a slot that comes back") {
   CHECK_EQ(told.body.size(), records.size());
 }
 
-RUN_TESTS()
+RUN_TESTS_ON_EACH_IO()

@@ -563,4 +563,4 @@ TEST("reactor: load: many connections on many reactors, all answers right") {
   }
 }
 
-RUN_TESTS()
+RUN_TESTS_ON_EACH_IO()

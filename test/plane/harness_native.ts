@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NativePlane } from '../../src/plane/native.ts'
-import type { PlaneOptions } from '../../src/plane/plane.ts'
+import { PlaneError, type PlaneOptions } from '../../src/plane/plane.ts'
 import { Facts, type PlaneHarness, type PlaneUnderTest, type TestConnection } from './harness.ts'
 
 const UNTIL_MS = 10_000
@@ -15,14 +15,25 @@ const UNUSED_SLOT = 1_000_000
 
 /** NativePlane with so many reactors behind the suite's interface. */
 export function nativeHarness(reactors: number, more: Partial<PlaneOptions> = {}): PlaneHarness {
-  const name = `native, ${reactors} reactor${reactors > 1 ? 's' : ''}`
+  const kind = [more.transport, more.ioBackend].filter((given) => given !== undefined)
   return {
-    name: more.transport ? `${name}, ${more.transport}` : name,
+    name: [`native, ${reactors} reactor${reactors > 1 ? 's' : ''}`, ...kind].join(', '),
     hasVirtualTime: false,
     open: (options = {}) => {
       const directory = mkdtempSync(join(tmpdir(), 'ottla-plane-'))
       return Promise.resolve(new NativeUnderTest(directory, { reactors, ...more, ...options }))
     },
+  }
+}
+
+/** Whether sockets can be served by io_uring here; containers often forbid it. */
+export function isUringAllowed(): boolean {
+  try {
+    void new NativePlane({ nodeId: 1, ioBackend: 'io_uring' }).close({ isClean: false })
+    return true
+  } catch (problem) {
+    if (!(problem instanceof PlaneError)) throw problem
+    return false
   }
 }
 

@@ -3,7 +3,7 @@
 import { loadAddon } from '../../src/plane/native.ts'
 import type { PlaneHarness } from './harness.ts'
 import { modelHarness } from './harness_model.ts'
-import { nativeHarness } from './harness_native.ts'
+import { isUringAllowed, nativeHarness } from './harness_native.ts'
 import { simHarness } from './harness_sim.ts'
 
 /** By the name that the fuzzer's command line takes. */
@@ -11,7 +11,8 @@ export function harnesses(): ReadonlyMap<string, PlaneHarness> {
   const all = new Map([['model', modelHarness]])
   if (!isAddonBuilt()) return all
   // One reactor each: with more, connections have no order among each other to compare.
-  return all.set('sim', simHarness(1)).set('native', nativeHarness(1))
+  all.set('sim', simHarness(1)).set('native', nativeHarness(1))
+  return isUringAllowed() ? all.set('uring', nativeHarness(1, { ioBackend: 'io_uring' })) : all
 }
 
 function isAddonBuilt(): boolean {

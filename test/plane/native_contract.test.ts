@@ -6,7 +6,7 @@ import { connectionSuite } from './connection_suite.ts'
 import { copySuite } from './copy_suite.ts'
 import { directorySuite } from './directory_suite.ts'
 import { fetchSuite } from './fetch_suite.ts'
-import { nativeHarness } from './harness_native.ts'
+import { isUringAllowed, nativeHarness } from './harness_native.ts'
 import { simHarness } from './harness_sim.ts'
 import { logSuite } from './log_suite.ts'
 import { produceSuite } from './produce_suite.ts'
@@ -16,6 +16,14 @@ import { retentionSuite } from './retention_suite.ts'
 import { transactionsSuite } from './transactions_suite.ts'
 
 const all = [nativeHarness(1), nativeHarness(3), nativeHarness(1, { transport: 'copy' })]
+// How sockets are served is seen by connections, and by what they ask of partitions.
+const byUring = isUringAllowed() ? [nativeHarness(2, { ioBackend: 'io_uring' })] : []
+for (const harness of byUring) {
+  describe(`plane: ${harness.name}: connection`, () => connectionSuite(harness))
+  describe(`plane: ${harness.name}: produce`, () => produceSuite(harness))
+  describe(`plane: ${harness.name}: fetch`, () => fetchSuite(harness))
+  describe(`plane: ${harness.name}: directory`, () => directorySuite(harness))
+}
 for (const harness of [...all, simHarness(1), simHarness(2)]) {
   describe(`plane: ${harness.name}: connection`, () => connectionSuite(harness))
   describe(`plane: ${harness.name}: produce`, () => produceSuite(harness))

@@ -45,11 +45,11 @@ export const networkRows = {
     doc: 'Listeners that may open before the authorizer has loaded.',
   }),
   'socket.send.buffer.bytes': int(102_400, '', 'high read-only', {
-    state: effective('io: epoll: sockets: congestion control and buffers are as asked'),
+    state: effective('io: kernel: sockets: congestion control and buffers are as asked'),
     doc: 'Send buffer of each accepted socket in bytes; -1 leaves it to the system.',
   }),
   'socket.receive.buffer.bytes': int(102_400, '', 'high read-only', {
-    state: effective('io: epoll: sockets: congestion control and buffers are as asked'),
+    state: effective('io: kernel: sockets: congestion control and buffers are as asked'),
     doc: 'Receive buffer of each accepted socket in bytes; -1 leaves it to the system.',
   }),
   'socket.request.max.bytes': int(104_857_600, '[1,...]', 'high read-only', {

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -401,6 +402,36 @@ describe('producers', () => {
     for (const bench of [one, four]) {
       await bench.createTopic('t', 8)
       for (let partition = 0; partition < 8; partition++) {
+        expect((await bench.produce('t', batchOf(['x']), { partition })).errorCode).toBe(0)
+      }
+    }
+  })
+})
+
+describe('sockets', () => {
+  test('integration: config: io backend', async () => {
+    const isRing = (descriptor: string) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${descriptor}`).includes('io_uring')
+      } catch {
+        return false // closed since it was listed
+      }
+    }
+    const rings = () => readdirSync('/proc/self/fd').filter(isRing).length
+    const before = rings()
+    await using usual = await own({})
+    expect(rings()).toBe(before)
+    const asked = { 'ottla.io.backend': 'io_uring', 'ottla.reactor.threads': 2 }
+    await using other = await own(asked).catch((problem: Error) => {
+      // Forbidden here: the start says so, and what to do.
+      expect(problem.message).toMatch(/io_uring cannot be used here: .*ottla\.io\.backend=epoll/)
+      return null
+    })
+    if (other !== null) expect(rings() - before).toBe(2)
+    for (const bench of [usual, other]) {
+      if (bench === null) continue
+      await bench.createTopic('t', 4)
+      for (let partition = 0; partition < 4; partition++) {
         expect((await bench.produce('t', batchOf(['x']), { partition })).errorCode).toBe(0)
       }
     }

@@ -1,5 +1,4 @@
-// io/epoll.h: files, locks, sockets and readiness on the real kernel.
-#include "../../native/io/epoll.h"
+// io/epoll.h and io/uring.h: files, locks, sockets and readiness on the real kernel, alike on both.
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,10 +14,12 @@
 #include <vector>
 
 #include "../../native/io/posix_files.h"
+#include "real_io.h"
 #include "temp_directory.h"
 #include "test.h"
 
 using namespace ottla;
+using ottla::test::make_real_io;
 using ottla::test::TempDirectory;
 
 namespace {
@@ -111,8 +112,8 @@ std::string receive_text(Io* io, Handle socket, size_t bytes) {
 
 }  // namespace
 
-TEST("io: epoll: files: modes, positions and ends") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: files: modes, positions and ends") {
+  const auto io = make_real_io();
   TempDirectory directory;
   const std::string path = directory.file("a");
   Handle file = kNoHandle, again = kNoHandle;
@@ -148,8 +149,8 @@ TEST("io: epoll: files: modes, positions and ends") {
   CHECK_OK(io->close(file));
 }
 
-TEST("io: epoll: files: a gathered append of more pieces than the kernel takes at once") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: files: a gathered append of more pieces than the kernel takes at once") {
+  const auto io = make_real_io();
   TempDirectory directory;
   WriteOp op;
   CHECK_OK(io->open(directory.file("log"), OpenMode::kReadWriteCreate, &op.file));
@@ -185,8 +186,8 @@ TEST("io: epoll: files: a gathered append of more pieces than the kernel takes a
   CHECK_EQ(outcome.status.error, EBADF);
 }
 
-TEST("io: epoll: files: directories, names and removal") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: files: directories, names and removal") {
+  const auto io = make_real_io();
   TempDirectory directory;
   CHECK_OK(io->make_directory(directory.file("d")));
   CHECK_OK(io->make_directory(directory.file("d")));
@@ -212,13 +213,13 @@ TEST("io: epoll: files: directories, names and removal") {
   CHECK_EQ(io->remove(directory.file("d")).code, Code::kNotFound);
 }
 
-TEST("io: epoll: files: errno becomes the code a caller branches on") {
+TEST("io: kernel: files: errno becomes the code a caller branches on") {
   CHECK_EQ(posix::code_of(ENOSPC), Code::kNoSpace);
   CHECK_EQ(posix::code_of(EDQUOT), Code::kNoSpace);
   CHECK_EQ(posix::code_of(EIO), Code::kIo);
   CHECK_EQ(posix::code_of(EROFS), Code::kIo);
   CHECK_EQ(posix::code_of(ECONNRESET), Code::kClosed);
-  const auto io = make_epoll_io();
+  const auto io = make_real_io();
   Handle full = kNoHandle;
   if (io->open("/dev/full", OpenMode::kReadWrite, &full).ok()) {
     CHECK_EQ(write_text(io.get(), full, "x", 0).code, Code::kNoSpace);
@@ -226,13 +227,13 @@ TEST("io: epoll: files: errno becomes the code a caller branches on") {
   }
 }
 
-TEST("io: epoll: files: a volatile world asks nothing of the disk, and fails nowhere for it") {
+TEST("io: kernel: files: a volatile world asks nothing of the disk, and fails nowhere for it") {
   TempDirectory directory;
-  EpollOptions options;
+  PosixOptions options;
   options.is_volatile = true;
   for (const bool is_volatile : {false, true}) {
     options.is_volatile = is_volatile;
-    auto io = make_epoll_io(options);
+    auto io = make_real_io(options);
     CHECK_EQ(io->sync(kNoHandle).ok(), is_volatile);
     CHECK_EQ(io->sync_directory(directory.file("missing")).ok(), is_volatile);
     Handle file = kNoHandle;
@@ -244,8 +245,8 @@ TEST("io: epoll: files: a volatile world asks nothing of the disk, and fails now
   }
 }
 
-TEST("io: epoll: lock: one holder, in this process or another, Kafka's kind of lock included") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: lock: one holder, in this process or another, Kafka's kind of lock included") {
+  const auto io = make_real_io();
   TempDirectory directory;
   const std::string path = directory.file(".lock");
   Handle held = kNoHandle, other = kNoHandle;
@@ -271,8 +272,8 @@ TEST("io: epoll: lock: one holder, in this process or another, Kafka's kind of l
   CHECK_OK(io->close(held));
 }
 
-TEST("io: epoll: sockets: bytes both ways over IPv4, IPv6 and a dual-stack listener") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: sockets: bytes both ways over IPv4, IPv6 and a dual-stack listener") {
+  const auto io = make_real_io();
   const std::pair<const char*, const char*> ways[] = {
       {"127.0.0.1", "127.0.0.1"}, {"::1", "::1"}, {"", "127.0.0.1"}, {"", "::1"}};
   for (const auto& [bind, to] : ways) {
@@ -308,8 +309,8 @@ TEST("io: epoll: sockets: bytes both ways over IPv4, IPv6 and a dual-stack liste
   }
 }
 
-TEST("io: epoll: sockets: congestion control and buffers are as asked") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: sockets: congestion control and buffers are as asked") {
+  const auto io = make_real_io();
   Handle listener = kNoHandle;
   uint16_t port = 0;
   CHECK_OK(io->listen({"127.0.0.1", 0}, 8, "reno", &listener, &port));
@@ -333,8 +334,8 @@ TEST("io: epoll: sockets: congestion control and buffers are as asked") {
   for (const Handle socket : {server, client, listener}) io->close_socket(socket);
 }
 
-TEST("io: epoll: sockets: refused, busy and senseless addresses") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: sockets: refused, busy and senseless addresses") {
+  const auto io = make_real_io();
   Handle listener = kNoHandle, other = kNoHandle, client = kNoHandle;
   uint16_t port = 0, unused = 0;
   CHECK_OK(io->listen({"127.0.0.1", 0}, 16, "cubic", &listener, &port));
@@ -356,8 +357,8 @@ TEST("io: epoll: sockets: refused, busy and senseless addresses") {
   }
 }
 
-TEST("io: epoll: sockets: send_file moves the range, blocks when full, survives a closed peer") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: sockets: send_file moves the range, blocks when full, survives a closed peer") {
+  const auto io = make_real_io();
   TempDirectory directory;
   Handle file = kNoHandle;
   CHECK_OK(io->open(directory.file("log"), OpenMode::kReadWriteCreate, &file));
@@ -396,8 +397,8 @@ TEST("io: epoll: sockets: send_file moves the range, blocks when full, survives 
   CHECK_OK(io->close(file));
 }
 
-TEST("io: epoll: readiness: interest changes, hangups and the time limit") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: readiness: interest changes, hangups and the time limit") {
+  const auto io = make_real_io();
   const Pair pair = make_pair(io.get(), "127.0.0.1", "127.0.0.1");
   Event events[4];
   int tag = 0, other = 0;
@@ -424,8 +425,8 @@ TEST("io: epoll: readiness: interest changes, hangups and the time limit") {
   close_pair(io.get(), {pair.listener, kNoHandle, pair.server, {}});
 }
 
-TEST("io: epoll: wake: before, during and from many threads, reported as no event") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: wake: before, during and from many threads, reported as no event") {
+  const auto io = make_real_io();
   Event events[1];
   io->wake();
   CHECK_EQ(io->poll(events, 1, -1), 0);  // hangs when a wake is lost
@@ -438,8 +439,8 @@ TEST("io: epoll: wake: before, during and from many threads, reported as no even
   }
 }
 
-TEST("io: epoll: clock goes forward and randomness does not repeat") {
-  const auto io = make_epoll_io();
+TEST("io: kernel: clock goes forward and randomness does not repeat") {
+  const auto io = make_real_io();
   const int64_t first = io->now_us();
   CHECK(io->now_us() >= first);
   CHECK(io->wall_ms() > 1'700'000'000'000);
@@ -449,4 +450,4 @@ TEST("io: epoll: clock goes forward and randomness does not repeat") {
   CHECK(std::adjacent_find(words.begin(), words.end()) == words.end());
 }
 
-RUN_TESTS()
+RUN_TESTS_ON_EACH_IO()
