@@ -2,9 +2,9 @@
 // place of what it replaces. Kafka: LogCleanerManager.cleanableOffsets, LocalLog.replaceSegments.
 //
 //   .cleaned ─► .swap, names synced ─► old ones .deleted, the view replaced, names synced ─► no
-//   suffix
+//   suffix, names synced
 //
-// Names are synced between the three, on a helper: the disk may forget them in any order. From the
+// Names are synced after each, on a helper: the disk may forget them in any order. From the
 // first .swap on a restart would finish it, so whatever else changes the log finishes it first
 // (settle_swap).
 #include <algorithm>
@@ -106,10 +106,14 @@ const std::string& Log::directory() const { return state_->options.directory; }
 
 // One step on: what is called between two syncs of the directory.
 Status Log::State::advance_swap(Io& io) {
+  // A .cleaned of a later round, beside a .swap that is still called so, would undo it.
+  if (swap->is_named) {
+    swap.reset();
+    return Status::good();
+  }
   if (swap->is_replaced) {
     OTTLA_TRY(swap->fresh->rename_files(io, kSwapSuffix, ""));
-    swap.reset();
-    directory_dirty = true;
+    swap->is_named = true;
     return Status::good();
   }
   std::vector<Segment*> all = segments();

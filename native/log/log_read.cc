@@ -120,6 +120,20 @@ struct ReadLimits {
   bool skips_headers;
 };
 
+// Where the run of batches from `first` on ends, when a header further on is damaged: that takes
+// nothing from what lies before it.
+Status stop_before_damage(Io& io, Handle file, const BatchPlace& first, const ReadLimits& limits,
+                          const SegmentEnd& end, int64_t* stop) {
+  std::vector<uint8_t> buffer(kScanBytes);
+  BatchScanner scanner(io, file, first.position, end.bytes, buffer);
+  *stop = first.position;
+  while (scanner.next() && scanner.batch_end() - first.position <= limits.bytes_max &&
+         scanner.batch().last_offset() < limits.offset) {
+    *stop = scanner.batch_end();
+  }
+  return scanner.status().code == Code::kCorrupt ? Status::good() : scanner.status();
+}
+
 // The batches of one segment from `offset` on. *found: they are here, though the limits may leave
 // none of them. Where headers are skipped and nothing else is here, *found stays false with the
 // headers in *slice: a later segment may do better.
@@ -147,20 +161,27 @@ Status read_segment(Io& io, Segment* segment, bool is_active, int64_t offset,
   if (first.last_offset >= limit)
     return Status::good();  // the batch reaches beyond what may be shown
   stop = end.bytes;
+  bool is_damaged = false;
+  const auto unless_damaged = [&](const Status& status) {
+    is_damaged = is_damaged || status.code == Code::kCorrupt;
+    return status.code == Code::kCorrupt ? Status::good() : status;
+  };
   if (limit < end.next_offset) {
     BatchPlace beyond;
-    OTTLA_TRY(segment->locate(io, pin.file(), limit, end, &beyond));
+    OTTLA_TRY(unless_damaged(segment->locate(io, pin.file(), limit, end, &beyond)));
     if (beyond.position >= 0) stop = beyond.position;
   }
   if (limits.skips_headers && first.bytes == kBatchHeaderBytes) {
-    OTTLA_TRY(skip_headers(io, pin.file(), stop, &first, found));
+    OTTLA_TRY(unless_damaged(skip_headers(io, pin.file(), stop, &first, found)));
+    if (first.last_offset >= limit) return Status::good();
   }
   *slice = ReadSlice();
-  if (stop - first.position > bytes_max) {
-    OTTLA_TRY(segment->whole_batches(io, pin.file(), first.position, first.position + bytes_max,
-                                     end, &stop));
-    if (stop == first.position && limits.at_least_one) stop += first.bytes;
+  if (!is_damaged && stop - first.position > bytes_max) {
+    OTTLA_TRY(unless_damaged(segment->whole_batches(io, pin.file(), first.position,
+                                                    first.position + bytes_max, end, &stop)));
   }
+  if (is_damaged) OTTLA_TRY(stop_before_damage(io, pin.file(), first, limits, end, &stop));
+  if (stop == first.position && limits.at_least_one) stop += first.bytes;
   if (stop == first.position) return Status::good();
   segment->ref();
   *slice = ReadSlice(segment, pin.release(), first.position, stop - first.position);
@@ -258,12 +279,14 @@ Status Log::find_by_timestamp(Io& io, int64_t timestamp, int64_t upper_offset,
       if (end.max_timestamp < timestamp || segment->base_offset() >= limit) continue;
       SegmentPin pin(segment);
       OTTLA_TRY(pin.take(io));
-      IndexEntry time, place;
-      int64_t slot = -1, place_slot = -1;
+      IndexEntry time;
+      int64_t slot = -1;
       OTTLA_TRY(segment->times().floor_by_key(io, timestamp, &time, &slot));
       const int64_t from = std::max(slot >= 0 ? time.value : 0, start - segment->base_offset());
-      OTTLA_TRY(segment->offsets().floor_by_key(io, from, &place, &place_slot));
-      BatchScanner scanner(io, pin.file(), place_slot >= 0 ? place.value : 0, end.bytes, buffer);
+      BatchPlace place;
+      OTTLA_TRY(segment->locate(io, pin.file(), segment->base_offset() + from, end, &place));
+      if (place.position < 0) continue;
+      BatchScanner scanner(io, pin.file(), place.position, end.bytes, buffer);
       while (scanner.next() && scanner.batch().base_offset() < limit) {
         if (scanner.batch().max_timestamp() < timestamp || scanner.batch().last_offset() < start)
           continue;

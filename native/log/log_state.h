@@ -52,6 +52,7 @@ struct Swap {
   Held held;
   Segment* fresh = nullptr;
   std::vector<Segment*> old;  // whose place it takes
+  bool is_named = false;      // the fresh one has its name
   bool is_replaced = false;   // the view has it
   Pin log, offsets, times, aborted;
   Status take_pins(Io& io);

@@ -136,6 +136,7 @@ class Loader {
   Status replay(Segment* segment, int64_t* bytes_cut);
   Status replay_batches(Segment* segment, Handle file, int64_t file_bytes);
   Status drop_from(size_t first);
+  Status drop_below(int64_t log_start_offset);
   Status settle();
   Status sort_snapshots(int64_t log_end);
   Status remove_snapshot(int64_t offset);
@@ -184,6 +185,10 @@ Status Loader::take_tail(Segment* segment, int64_t bytes, bool* trusted) {
   while (scanner.next()) {
     const RecordBatch& batch = scanner.batch();
     if (batch.base_offset() < end.next_offset) break;
+    if (batch.last_offset() - segment->base_offset() > INT32_MAX) break;
+    // The last entry is of this batch, or lies.
+    const int64_t key = batch.last_offset() - segment->base_offset();
+    if (from > 0 && scanner.position() == from && key != segment->offsets().last().key) break;
     if (scanner.position() == 0) rolling_timestamp = batch.max_timestamp();
     end.next_offset = batch.next_offset();
     if (batch.max_timestamp() <= end.max_timestamp) continue;
@@ -191,7 +196,8 @@ Status Loader::take_tail(Segment* segment, int64_t bytes, bool* trusted) {
     end.max_timestamp_offset = batch.last_offset();
   }
   Status status = scanner.status();
-  *trusted = status.ok() && scanner.position() == bytes;
+  *trusted =
+      status.ok() && scanner.position() == bytes && end.max_timestamp_offset < end.next_offset;
   if (*trusted && from > 0) {
     BatchScanner first(io_, file, 0, bytes, buffer);
     *trusted = first.next();
@@ -262,7 +268,9 @@ Status Loader::replay(Segment* segment, int64_t* bytes_cut) {
   *bytes_cut = file_bytes - segment->bytes();
   recovery_.segments_recovered += 1;
   recovery_.bytes_truncated += *bytes_cut;
-  return segment->cut_tail(io_);  // and gives back blocks that were allocated ahead
+  OTTLA_TRY(segment->cut_tail(io_));  // and gives back blocks that were allocated ahead
+  // What was cut must not come back behind what takes its place.
+  return *bytes_cut > 0 ? segment->sync(io_) : Status::good();
 }
 
 // Newest first, so that what a crash leaves is one run of offsets.
@@ -277,6 +285,20 @@ Status Loader::drop_from(size_t first) {
     segments_.pop_back();
   }
   return io_.sync_directory(state_.options.directory);
+}
+
+// What was deleted from the front, and is back because its names were not synced: with holes in it,
+// perhaps, behind which nothing would be believed.
+Status Loader::drop_below(int64_t log_start_offset) {
+  size_t count = 0;
+  while (count + 1 < segments_.size() && segments_[count + 1]->base_offset() <= log_start_offset) {
+    state_.touched = true;
+    OTTLA_TRY(segments_[count]->remove(io_));
+    segments_[count]->unref();
+    count += 1;
+  }
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<ptrdiff_t>(count));
+  return Status::good();
 }
 
 Status Loader::load_segments() {
@@ -373,6 +395,7 @@ Status Loader::run() {
     OTTLA_TRY(found);
     OTTLA_TRY(clear_leftovers(io_, directory));
     OTTLA_TRY(find_segments());
+    OTTLA_TRY(drop_below(state_.options.log_start_offset));
   }
   OTTLA_TRY(load_segments());
   return settle();

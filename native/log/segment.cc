@@ -90,7 +90,8 @@ Status Segment::locate(Io& io, Handle file, int64_t offset, const SegmentEnd& en
   IndexEntry entry;
   int64_t slot = -1;
   Status found = offsets_.floor_by_key(io, offset - base_offset_, &entry, &slot);
-  int64_t from = found.ok() && slot >= 0 && entry.value < end.bytes ? entry.value : 0;
+  const bool is_inside = entry.value >= 0 && entry.value < end.bytes;  // else it lies
+  int64_t from = found.ok() && slot >= 0 && is_inside ? entry.value : 0;
   uint8_t buffer[kScanBytes];
   for (;;) {
     BatchScanner scanner(io, file, from, end.bytes, buffer);
@@ -121,7 +122,8 @@ Status Segment::whole_batches(Io& io, Handle file, int64_t from, int64_t limit,
   int64_t slot = -1;
   const Status found = offsets_.floor_by_value(io, limit, &entry, &slot);
   uint8_t buffer[kScanBytes];
-  int64_t start = found.ok() && slot >= 0 ? std::max(from, entry.value) : from;
+  const bool is_inside = entry.value > from && entry.value <= limit;  // else it lies
+  int64_t start = found.ok() && slot >= 0 && is_inside ? entry.value : from;
   for (;;) {
     BatchScanner scanner(io, file, start, end.bytes, buffer);
     *position = start;
@@ -253,7 +255,11 @@ void Segment::commit(Io& io, Limbo* limbo, const AppendBatch& batch, int64_t ind
     end_.max_timestamp_offset = batch.last_offset;
   }
   if (bytes_since_index_ > index_interval_bytes) {
-    offsets_.append(io, limbo, {batch.last_offset - base_offset_, end_.bytes});
+    const int64_t key = batch.last_offset - base_offset_;
+    // One that was read back, after a cut, may lie: the index stays sparse then.
+    if (offsets_.count() == 0 || key > offsets_.last().key) {
+      offsets_.append(io, limbo, {key, end_.bytes});
+    }
     if (times_.count() == 0 ? end_.max_timestamp >= 0 : end_.max_timestamp > times_.last().key) {
       times_.append(io, limbo, {end_.max_timestamp, end_.max_timestamp_offset - base_offset_});
     }
@@ -363,7 +369,8 @@ Status Segment::find_largest_timestamp(Io& io, Handle file) {
   int64_t slot = -1;
   if (indexed) OTTLA_TRY(offsets_.floor_by_key(io, times_.last().value, &entry, &slot));
   uint8_t buffer[kScanBytes];
-  BatchScanner scanner(io, file, slot >= 0 ? entry.value : 0, end_.bytes, buffer);
+  const bool is_inside = slot >= 0 && entry.value >= 0 && entry.value < end_.bytes;
+  BatchScanner scanner(io, file, is_inside ? entry.value : 0, end_.bytes, buffer);
   while (scanner.next()) {
     if (scanner.batch().max_timestamp() <= end_.max_timestamp) continue;
     end_.max_timestamp = scanner.batch().max_timestamp();

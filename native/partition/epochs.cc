@@ -31,7 +31,7 @@ Status Epochs::load(Io& io, const std::string& directory) {
   if (status.ok()) status = parse_epoch_checkpoint(text, &read);
   if (!status.ok() && status.code != Code::kNotFound && status.code != Code::kCorrupt)
     return status;
-  dirty_ = !status.ok();
+  dirty_ = is_unknown_ = !status.ok();
   unsynced_ = status.ok();
   for (const EpochEntry& entry : read) {
     if (entry.epoch >= 0 && entry.start_offset >= 0) (void)insert(entry);
@@ -62,8 +62,22 @@ Status Epochs::assign(Io& io, int32_t epoch, int64_t start_offset) {
 }
 
 void Epochs::observe(int32_t epoch, int64_t start_offset) {
-  if (epoch < 0 || (!entries_.empty() && epoch <= entries_.back().epoch)) return;
-  if (insert({epoch, start_offset})) publish();
+  if (epoch < 0) return;
+  const auto is_refuted = [&](const EpochEntry& entry) {
+    return (entry.epoch > epoch && entry.start_offset <= start_offset) ||
+           (entry.epoch < epoch && entry.start_offset >= start_offset);
+  };
+  const bool is_changed = std::erase_if(entries_, is_refuted) > 0;
+  const auto at = std::ranges::lower_bound(entries_, epoch, {}, &EpochEntry::epoch);
+  const bool is_known = at != entries_.end() && at->epoch == epoch;
+  if (is_known && at->start_offset <= start_offset && !is_changed) return;
+  if (!is_known) {
+    entries_.insert(at, {epoch, start_offset});
+  } else {
+    at->start_offset = std::min(at->start_offset, start_offset);
+  }
+  dirty_ = true;
+  publish();
 }
 
 Status Epochs::truncate_from_end(Io& io, int64_t end_offset) {
@@ -105,7 +119,8 @@ Status Epochs::write(Io& io, bool synced) {
 }
 
 Status Epochs::prepare_sync(Io& io, bool* unsynced) {
-  if (dirty_) OTTLA_TRY(write(io, false));
+  // Whole at once: the recovery point counts on the file that is there.
+  if (dirty_) OTTLA_TRY(write(io, true));
   *unsynced = std::exchange(unsynced_, false);
   return Status::good();
 }

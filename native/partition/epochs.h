@@ -36,7 +36,9 @@ class Epochs {
   // maybeTruncateNonMonotonicEntries); the file follows when something changed.
   Status assign(Io& io, int32_t epoch, int64_t start_offset);
   // The same for replayed batches: only newer epochs count, and the file waits for flush().
-  void observe(int32_t epoch, int64_t start_offset);
+  void observe(int32_t epoch, int64_t start_offset);  // a batch: what it refutes goes
+  // The file was missing, or did not add up: the batches know.
+  bool is_unknown() const { return is_unknown_; }
   // Drops entries that begin at or above `end_offset`.
   Status truncate_from_end(Io& io, int64_t end_offset);
   // The entry that covers `start_offset` begins there; those before it go.
@@ -88,6 +90,7 @@ class Epochs {
   std::vector<EpochEntry> entries_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is in use
   bool dirty_ = false;
+  bool is_unknown_ = false;
   bool unsynced_ = false;  // written, but not synced by us
 
   // Published: odd while the table changes.

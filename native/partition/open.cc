@@ -79,6 +79,7 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
 
 Status Partition::recover(Io& io, const Log::Recovery& recovery) {
   const int64_t end = log_->log_end_offset();
+  if (epochs_.is_unknown()) OTTLA_TRY(rebuild_epochs(io));
   OTTLA_TRY(epochs_.truncate_from_end(io, end));
   OTTLA_TRY(epochs_.truncate_from_start(io, log_->log_start_offset()));
   OTTLA_TRY(epochs_.flush(io));
@@ -125,6 +126,18 @@ void Partition::replay_epoch(void* self, const RecordBatch& batch) {
   }
 }
 
+// Their file is missing or damaged: the batches know, those that were not replayed too.
+Status Partition::rebuild_epochs(Io& io) {
+  const int64_t start = log_->log_start_offset(), end = log_->log_end_offset();
+  if (start >= end) return Status::good();
+  const BatchVisitor observer{[](void* self, const RecordBatch& batch) {
+                                static_cast<Partition*>(self)->epochs_.observe(batch.leader_epoch(),
+                                                                               batch.base_offset());
+                              },
+                              this};
+  return scan_past_damage(io, start, end, observer);
+}
+
 void Partition::replay_producer(void* self, const RecordBatch& batch) {
   if (!batch.has_producer_id()) return;
   Partition* p = static_cast<Partition*>(self);
@@ -141,10 +154,35 @@ void Partition::replay_producer(void* self, const RecordBatch& batch) {
 Status Partition::replay_producers(Io& io, int64_t from, int64_t to) {
   replay_io_ = &io;
   replay_status_ = Status::good();
-  const Status status = log_->scan(io, from, to, BatchVisitor{&Partition::replay_producer, this});
+  const Status status = scan_past_damage(io, from, to, {&Partition::replay_producer, this});
   replay_io_ = nullptr;
   OTTLA_TRY(status);
   return replay_status_;
+}
+
+// A damaged header hides what follows in its segment, and nothing of the next one.
+Status Partition::scan_past_damage(Io& io, int64_t from, int64_t to, BatchVisitor visitor) const {
+  struct Seen {
+    BatchVisitor visitor;
+    int64_t up_to;
+  } seen{visitor, from};
+  const BatchVisitor noting{[](void* context, const RecordBatch& batch) {
+                              Seen* seen = static_cast<Seen*>(context);
+                              seen->up_to = batch.next_offset();
+                              seen->visitor.visit(seen->visitor.context, batch);
+                            },
+                            &seen};
+  std::vector<SegmentFacts> segments;
+  for (;;) {
+    const Status status = log_->scan(io, from, to, noting);
+    if (status.code != Code::kCorrupt) return status;
+    if (segments.empty()) log_->segments(io, &segments);
+    seen.up_to = std::max(seen.up_to, from);
+    const auto next = std::ranges::find_if(
+        segments, [&](const SegmentFacts& each) { return each.base_offset > seen.up_to; });
+    if (next == segments.end() || next->base_offset >= to) return Status::good();
+    from = next->base_offset;
+  }
 }
 
 // Where a replay after a kill begins at the latest. A snapshot keeps the last batch of each
@@ -162,6 +200,25 @@ int64_t Partition::producers_needed_from(Io& io) const {
   return log_->log_start_offset();
 }
 
+// An old snapshot says that it is. Where compaction has taken its first batch it has ended, and its
+// marker may be gone too: what is open is not compacted.
+bool Partition::is_still_open(Io& io, int64_t producer_id, int64_t first_offset) const {
+  if (first_offset < log_start_offset()) return true;
+  struct Look {
+    int64_t producer_id, offset;
+    bool is_there;
+  } look{producer_id, first_offset, false};
+  const BatchVisitor visitor{[](void* context, const RecordBatch& batch) {
+                               Look* look = static_cast<Look*>(context);
+                               look->is_there =
+                                   look->is_there || (batch.base_offset() == look->offset &&
+                                                      batch.producer_id() == look->producer_id);
+                             },
+                             &look};
+  const Status status = log_->scan(io, first_offset, first_offset + 1, visitor);
+  return look.is_there || !status.ok();
+}
+
 // False: there is none of that offset that can be read.
 bool Partition::restore_producers(Io& io, int64_t snapshot) {
   std::vector<ProducerSnapshotEntry> entries;
@@ -172,7 +229,8 @@ bool Partition::restore_producers(Io& io, int64_t snapshot) {
     entry.producer_epoch = e.producer_epoch;
     entry.coordinator_epoch = e.coordinator_epoch;
     entry.last_timestamp = e.timestamp;
-    entry.txn_first_offset = e.current_txn_first_offset;
+    const int64_t first = e.current_txn_first_offset;
+    if (first >= 0 && is_still_open(io, e.producer_id, first)) entry.txn_first_offset = first;
     if (e.last_offset >= 0) {
       entry.batch_count = 1;
       entry.batches[0] = {e.last_offset, e.timestamp, e.last_sequence, e.offset_delta};
@@ -207,8 +265,10 @@ Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   const int64_t end = log_->log_end_offset();
   int64_t from = log_->log_start_offset();
   const auto& snapshots = recovery.producer_snapshots;
+  // A log that was cut is not what a clean stop left, and its snapshot has gone with the end.
+  const bool is_as_left = options_.is_clean_shutdown && recovery.segments_recovered == 0;
   // Transaction indexes of replayed segments are made anew, from their first marker on.
-  const int64_t needed = options_.is_clean_shutdown ? end : producers_needed_from(io);
+  const int64_t needed = is_as_left ? end : producers_needed_from(io);
   const int64_t newest = first_marker_ < 0 ? needed : std::min(needed, first_marker_);
   for (size_t i = snapshots.size(); i > 0; i -= 1) {
     if (snapshots[i - 1] > newest || !restore_producers(io, snapshots[i - 1])) continue;
@@ -216,7 +276,7 @@ Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
     break;
   }
   // A clean stop leaves a snapshot at the end, unless nobody ever had state to save.
-  if (snapshots.empty() && options_.is_clean_shutdown) from = end;
+  if (snapshots.empty() && is_as_left) from = end;
   if (from < end) {
     OTTLA_TRY(replay_producers(io, from, end));
   }
@@ -301,8 +361,13 @@ Status Partition::put_away(PartitionHost& host) {
     host.unlink_later(log_->take_doomed(), options_.config.directory_delete_delay_ms);
     return status;
   }
-  OTTLA_TRY(status);
-  return log_->close(host.io(), is_clean);
+  const Status closed = log_->close(host.io(), is_clean && status.ok());
+  if (status.ok()) status = closed;
+  if (!is_clean || status.ok()) return status;
+  ending_ = status;
+  // Else a start would trust what a failed sync has lost.
+  if (status.code != Code::kNoSpace) host.directory_failed(options_.log_directory, status.error);
+  return status;
 }
 
 // Segments that are gone.

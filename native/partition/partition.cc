@@ -277,6 +277,7 @@ ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) 
                                    &result->slice, query.replica_id < 0);
   if (status.ok()) return ErrorCode::kNone;
   if (status.code == Code::kIo) result->disk_error = status.error;
+  if (status.code == Code::kCorrupt) return ErrorCode::kCorruptMessage;
   return status.code == Code::kOutOfRange ? ErrorCode::kOffsetOutOfRange
                                           : ErrorCode::kKafkaStorageError;
 }

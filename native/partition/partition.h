@@ -211,6 +211,8 @@ class Partition {
   Status retire(PartitionHost& host, bool is_deleted, bool is_clean);
   // No message or write of it is under way in any reactor.
   bool is_quiet() const;
+  // Why it was not left in order, once it is quiet; ok when it was, or nobody asked for that.
+  const Status& ending() const { return ending_; }
 
   // --- appends; `done` comes exactly once, inline or later
   void produce(ProduceOp* op, PartitionHost& host);
@@ -287,6 +289,7 @@ class Partition {
   // open.cc
   Status recover(Io& io, const Log::Recovery& recovery);
   int64_t producers_needed_from(Io& io) const;
+  bool is_still_open(Io& io, int64_t producer_id, int64_t first_offset) const;
   bool restore_producers(Io& io, int64_t snapshot);
   Status load_producers(Io& io, const Log::Recovery& recovery);
   Status reload_producers(Io& io);
@@ -299,6 +302,8 @@ class Partition {
   static void replay_epoch(void* self, const RecordBatch& batch);
   static void replay_producer(void* self, const RecordBatch& batch);
   Status replay_producers(Io& io, int64_t from, int64_t to);
+  Status rebuild_epochs(Io& io);
+  Status scan_past_damage(Io& io, int64_t from, int64_t to, BatchVisitor visitor) const;
   static void on_roll(void* self, int64_t base_offset);
 
   // flush.cc
@@ -500,6 +505,7 @@ class Partition {
   bool is_retired_ = false;
   bool is_deleted_ = false;  // how it is to be put away
   bool is_clean_ = false;
+  Status ending_;
 };
 
 }  // namespace ottla

@@ -46,8 +46,9 @@ ProducerBatch Partition::producer_batch(const RecordBatch& batch) {
   b.timestamp = batch.max_timestamp();
   if (!batch.is_control()) return b;
   // Key: version i16, type i16. Value: version i16, coordinator epoch i32. Compaction may have left
-  // the batch without its record, and then nothing of its transaction either.
+  // the batch without its record, and then nothing of its transaction either: nothing is aborted.
   b.is_marker = true;
+  b.is_commit = batch.records_count() == 0;
   RecordView record;
   if (!batch.has_records() || batch.records().empty()) return b;
   const Bytes records = batch.records();

@@ -271,6 +271,9 @@ void OwnedPartitions::reclaim() {
       continue;
     }
     Shared& shared = reactor_->shared();
+    const Status& ending = gone.partition->ending();
+    if (!ending.ok()) gone.error = code_of(ending);
+    if (is_closing_ && ending.code == Code::kNoSpace) tell_disorder(*gone.partition);
     reactor_->limbo().retire(std::unique_ptr<const Partition>(std::move(gone.partition)));
     shared.slots.clear_row(gone.slot);
     shared.slots.set_used(gone.slot, false);
@@ -278,6 +281,17 @@ void OwnedPartitions::reclaim() {
     gone = std::move(retiring_.back());
     retiring_.pop_back();
   }
+}
+
+// There was no room to leave it in order: its directory works, and is not to be marked as clean.
+void OwnedPartitions::tell_disorder(const Partition& partition) {
+  const std::string& directory = partition.options().log_directory;
+  Fact fact;
+  fact.kind = fact::kDirectoryFailed;
+  fact.status = partition.ending().error;
+  fact.body = directory.data();
+  fact.body_bytes = static_cast<uint32_t>(directory.size());
+  reactor_->fact(fact);
 }
 
 // All of them at once, as whoever sets log.flush.scheduler.interval.ms asks for; most owe nothing.

@@ -65,6 +65,7 @@ class OwnedPartitions {
               const Log::Recovery& recovery, double ticket);
   void start_retiring(std::unique_ptr<Partition> partition, bool is_deleted, bool is_clean,
                       double ticket);
+  void tell_disorder(const Partition& partition);
   void begin_copy(Partition* partition, int32_t source, int64_t bytes_max, double ticket);
   static void copy_read(PartitionWork* work, PartitionHost& host);
   static void maintain(void* object, PartitionHost& host);

@@ -61,10 +61,10 @@ function build(name: string): string {
   return join(buildFolder, `fuzz_${name}`)
 }
 
-function fuzz(target: string, seed: number, inputs: number): void {
+function fuzz(target: string, seed: number, inputs: number, more: string[] = []): void {
   console.error(`fuzz: ${target}, seed ${seed}, ${inputs} inputs`)
   if (!target.startsWith('native/')) {
-    run(process.execPath, [join(here, `${target}.ts`), String(seed), String(inputs)])
+    run(process.execPath, [join(here, `${target}.ts`), String(seed), String(inputs), ...more])
     return
   }
   const name = basename(target)
@@ -90,7 +90,7 @@ function inputsOf(target: string, mode: 'smoke' | 'all'): number {
   return SLOW.has(target) ? inputs / SLOW_SHARE : inputs
 }
 
-const [target = '', seedText = '1', inputsText] = process.argv.slice(2)
+const [target = '', seedText = '1', inputsText, ...more] = process.argv.slice(2)
 const seed = Number(seedText)
 const inputs = inputsText === undefined ? null : Number(inputsText)
 const isWhole = target === 'smoke' || target === 'all'
@@ -99,5 +99,5 @@ if (!(isWhole || targets.includes(target)) || !Number.isInteger(seed) || Number.
   process.exit(2)
 }
 for (const each of isWhole ? targets : [target]) {
-  fuzz(each, seed, inputs ?? inputsOf(each, target === 'smoke' ? 'smoke' : 'all'))
+  fuzz(each, seed, inputs ?? inputsOf(each, target === 'smoke' ? 'smoke' : 'all'), more)
 }

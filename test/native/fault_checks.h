@@ -20,6 +20,14 @@ struct FaultHistory::Walk {
   std::map<int64_t, std::pair<int64_t, int>> last;               // producer → offset, batch
   std::map<int64_t, Open> open;                                  // producer → its transaction
   std::vector<AbortedTransaction> aborted;
+  // Of a log that is compacted: where each record is, and the newest of each key that is not
+  // aborted.
+  struct Record {
+    std::string key;
+    int64_t producer_id = -1;  // of a transaction
+  };
+  std::map<int64_t, Record> records;
+  std::map<std::string, int64_t> newest;
 };
 
 // The batch is one that was sent, whole, to the byte.
@@ -31,7 +39,9 @@ inline void FaultHistory::check_batch(const RecordBatch& batch) {
       static_cast<int64_t>(sent.bytes.size()) == batch.bytes() &&
       std::memcmp(batch.data() + batch_layout::kMagic, sent.bytes.data() + batch_layout::kMagic,
                   sent.bytes.size() - batch_layout::kMagic) == 0;
-  if (!is_whole) fail_with("served other bytes than were acknowledged");
+  if (is_whole) return;
+  if (may_be_cleaned(batch.base_offset()) && is_what_is_left(batch, sent)) return;
+  fail_with("served other bytes than were acknowledged");
 }
 
 // All of the log, with the disk well.
@@ -49,29 +59,27 @@ inline FaultHistory::Walk FaultHistory::walk() {
     RecordBatch batch;
     const int64_t before = offset;
     while (next_batch(&rest, &batch) && failures() == 0) {
-      const bool follows = batch.base_offset() == offset ||
-                           (offset == walk.start && batch.base_offset() < offset) ||
-                           batch.base_offset() <= start_max_;  // deleted, and some of it came back
+      const bool follows =
+          batch.base_offset() == offset || (offset == walk.start && batch.base_offset() < offset) ||
+          batch.base_offset() <= start_max_ ||  // deleted, and some of it came back
+          may_have_hole(batch.base_offset());
       if (!follows || batch.computed_crc() != batch.crc())
         return fail_with("a hole in the log at " + std::to_string(offset) + ": " +
                          std::to_string(batch.base_offset())),
                walk;
       if (batch.base_offset() > offset) walk.next_sequence.clear();
       offset = batch.next_offset();
-      const auto found =
-          std::find_if(sent_.begin(), sent_.end(), [&](const std::unique_ptr<Sent>& sent) {
-            return static_cast<int64_t>(sent->bytes.size()) == batch.bytes() &&
-                   std::memcmp(batch.data() + batch_layout::kCrc,
-                               sent->bytes.data() + batch_layout::kCrc,
-                               sent->bytes.size() - batch_layout::kCrc) == 0;
-          });
-      if (found == sent_.end()) return fail_with("a batch that nobody sent"), walk;
-      walk.batches[batch.base_offset()] = (*found)->id;
+      const Sent* sent = find_sent(batch);
+      if (sent == nullptr) return fail_with("a batch that nobody sent"), walk;
+      walk.batches[batch.base_offset()] = sent->id;
+      note_records(batch, &walk);
       check_sequences(batch, &walk);
     }
     CHECK(rest.empty());
+    if (offset == before && may_have_hole(walk.end)) break;
     if (offset == before) return fail_with("the log cannot be read"), walk;
   }
+  find_newest(&walk);
   return walk;
 }
 
@@ -92,7 +100,7 @@ inline void FaultHistory::check_sequences(const RecordBatch& batch, Walk* walk) 
                 std::to_string(known->second.second) + " follows");
     }
     walk->next_sequence[id] = {batch.producer_epoch(),
-                               batch.base_sequence() + batch.records_count()};
+                               batch.base_sequence() + batch.last_offset_delta() + 1};
     walk->last[id] = {batch.base_offset(), walk->batches[batch.base_offset()]};
     if (batch.is_transactional()) walk->open.try_emplace(id, batch.base_offset(), int16_t{});
     if (batch.is_transactional()) walk->open[id].epoch = batch.producer_epoch();
@@ -151,6 +159,7 @@ inline void FaultHistory::check_transactions(const Walk& walk) {
   }
   for (const AbortedTransaction& each : listed) {
     const auto marker = walk.batches.find(each.last_offset);
+    if (marker == walk.batches.end() && may_be_cleaned(each.last_offset)) continue;
     const bool is_abort = marker != walk.batches.end() &&
                           sent_[static_cast<size_t>(marker->second)]->is_marker &&
                           !sent_[static_cast<size_t>(marker->second)]->is_commit;
@@ -163,6 +172,8 @@ inline void FaultHistory::check_producers(const Walk& walk) {
   for (const auto& [id, last] : walk.last) {
     const ProducerEntry* entry = partition().producers().find(id);
     const Sent& sent = *sent_[static_cast<size_t>(last.second)];
+    // The marker that ended its epoch may have gone before it.
+    if (compacts_ && entry != nullptr && entry->producer_epoch > sent.producer_epoch) continue;
     const bool is_known = entry != nullptr && entry->producer_epoch == sent.producer_epoch &&
                           entry->last_sequence() == sent.sequence + sent.records - 1;
     if (!is_known) fail_with("producer " + std::to_string(id) + " is not remembered");
@@ -178,8 +189,7 @@ inline void FaultHistory::check_all() {
   check_producers(now);
   for (const auto& [base, id] : content_) {
     if (base < std::max(now.start, start_max_)) continue;
-    const auto found = now.batches.find(base);
-    if (found == now.batches.end() || found->second != id) {
+    if (!is_there(base, id, now)) {
       fail_with("an acknowledged batch is gone, offset " + std::to_string(base));
     }
   }
@@ -197,8 +207,7 @@ inline void FaultHistory::adopt() {
     fail_with("ends at " + std::to_string(now.end) + ", acknowledged " + std::to_string(acked_));
   }
   for (const auto& [base, id] : content_) {
-    const auto found = now.batches.find(base);
-    const bool is_same = found != now.batches.end() && found->second == id;
+    const bool is_same = is_there(base, id, now);
     if (base >= std::max(now.start, start_max_) && base < acked_ && !is_same && !is_front_torn) {
       fail_with("an acknowledged batch is gone, offset " + std::to_string(base));
     }
@@ -208,10 +217,19 @@ inline void FaultHistory::adopt() {
       fail_with("a truncated batch is back, offset " + std::to_string(base));
     }
   }
-  content_.erase(content_.lower_bound(now.start), content_.end());
+  std::erase_if(content_, [&](const auto& each) {
+    const bool is_kept = each.first < acked_ && may_be_cleaned(each.first);
+    return each.first >= now.start && (!is_kept || is_front_torn);
+  });
   for (const auto& [base, id] : now.batches) content_[base] = id;
+  for (const AbortedTransaction& aborted : now.aborted) {
+    const auto marker = now.batches.find(aborted.last_offset);
+    note_ended(*sent_[static_cast<size_t>(marker->second)], aborted.last_offset);
+  }
   maybe_gone_from_ = cut_at_ = INT64_MAX;
   is_front_unsure_ = false;
+  cleaned_to_ = std::min(cleaned_to_, now.end);
+  holes_to_ = std::min(holes_to_, now.end);
   acked_ = now.end;
   synced_ = std::min(synced_, now.end);
   saved_recovery_point_ = std::min(saved_recovery_point_, now.end);
@@ -234,6 +252,7 @@ inline void FaultHistory::adopt() {
 // Only what was synced is certain; whoever was acknowledged more begins anew.
 inline void FaultHistory::lose_power() {
   acked_ = synced_ = std::min(synced_, acked_);
+  holes_to_ = INT64_MAX;
   for (size_t i = kPlain; i < kProducers; i += 1) {
     producers_[i].may_be_open = false;
     renew(&producers_[i]);

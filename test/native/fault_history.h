@@ -8,7 +8,8 @@
 // for byte; nothing is served that nobody sent, that was refused, or in part; each producer's
 // batches are there once and in order; epochs, last stable offset and aborted transactions are
 // those of the records (fault_checks.h). A disk that is only full takes nothing offline, any other
-// failed write or sync does.
+// failed write or sync does. A history may compact its log between all of this
+// (fault_compaction.h): then a record may be gone where a newer one of its key is there.
 #pragma once
 
 #include <algorithm>
@@ -40,8 +41,10 @@ struct Sent {
   bool is_marker = false;
   bool is_commit = false;
   std::vector<uint8_t> bytes;
-  int refused_in = -1;  // the life that said no last
-  bool is_cut = false;  // a truncation took it for good
+  std::vector<std::string> keys;  // of a log that is compacted
+  bool is_aborted = false;        // and its transaction
+  int refused_in = -1;            // the life that said no last
+  bool is_cut = false;            // a truncation took it for good
 };
 
 struct HistoryProducer {
@@ -54,7 +57,10 @@ struct HistoryProducer {
 
 class FaultHistory {
  public:
-  explicit FaultHistory(uint64_t seed) : random_(seed * 2654435761u + 1), world_(seed) {}
+  explicit FaultHistory(uint64_t seed, bool compacts = false)
+      : random_(seed * 2654435761u + 1), world_(seed), compacts_(compacts) {
+    config_.is_compacted = compacts;
+  }
 
   void run() {
     producers_.resize(kProducers);
@@ -77,6 +83,9 @@ class FaultHistory {
   struct Flushing : FlushOp {
     FaultHistory* history = nullptr;
     int64_t acked = 0;
+  };
+  struct Cleaning : CleanOp {
+    FaultHistory* history = nullptr;
   };
 
   uint64_t below(uint64_t limit) { return random_.below(limit); }
@@ -130,6 +139,11 @@ class FaultHistory {
   }
 
   void step() {
+    if (compacts_ && one_in(6)) {
+      clean();
+      settle();
+      return check_state();
+    }
     switch (below(20)) {
       case 0:
         return break_something();
@@ -212,6 +226,7 @@ class FaultHistory {
     for (auto& op : pending_) unanswered(op.get());
     pending_.clear();
     flushing_.clear();
+    cleaning_.clear();
     if (is_power) lose_power();
   }
 
@@ -331,13 +346,29 @@ class FaultHistory {
     check_all();
   }
 
+  // fault_compaction.h
+  struct Walk;
+  void clean();
+  bool may_be_cleaned(int64_t base) const { return compacts_ && base < cleaned_to_; }
+  // Where logs are compacted, recovery takes no gap for a loss (STORAGE.md, Opening a log).
+  bool may_have_hole(int64_t next_base) const {
+    return compacts_ && next_base <= std::max(cleaned_to_, holes_to_);
+  }
+  bool is_cleaned(const Sent& sent) const;
+  bool is_what_is_left(const RecordBatch& batch, const Sent& sent) const;
+  const Sent* find_sent(const RecordBatch& batch) const;
+  void note_ended(const Sent& marker, int64_t marker_offset);
+  void note_records(const RecordBatch& batch, Walk* walk) const;
+  void find_newest(Walk* walk) const;
+  bool is_superseded(int64_t base, const Sent& sent, const Walk& walk) const;
+  bool is_there(int64_t base, int id, const Walk& walk) const;
+
   // fault_checks.h
   void adopt();
   void lose_power();
   void check_state();
   void check_all();
   void check_batch(const RecordBatch& batch);
-  struct Walk;
   void check_sequences(const RecordBatch& batch, Walk* walk);
   void check_epochs(const Walk& walk);
   void check_transactions(const Walk& walk);
@@ -354,6 +385,7 @@ class FaultHistory {
   std::vector<std::unique_ptr<Pending>> pending_;
   std::vector<std::unique_ptr<Pending>> answered_;
   std::vector<std::unique_ptr<Flushing>> flushing_;
+  std::vector<std::unique_ptr<Cleaning>> cleaning_;
   std::map<int64_t, int> content_;  // base offset → batch: what is in the log, or was at its front
   int64_t maybe_gone_from_ = INT64_MAX;  // a truncation may have happened from here on
   int64_t cut_at_ = INT64_MAX;
@@ -362,6 +394,10 @@ class FaultHistory {
   int64_t start_max_ = 0;
   int64_t saved_recovery_point_ = 0, saved_start_ = 0;  // the checkpoints
   int64_t next_producer_id_ = 100;
+  const bool compacts_;
+  int64_t cleaned_to_ = 0;  // what lies below may have been compacted
+  int64_t holes_to_ = 0;    // power was lost, and with it perhaps some of what was not synced
+  int64_t next_dirty_ = 0;
   int life_ = 0;
   int32_t leader_epoch_ = 0;
   bool is_clean_ = false;
@@ -377,4 +413,14 @@ class FaultHistory {
 }  // namespace ottla::test
 
 #include "fault_checks.h"
+#include "fault_compaction.h"
 #include "fault_steps.h"
+
+namespace ottla::test {
+
+class CompactedHistory : public FaultHistory {
+ public:
+  explicit CompactedHistory(uint64_t seed) : FaultHistory(seed, true) {}
+};
+
+}  // namespace ottla::test

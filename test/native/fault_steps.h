@@ -29,7 +29,8 @@ inline Sent* FaultHistory::make_batch(size_t producer, bool is_marker, bool is_c
     for (int32_t i = 0; i < sent->records; i += 1) {
       std::string value = std::to_string(sent->id) + ":" + std::to_string(i) + " ";
       value.resize(value.size() + below(300), static_cast<char>('a' + sent->id % 26));
-      records.push_back({world_.wall_ms(), value, false, ""});
+      if (compacts_) sent->keys.push_back("key " + std::to_string(below(12)));
+      records.push_back({world_.wall_ms(), value, compacts_, compacts_ ? sent->keys.back() : ""});
     }
   }
   if (of != nullptr && producer >= kPlain) {
@@ -122,6 +123,7 @@ inline void FaultHistory::answered(Pending* op) {
     content_[op->base_offset] = sent.id;
     acked_ = std::max(acked_, op->last_offset + 1);
     sent.refused_in = -1;
+    if (sent.is_marker) note_ended(sent, op->base_offset);
     if (sent.is_marker) {
       std::erase_if(hanging_, [&](const auto& each) { return each.first == sent.producer_id; });
     }
@@ -147,6 +149,7 @@ inline void FaultHistory::answered(Pending* op) {
 }
 
 inline bool FaultHistory::is_deleted(const Sent& sent) const {
+  if (is_cleaned(sent)) return true;
   const auto from = content_.lower_bound(partition_start());
   // After a stop in order only the last batch of each is remembered.
   const auto to = was_clean_ ? content_.end() : from;
@@ -188,7 +191,8 @@ inline void FaultHistory::read() {
   RecordBatch batch;
   int64_t next = -1;
   while (next_batch(&rest, &batch)) {
-    CHECK(next < 0 ? query.offset <= batch.last_offset() : batch.base_offset() == next);
+    const bool follows = batch.base_offset() == next || may_have_hole(batch.base_offset());
+    CHECK(next < 0 ? query.offset <= batch.last_offset() : follows);
     CHECK(batch.last_offset() < bound);
     check_batch(batch);
     next = batch.next_offset();
@@ -222,11 +226,13 @@ inline void FaultHistory::truncate() {
   node_->advance_ms(10'000);
   answer_admissions();
   if (!is_alive() || partition().is_offline()) return;
+  // What is compacted was committed, and nobody cuts that.
+  const int64_t start = std::max(partition().log_start_offset(), cleaned_to_);
+  const int64_t end = partition().log_end_offset();
+  if (start > end) return;
   is_stepping_down_ = true;
   leader_epoch_ += 1;
   CHECK(partition().follow(host(), leader_epoch_, 2));
-  const int64_t start = partition().log_start_offset();
-  const int64_t end = partition().log_end_offset();
   const int64_t to = start + static_cast<int64_t>(below(static_cast<uint64_t>(end - start) + 1));
   // A batch that reaches over it goes as a whole.
   const auto above = content_.upper_bound(to);
@@ -305,15 +311,17 @@ inline void FaultHistory::retain() {
   }
 }
 
-inline void FaultHistory::break_something() {
+// What goes wrong with the disk next.
+inline SimRule random_rule(SimRandom* random) {
   static constexpr SimOp kOps[] = {
       SimOp::kSubmit,   SimOp::kSubmit,        SimOp::kWrite,  SimOp::kSync,   SimOp::kOpen,
       SimOp::kTruncate, SimOp::kAllocate,      SimOp::kRename, SimOp::kRemove, SimOp::kRead,
       SimOp::kStat,     SimOp::kSyncDirectory, SimOp::kAny,    SimOp::kSubmit, SimOp::kWrite};
+  const auto one_in = [&](uint64_t n) { return random->below(n) == 0; };
   SimRule rule;
-  rule.op = kOps[below(std::size(kOps))];
-  rule.skip = below(6);
-  rule.count = 1 + below(3);
+  rule.op = kOps[random->below(std::size(kOps))];
+  rule.skip = random->below(6);
+  rule.count = 1 + random->below(3);
   const bool is_full = one_in(2);
   rule.code = is_full ? Code::kNoSpace : Code::kIo;
   rule.error = is_full ? 28 : 5;
@@ -328,6 +336,11 @@ inline void FaultHistory::break_something() {
   if ((rule.op == SimOp::kSubmit || rule.op == SimOp::kWrite) && one_in(2)) {
     rule.fault = SimFault::kShort;
   }
+  return rule;
+}
+
+inline void FaultHistory::break_something() {
+  const SimRule rule = random_rule(&random_);
   note("break op " + std::to_string(static_cast<int>(rule.op)) + " skip " +
        std::to_string(rule.skip) + " count " + std::to_string(rule.count) + " fault " +
        std::to_string(static_cast<int>(rule.fault)) + " error " + std::to_string(rule.error));

@@ -1,19 +1,24 @@
 // A partition on a disk that fails, by seed: fault_history.h. OTTLA_SEED is the first seed,
 // OTTLA_SEEDS how many: `npm run fuzz -- faults 1 10000`. And by hand, what seeds have found.
 #include "fault_history.h"
+#include "fault_raft.h"
+#include "fault_rot.h"
 
 using namespace ottla;
 using namespace ottla::test;
 
 namespace {
 
+constexpr uint64_t kSeeds = 150;  // of each kind, when nobody says
+
 uint64_t asked(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+template <typename History>
 bool holds(uint64_t seed) {
-  FaultHistory(seed).run();
+  History(seed).run();
   if (failures() == 0) return true;
   std::fprintf(stderr, "    seed %llu\n", static_cast<unsigned long long>(seed));
   return false;
@@ -65,11 +70,44 @@ void stop_within_transaction(SimWorld* world, bool is_aborted) {
 
 }  // namespace
 
-TEST("partition: faults: whatever the disk does, what was acknowledged is there and nothing else") {
+template <typename History>
+void hold() {
   const uint64_t first = asked("OTTLA_SEED", 1);
-  const uint64_t count = asked("OTTLA_SEEDS", 300);
-  for (uint64_t seed = first; seed < first + count && holds(seed); seed += 1) {
+  const uint64_t count = asked("OTTLA_SEEDS", kSeeds);
+  for (uint64_t seed = first; seed < first + count && holds<History>(seed); seed += 1) {
   }
+}
+
+TEST("partition: faults: whatever the disk does, what was acknowledged is there and nothing else") {
+  hold<FaultHistory>();
+}
+
+TEST(
+    "partition: faults: whatever the disk does to a log that is compacted, each key keeps a "
+    "value") {
+  hold<CompactedHistory>();
+}
+
+TEST("partition: faults: raft's log: whatever the disk does, what was flushed is there") {
+  hold<RaftHistory>();
+}
+
+TEST(
+    "partition: faults: whatever bits flip, nothing damaged passes for good and the rest is "
+    "there") {
+  hold<RotHistory>();
+}
+
+template <typename History>
+void hold_again(std::initializer_list<uint64_t> seeds) {
+  for (const uint64_t seed : seeds) (void)holds<History>(seed);
+}
+
+TEST("partition: faults: what has found something once is looked at again") {
+  hold_again<FaultHistory>({12, 103, 214, 4996, 6736, 13165});
+  hold_again<CompactedHistory>({9, 228, 292, 547, 1348});
+  hold_again<RaftHistory>({69, 180, 256});
+  hold_again<RotHistory>({26, 59, 130, 402, 503});
 }
 
 TEST("partition: faults: a stop in order keeps open and aborted transactions, power lost or not") {

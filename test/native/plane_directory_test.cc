@@ -133,6 +133,48 @@ TEST("plane: directory: a create that the system refuses tells errno and leaves 
   CHECK_EQ(machine.answer(2).status, 0);
 }
 
+// What was told of /data/two while the plane was closed in order, and nothing of /data.
+std::vector<int32_t> told_at_close(Machine* machine) {
+  machine->sim->plane().close(0, true);
+  machine->sim->step(1'000'000);
+  CHECK(machine->sim->plane().is_closed());
+  std::vector<int32_t> errors;
+  Told told;
+  while (machine->inbox.next(&told, 0)) {
+    if (told.kind != fact::kDirectoryFailed) continue;
+    CHECK(std::string(told.body.begin(), told.body.end()) == kTwo);
+    errors.push_back(told.status);
+  }
+  return errors;
+}
+
+TEST("plane: directory: a close that leaves every log in order tells nothing") {
+  Machine machine;
+  CHECK_EQ(machine.append(2), 0);
+  CHECK(told_at_close(&machine).empty());
+}
+
+TEST("plane: directory: a sync that fails when a log is closed is told, once") {
+  Machine machine;
+  CHECK_EQ(machine.append(2), 0);
+  CHECK_EQ(machine.append(3), 0);
+  machine.fail(SimOp::kSync, SimFault::kSyncLost);
+  CHECK(told_at_close(&machine) == std::vector<int32_t>{5});
+}
+
+TEST("plane: directory: no room to leave a log in order is told, and the others are closed") {
+  Machine machine;
+  CHECK_EQ(machine.append(2), 0);
+  CHECK_EQ(machine.append(3), 0);
+  SimRule full;
+  full.op = SimOp::kOpen;
+  full.path_contains = kTwo + "/t-2/00000000000000000001.snapshot";
+  full.code = Code::kNoSpace;
+  full.error = 28;
+  machine.sim->world().add_rule(full);
+  CHECK(told_at_close(&machine) == std::vector<int32_t>{28});
+}
+
 }  // namespace
 
 RUN_TESTS()

@@ -1,0 +1,486 @@
+// One history of raft's log on a failing disk, from a seed: appends that bring their offsets and
+// epochs, flushes that raft's machine acts upon, cuts by a newer leader, deletion of the front
+// after a snapshot, a snapshot that takes the place of all records; and what fault_history.h does
+// to a disk.
+//
+// What must hold, in every life: the log is a run of the batches that were appended, byte for byte,
+// offsets and epochs included; what a flush answered for is there, whatever happened; what was cut
+// never comes back; the epochs are those of the batches.
+#pragma once
+
+#include "fault_history.h"
+
+namespace ottla::test {
+
+class RaftHistory {
+ public:
+  explicit RaftHistory(uint64_t seed) : random_(seed * 2654435761u + 7), world_(seed) {}
+
+  void run() {
+    config_.log.segment_bytes_max = 800 + static_cast<int64_t>(below(3000));
+    config_.log.index_interval_bytes = static_cast<int64_t>(below(600));
+    config_.log.preallocate_bytes_max = one_in(3) ? 0 : 8192;
+    for (life_ = 0; life_ < kLives && failures() == 0; life_ += 1) live();
+  }
+
+ private:
+  struct Entry {
+    int64_t base = 0, next = 0;
+    std::vector<uint8_t> bytes;
+  };
+  struct Pending : ProduceOp {
+    RaftHistory* history = nullptr;
+    int64_t base = 0, next = 0;
+    std::vector<uint8_t> copy;
+  };
+  struct Flushing : FlushOp {
+    RaftHistory* history = nullptr;
+    int64_t acked = 0;
+  };
+
+  uint64_t below(uint64_t limit) { return random_.below(limit); }
+  bool one_in(uint64_t n) { return below(n) == 0; }
+  int64_t between(int64_t from, int64_t to) {
+    return from + static_cast<int64_t>(below(static_cast<uint64_t>(to - from) + 1));
+  }
+  FakeReactor& host() { return node_->at(0); }
+  Partition& partition() { return node_->partition(0); }
+  bool is_alive() const { return !world_.is_dead(); }
+  int64_t start() { return partition().log_start_offset(); }
+  int64_t end() const { return entries_.empty() ? begins_at_ : entries_.back().next; }
+  bool has_hard_faults() const { return is_half_cut_ || world_.hard_faults() != hard_faults_; }
+  bool has_faults() const { return has_hard_faults() || world_.full_faults() != full_faults_; }
+  void fail_with(const std::string& what) {
+    fail(__FILE__, __LINE__, what + " (life " + std::to_string(life_) + ")");
+  }
+  void note(const std::string& what) {
+    if (std::getenv("OTTLA_TRACE") != nullptr) std::fprintf(stderr, "%s\n", what.c_str());
+  }
+
+  void live() {
+    if (!open()) return end_life();
+    const int steps = 1 + static_cast<int>(below(kStepsMax));
+    if (one_in(3)) {
+      world_.die_at(world_.operations() + below(300),
+                    one_in(2) ? SimDeath::kPower : SimDeath::kKill);
+    }
+    for (int i = 0; i < steps && is_alive() && failures() == 0; i += 1) step();
+    if (failures() == 0) end_life();
+  }
+
+  bool open() {
+    hard_faults_ = world_.hard_faults();
+    full_faults_ = world_.full_faults();
+    is_half_cut_ = false;
+    node_ = std::make_unique<Node>(&world_);
+    const bool is_hurt = one_in(6);
+    if (is_hurt) break_something();
+    const Status opened = node_->open(0, "__cluster_metadata", 0, [&](PartitionOptions* options) {
+      options->config = config_;
+      options->is_raft = true;
+      options->recovery_point = saved_recovery_point_;
+      options->log_start_offset = saved_start_;
+    });
+    world_.clear_rules();
+    if (!opened.ok()) {
+      CHECK(is_hurt);
+      return false;
+    }
+    epoch_ += 1;
+    adopt();
+    note("life " + std::to_string(life_) + " log " + std::to_string(start()) + " to " +
+         std::to_string(end()) + " flushed " + std::to_string(flushed_));
+    return true;
+  }
+
+  void step() {
+    switch (below(14)) {
+      case 0:
+        break_something();
+        break;
+      case 1:
+        if (one_in(3)) return heal();
+        world_.set_capacity(one_in(2) ? INT64_MAX
+                                      : world_.used_bytes() + static_cast<int64_t>(below(3000)));
+        break;
+      case 2:
+      case 3:
+      case 4:
+        flush();
+        break;
+      case 5:
+        if (one_in(3)) cut();
+        break;
+      case 6:
+        if (one_in(2)) drop_front();
+        break;
+      case 7:
+        if (one_in(6)) take_snapshot();
+        break;
+      case 8:
+        partition().maintain(host());
+        break;
+      case 9:
+        host().holds_lent = one_in(2);
+        world_.submit_latency_us = one_in(3) ? 2000 : 0;
+        break;
+      case 10:
+        epoch_ += 1;
+        break;
+      default:
+        for (uint64_t n = 1 + below(3); n > 0; n -= 1) append();
+    }
+    settle();
+    if (!is_alive()) return;
+    if (partition().is_offline() && !has_hard_faults()) {
+      fail_with("offline, and the disk was only full");
+    }
+  }
+
+  void break_something() {
+    const SimRule rule = random_rule(&random_);
+    note("break op " + std::to_string(static_cast<int>(rule.op)) + " skip " +
+         std::to_string(rule.skip) + " count " + std::to_string(rule.count) + " fault " +
+         std::to_string(static_cast<int>(rule.fault)) + " error " + std::to_string(rule.error));
+    world_.add_rule(rule);
+  }
+
+  void settle() {
+    if (!is_alive()) return;
+    if (one_in(4)) {
+      node_->advance_ms(static_cast<int64_t>(below(3000)));
+    } else {
+      node_->run();
+    }
+    answered_.clear();
+  }
+
+  // Nothing is under way any more.
+  void drain() {
+    host().holds_lent = false;
+    world_.submit_latency_us = 0;
+    node_->advance_ms(10'000);
+    answered_.clear();
+  }
+
+  void heal() {
+    world_.clear_rules();
+    world_.set_capacity(INT64_MAX);
+    drain();
+    if (!is_alive() || has_hard_faults()) return;
+    full_faults_ = world_.full_faults();
+    CHECK(!partition().is_offline());
+    check();
+  }
+
+  void end_life() {
+    bool is_power = one_in(2) || world_.lost_syncs() != lost_syncs_;
+    world_.clear_rules();
+    world_.set_capacity(INT64_MAX);
+    if (is_alive()) {
+      world_.die(is_power ? SimDeath::kPower : SimDeath::kKill);
+    } else if (world_.last_death() == SimDeath::kPower) {
+      is_power = true;
+    } else if (is_power) {
+      world_.restart();
+      world_.die(SimDeath::kPower);
+    }
+    lost_syncs_ = world_.lost_syncs();
+    host().holds_lent = false;
+    node_->run();
+    node_.reset();
+    world_.restart();
+    world_.submit_latency_us = 0;
+    pending_.clear();
+    answered_.clear();
+    flushing_.clear();
+    note(std::string("end of life by ") + (is_power ? "power" : "kill"));
+    if (is_power) acked_ = flushed_;
+  }
+
+  void append() {
+    if (partition().is_offline()) return;
+    auto op = std::make_unique<Pending>();
+    op->base = op->next = end();
+    std::vector<std::vector<uint8_t>> batches;
+    for (uint64_t n = 1 + below(2); n > 0; n -= 1) {
+      BatchOptions options;
+      options.base_offset = op->next;
+      options.leader_epoch = epoch_;
+      std::vector<TestRecord> records;
+      for (uint64_t i = 1 + below(3); i > 0; i -= 1) {
+        std::string value = std::to_string(next_id_++) + " ";
+        value.resize(value.size() + below(300), 'r');
+        records.push_back({world_.wall_ms(), value, false, ""});
+      }
+      const std::vector<uint8_t> bytes = make_batch(records, options);
+      op->copy.insert(op->copy.end(), bytes.begin(), bytes.end());
+      const int64_t next = op->next + static_cast<int64_t>(records.size());
+      entries_.push_back({op->next, next, bytes});
+      attempts_.push_back(entries_.back());
+      op->next = next;
+    }
+    op->history = this;
+    op->records = op->copy.data();
+    op->records_bytes = static_cast<int32_t>(op->copy.size());
+    op->acks = 1;
+    op->leader_epoch = epoch_;
+    op->deadline_us = INT64_MAX;
+    op->done = [](ProduceOp* done, PartitionHost&) {
+      Pending* mine = static_cast<Pending*>(done);
+      mine->history->appended(mine);
+    };
+    note("append " + std::to_string(op->base) + " to " + std::to_string(op->next) + " epoch " +
+         std::to_string(epoch_));
+    Pending* raw = op.get();
+    pending_.push_back(std::move(op));
+    partition().append(raw, host());
+  }
+
+  void appended(Pending* op) {
+    const auto gone = std::find_if(pending_.begin(), pending_.end(),
+                                   [&](const auto& each) { return each.get() == op; });
+    answered_.push_back(std::move(*gone));
+    pending_.erase(gone);
+    if (!is_alive()) return;
+    note("appended " + std::to_string(op->base) + " error " + show(op->refusal.error));
+    if (op->refusal.error == ErrorCode::kNone) {
+      CHECK_EQ(op->base_offset, op->base);
+      acked_ = std::max(acked_, op->next);
+      return;
+    }
+    CHECK(op->refusal.error == ErrorCode::kKafkaStorageError ||
+          (op->refusal.error == ErrorCode::kNotLeaderOrFollower && is_cutting_));
+    if (!has_faults() && !is_cutting_) fail_with("refused on a well disk");
+    // Whoever goes offline may have written it.
+    if (!partition().is_offline()) forget_from(op->base);
+  }
+
+  void forget_from(int64_t offset) {
+    while (!entries_.empty() && entries_.back().base >= offset) entries_.pop_back();
+  }
+
+  // What was refused is nowhere any more, once the file was synced.
+  void forget_attempts() {
+    std::erase_if(attempts_, [&](const Entry& each) {
+      return each.base < flushed_ && !is_run_of({each}, entries_);
+    });
+  }
+
+  void flush() {
+    auto op = std::make_unique<Flushing>();
+    op->history = this;
+    op->acked = acked_;
+    op->done = [](FlushOp* done, ErrorCode error, PartitionHost&) {
+      Flushing* mine = static_cast<Flushing*>(done);
+      RaftHistory& self = *mine->history;
+      if (!self.is_alive()) return;
+      if (error == ErrorCode::kNone) {
+        CHECK(done->recovery_point >= mine->acked);
+        self.flushed_ = std::max(self.flushed_, done->recovery_point);
+        self.saved_recovery_point_ = self.flushed_;
+        self.forget_attempts();
+        self.note("flushed " + std::to_string(self.flushed_));
+      } else if (!self.has_faults()) {
+        self.fail_with("a flush failed on a well disk");
+      }
+    };
+    Flushing* raw = op.get();
+    flushing_.push_back(std::move(op));
+    partition().flush(raw, host());
+  }
+
+  // What is committed stays.
+  void raise_committed() {
+    if (flushed_ <= committed_) return;
+    committed_ = between(committed_, flushed_);
+    CHECK(partition().set_high_watermark(host(), epoch_, committed_));
+  }
+
+  void cut() {
+    drain();
+    if (!is_alive() || partition().is_offline()) return;
+    raise_committed();
+    const int64_t from = std::max(committed_, start());
+    if (from >= end()) return;
+    int64_t to = between(from, end());
+    // Raft cuts between batches.
+    for (const Entry& entry : entries_) {
+      if (entry.base < to && to < entry.next) to = entry.base;
+    }
+    if (to < from) return;
+    epoch_ += 1;
+    before_ = attempts_;
+    note("cut at " + std::to_string(to));
+    forget_from(to);
+    std::erase_if(attempts_, [&](const Entry& each) { return each.base >= to; });
+    for (int64_t* point : {&acked_, &flushed_, &saved_recovery_point_}) {
+      *point = std::min(*point, to);
+    }
+    for (const auto& op : flushing_) op->acked = std::min(op->acked, to);
+    is_cutting_ = true;
+    const ErrorCode error = partition().truncate(host(), epoch_, to);
+    is_cutting_ = false;
+    settle_cut(error);
+  }
+
+  // A cut that was not answered may have happened or not.
+  void settle_cut(ErrorCode error) {
+    if (!is_alive()) return;
+    if (error == ErrorCode::kNone) {
+      before_.clear();
+      CHECK_EQ(partition().log_end_offset(), end());
+      return;
+    }
+    CHECK_EQ(error, ErrorCode::kKafkaStorageError);
+    if (!has_faults()) fail_with("a cut failed on a well disk");
+    is_half_cut_ = true;
+  }
+
+  void drop_front() {
+    if (partition().is_offline()) return;
+    raise_committed();
+    if (partition().high_watermark() <= start()) return;
+    // The snapshot is on the disk before.
+    const int64_t to = between(start(), partition().high_watermark());
+    saved_start_ = std::max(saved_start_, to);
+    note("drop the front to " + std::to_string(to));
+    const ErrorCode error = partition().trim(host(), to);
+    if (!is_alive() || error == ErrorCode::kNone) return;
+    if (!has_faults()) fail_with("dropping the front failed on a well disk");
+  }
+
+  // From a leader that is far ahead: a snapshot takes the place of everything.
+  void take_snapshot() {
+    drain();
+    if (!is_alive() || partition().is_offline()) return;
+    const int64_t at = end() + 1 + static_cast<int64_t>(below(20));
+    note("snapshot at " + std::to_string(at));
+    epoch_ += 1;
+    saved_start_ = begins_at_ = committed_ = acked_ = flushed_ = at;
+    entries_.clear();
+    attempts_.clear();
+    is_cutting_ = true;
+    const ErrorCode error = partition().trim(host(), at);
+    is_cutting_ = false;
+    if (is_alive() && error == ErrorCode::kNone) CHECK_EQ(start(), at);
+    settle_cut(error);
+  }
+
+  // The log's batches, each whole.
+  std::vector<Entry> walk() {
+    std::vector<Entry> found;
+    Log& log = partition().log();
+    for (int64_t offset = log.log_start_offset(); offset < log.log_end_offset();) {
+      ReadSlice slice;
+      CHECK_OK(log.read(host().io(), offset, log.log_end_offset(), 1 << 20, true, &slice));
+      const std::vector<uint8_t> bytes = slice_bytes(host().io(), slice);
+      Bytes rest(bytes);
+      RecordBatch batch;
+      const int64_t before = offset;
+      while (next_batch(&rest, &batch)) {
+        const bool follows =
+            batch.base_offset() == offset || (found.empty() && batch.base_offset() < offset);
+        if (!follows || batch.computed_crc() != batch.crc()) {
+          return fail_with("a hole in the log at " + std::to_string(offset)), found;
+        }
+        found.push_back({batch.base_offset(),
+                         batch.next_offset(),
+                         {batch.data(), batch.data() + batch.bytes()}});
+        offset = batch.next_offset();
+      }
+      CHECK(rest.empty());
+      if (offset == before) return fail_with("the log cannot be read"), found;
+    }
+    return found;
+  }
+
+  static bool is_run_of(const std::vector<Entry>& found, const std::vector<Entry>& of) {
+    return std::all_of(found.begin(), found.end(), [&](const Entry& each) {
+      return std::any_of(of.begin(), of.end(), [&](const Entry& one) {
+        return one.base == each.base && one.bytes == each.bytes;
+      });
+    });
+  }
+
+  void check() {
+    const std::vector<Entry> found = walk();
+    if (failures() != 0) return;
+    if (!is_run_of(found, entries_)) fail_with("a batch that was not appended");
+    if (partition().log_end_offset() != end()) {
+      fail_with("ends at " + std::to_string(partition().log_end_offset()) + ", appended " +
+                std::to_string(end()));
+    }
+    check_epochs(found);
+  }
+
+  void check_epochs(const std::vector<Entry>& found) {
+    for (size_t i = 0; i < found.size(); i += 1) {
+      const int32_t epoch =
+          RecordBatch(found[i].bytes.data(), found[i].bytes.size()).leader_epoch();
+      const bool is_last =
+          i + 1 == found.size() ||
+          RecordBatch(found[i + 1].bytes.data(), found[i + 1].bytes.size()).leader_epoch() != epoch;
+      if (!is_last) continue;
+      int64_t end_offset = 0, told = 0, unused = 0;
+      CHECK_EQ(partition().look_up(host(), lookup::kEpochEnd, epoch, &end_offset, &told, &unused),
+               ErrorCode::kNone);
+      if (told != epoch || end_offset != found[i].next) {
+        fail_with("epoch " + std::to_string(epoch) + " ends at " + std::to_string(end_offset) +
+                  ", its last batch at " + std::to_string(found[i].next));
+      }
+    }
+  }
+
+  // A new life: what is there was appended, and what must be is there.
+  void adopt() {
+    const std::vector<Entry> found = walk();
+    if (failures() != 0) return;
+    CHECK_EQ(start(), saved_start_);
+    const int64_t found_end = partition().log_end_offset();
+    if (found_end < std::max(acked_, flushed_)) {
+      fail_with("ends at " + std::to_string(found_end) + ", acknowledged " +
+                std::to_string(acked_) + ", flushed " + std::to_string(flushed_));
+    }
+    // What was refused for want of room may be there after all, as long as nobody was told.
+    const bool is_known = is_run_of(found, attempts_) || is_run_of(found, before_);
+    if (!is_known) fail_with("a batch that was not appended, or was cut");
+    for (const Entry& entry : entries_) {
+      const bool is_told = entry.next <= acked_ && entry.base >= start();
+      if (is_told && !is_run_of({entry}, found)) fail_with("an acknowledged batch is gone");
+    }
+    entries_ = found;
+    attempts_.insert(attempts_.end(), found.begin(), found.end());
+    before_.clear();
+    if (entries_.empty()) begins_at_ = found_end;
+    if (end() != found_end) fail_with("the log ends where nothing does");
+    acked_ = found_end;
+    check_epochs(found);
+    committed_ = std::max(committed_, start());
+  }
+
+  SimRandom random_;
+  SimWorld world_;
+  std::unique_ptr<Node> node_;
+  PartitionConfig config_;
+  std::vector<Entry> entries_;   // appended, in order; behind what is acknowledged perhaps not
+  std::vector<Entry> attempts_;  // and those that were refused, but not cut
+  std::vector<Entry> before_;    // a cut that nobody answered
+  std::vector<std::unique_ptr<Pending>> pending_;
+  std::vector<std::unique_ptr<Pending>> answered_;
+  std::vector<std::unique_ptr<Flushing>> flushing_;
+  int64_t begins_at_ = 0;  // where the log ends while it holds nothing
+  int64_t acked_ = 0;      // a kill may not lose what lies below
+  int64_t flushed_ = 0;    // nor power what lies below
+  int64_t committed_ = 0;
+  int64_t saved_recovery_point_ = 0, saved_start_ = 0;
+  int64_t next_id_ = 0;
+  int32_t epoch_ = 1;
+  int life_ = 0;
+  bool is_cutting_ = false;
+  bool is_half_cut_ = false;
+  uint64_t lost_syncs_ = 0;
+  uint64_t hard_faults_ = 0, full_faults_ = 0;
+};
+
+}  // namespace ottla::test
