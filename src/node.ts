@@ -45,6 +45,7 @@ import { NO_DIRECTORY } from './raft/voters.ts'
 /** Clean-up gets this long before what is left is cut off. */
 const DRAIN_MS = 2_000
 const LEAVE_MS = 5_000
+const FLUSH_MS = 30_000
 
 /** What a node needs besides its configuration. */
 export interface NodeParts {
@@ -95,6 +96,7 @@ export class OttlaNode {
   private clusterIdText = ''
   private isPlaneOpen = false
   private isRunning = false
+  private isEnding = false
   private stopping: Promise<void> | null = null
   /** Rejects when the node cannot go on while it starts. */
   private readonly failed = Promise.withResolvers<never>()
@@ -274,6 +276,7 @@ export class OttlaNode {
       publisher: () => this.publisher ?? null,
       lifecycle: () => this.lifecycle ?? null,
       metadataLogDir: derived.metadataLogDir,
+      isEnding: () => this.isEnding,
       onFatal: (problem) => this.fatal(problem),
     })
     this.moves = new Moves({
@@ -550,12 +553,17 @@ export class OttlaNode {
     this.transactions.stop()
     await this.flushAll()
     this.checkpoints.write()
+    const open = this.publisher.openPartitions()
     await this.closeParts(true)
     await this.removal
-    this.directories.markClean(brokerEpoch)
+    for (const directory of this.directories.markClean(brokerEpoch, open)) {
+      const what = 'not all logs of a directory were left in order; the next start recovers them'
+      this.world.log.warn(what, { directory })
+    }
     this.release()
   }
 
+  /** What fails here fails again when the logs are closed, and is told then. */
   private async flushAll(): Promise<void> {
     const dirty = this.publisher.openPartitions().filter(({ slot }) => {
       const { recoveryPoint, logEndOffset, isOffline } = this.plane.partition(slot)
@@ -564,7 +572,14 @@ export class OttlaNode {
     const flushes = dirty.map(({ slot }) =>
       this.tickets.run((plane, ticket) => plane.flush(slot, ticket)),
     )
-    await Promise.all(flushes)
+    // On a full disk a flush waits for room, which may never come.
+    await new Promise<void>((resolve) => {
+      const cancel = this.world.schedule(FLUSH_MS, resolve)
+      void Promise.all(flushes).then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   private async closeParts(isClean: boolean): Promise<void> {
@@ -574,6 +589,7 @@ export class OttlaNode {
     this.groups?.stop()
     this.transactions?.stop()
     this.raft?.stop()
+    this.isEnding = true
     await this.plane.close({ graceMs: DRAIN_MS, isClean })
     this.isPlaneOpen = false
     this.tickets.abandon()

@@ -89,6 +89,8 @@ export class LogDirectories {
   private readonly arriving = new Map<string, { directory: Directory; row: PartitionRow }>()
   /** Copies that this start found and that can be gone on with. */
   readonly unfinished: Unfinished[] = []
+  /** Directories of which some log was not left in order. */
+  private readonly disordered = new Set<string>()
   private isStopped = false
   /** Told once of each directory that fails from now on. */
   onFailed: (path: string, why: string) => void = () => {}
@@ -109,6 +111,11 @@ export class LogDirectories {
   /** Those that work. */
   online(): readonly { path: string; id: string }[] {
     return this.directories.filter(isOnline)
+  }
+
+  /** Checkpoints that this start found damaged. */
+  unreadCheckpoints(): string[] {
+    return this.directories.flatMap(({ unread }) => unread)
   }
 
   /** The id of the directory at a path; '' where it is not known. */
@@ -134,6 +141,11 @@ export class LogDirectories {
     directory.failure = why
     this.onFailed(path, why)
     return true
+  }
+
+  /** Some log in it could not be closed in order, though the directory works: it gets no mark. */
+  leaveUnmarked(path: string): void {
+    this.disordered.add(path)
   }
 
   /**
@@ -398,21 +410,18 @@ export class LogDirectories {
       const outcome = attempt(() => {
         // Where nothing changes nothing is written, and a disk that is gone would not be missed.
         this.files.space(directory.path)
-        for (const kind of kinds) {
-          const { file, of } = CHECKPOINTS[kind]
-          this.write(directory, file, offsets(of))
-        }
+        for (const kind of kinds) this.write(directory, CHECKPOINTS[kind].file, offsets(kind))
       })
       if (!outcome.ok && !this.judge(directory, outcome)) refused.push(outcome)
     }
     if (refused[0] !== undefined) throw refused[0].problem
   }
 
-  /** What the plane says of the partitions that work, by directory. */
+  /** What the plane says of the partitions that work, by directory; of others, what is written of them. */
   private published(
     plane: DataPlane,
     partitions: Iterable<Checkpointed>,
-  ): { directory: Directory; offsets: (of: (row: PartitionRow) => number) => Offsets }[] {
+  ): { directory: Directory; offsets: (kind: CheckpointKind) => Offsets }[] {
     const rows = new Map<string, { name: string; slot: number }[]>()
     for (const { slot, topic, partition, directory } of partitions) {
       const list = rows.get(directory)
@@ -428,8 +437,13 @@ export class LogDirectories {
         return { name, row: plane.partition(slot) }
       })
       const published = [...arriving, ...open].filter(({ row }) => !row.isOffline)
-      const offsets = (of: (row: PartitionRow) => number) =>
-        new Map(published.map(({ name, row }) => [name, of(row)]))
+      const offsets = (kind: CheckpointKind) => {
+        const { of } = CHECKPOINTS[kind]
+        return new Map([
+          ...found(directory, kind),
+          ...published.map(({ name, row }): [string, number] => [name, of(row)]),
+        ])
+      }
       return { directory, offsets }
     })
   }
@@ -455,13 +469,25 @@ export class LogDirectories {
     this.attempt(directory, () => this.write(directory, CLEANER_OFFSETS, offsets))
   }
 
-  /** After everything was flushed and closed: the next start may trust the tails. */
-  markClean(brokerEpoch: number): void {
+  /**
+   * After everything was flushed and closed: the next start may trust the tails. Not where a log was not left in order,
+   * nor where one that this start had to recover was never opened. Returns the directories that got no mark.
+   */
+  markClean(brokerEpoch: number, open: Iterable<Checkpointed>): string[] {
     const text = encoder.encode(JSON.stringify({ version: 0, brokerEpoch }))
+    const opened = new Set<string>()
+    for (const one of open) opened.add(`${one.directory}/${one.topic}-${one.partition}`)
+    const unmarked: string[] = []
     for (const directory of this.directories) {
-      const mark = `${directory.path}/${CLEAN_SHUTDOWN}`
-      this.attempt(directory, () => this.files.replace(mark, text))
+      const { path, isCleanShutdown, existing } = directory
+      const isKnown = (name: string) => name === METADATA_DIRECTORY || opened.has(`${path}/${name}`)
+      const isInOrder =
+        !this.disordered.has(path) && (isCleanShutdown || [...existing].every(isKnown))
+      const mark = `${path}/${CLEAN_SHUTDOWN}`
+      if (isInOrder) this.attempt(directory, () => this.files.replace(mark, text))
+      if (!isInOrder || !isOnline(directory)) unmarked.push(path)
     }
+    return unmarked
   }
 
   private write({ path, onDisk }: Directory, file: string, offsets: Offsets): void {
@@ -493,3 +519,7 @@ export class LogDirectories {
 }
 
 const isOnline = ({ failure }: Directory) => failure === null
+
+/** What is written down already about the partitions that this start found. */
+const found = ({ onDisk, existing }: Directory, kind: CheckpointKind): [string, number][] =>
+  [...(onDisk.get(CHECKPOINTS[kind].file) ?? [])].filter(([name]) => existing.has(name))

@@ -47,6 +47,8 @@ export interface Directory {
   readonly placed: Set<string>
   /** What each checkpoint says on the disk; without those that are missing or cannot be read. */
   readonly onDisk: Map<string, Offsets>
+  /** Checkpoints that are there and do not add up: nothing in them is believed. */
+  readonly unread: readonly string[]
   /** Deletions that a stop interrupted: `<topic>-<partition>.<id>-delete`. */
   readonly leftovers: string[]
   /** Copies that were to take a partition's place here: `<topic>-<partition>.<id>-future`. */
@@ -107,6 +109,7 @@ function nothing(): Contents {
     existing: new Set(),
     placed: new Set(),
     onDisk: new Map(),
+    unread: [],
     leftovers: [],
     futures: [],
   }
@@ -120,12 +123,14 @@ function read(files: Files, path: string): Contents {
   files.remove(mark)
   const names = files.list(path)
   const onDisk = new Map<string, Offsets>()
+  const unread: string[] = []
   const checkpoints = Object.values(CHECKPOINTS).map(({ file }) => file)
   for (const file of [...checkpoints, CLEANER_OFFSETS]) {
     const bytes = files.read(`${path}/${file}`)
     // An unreadable checkpoint costs a longer recovery, nothing else.
     const offsets = bytes && decodeCheckpoint(bytes)
     if (offsets !== null) onDisk.set(file, offsets)
+    else if (bytes !== null) unread.push(`${path}/${file}`)
   }
   const of = (file: string) => new Map(onDisk.get(file))
   return {
@@ -136,6 +141,7 @@ function read(files: Files, path: string): Contents {
     highWatermarks: of(HIGH_WATERMARK),
     existing: new Set(names.filter((name) => /-\d+$/.test(name))),
     onDisk,
+    unread,
     leftovers: names.filter((name) => /-\d+\.[^/]+-delete$/.test(name)),
     futures: names.filter((name) => FUTURE.test(name)),
   }

@@ -22,6 +22,8 @@ export interface DirectoryFailuresOptions {
   publisher: () => Publisher | null
   lifecycle: () => Lifecycle | null
   metadataLogDir: string
+  /** The plane closes its logs. */
+  isEnding: () => boolean
   onFatal: (problem: Error) => void
 }
 
@@ -35,11 +37,16 @@ export class DirectoryFailures {
     for (const { path, failure } of options.directories.list()) {
       if (failure !== null) this.log(path, failure)
     }
+    for (const file of options.directories.unreadCheckpoints()) {
+      options.world.log.warn('an offset checkpoint is damaged and was not believed', { file })
+    }
   }
 
   /** A fact of the plane. */
   failed(path: string, errno: number): void {
-    const { directories, metadataLogDir } = this.options
+    const { directories, metadataLogDir, isEnding } = this.options
+    // No room to leave a log in order is no reason to give up the directory: the next start recovers it.
+    if (isEnding() && PASSING.has(errno)) return directories.leaveUnmarked(path)
     const why = `errno ${errno}`
     // It may be a directory of its own, which holds no other partitions.
     if (!directories.fail(path, why) && path === metadataLogDir) this.endWithoutMetadata(path)

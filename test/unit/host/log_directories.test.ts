@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { LogDirectories } from '../../../src/host/log_directories.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../../src/host/log_directory.ts'
 import type { Files } from '../../../src/host/world.ts'
+import type { DataPlane } from '../../../src/plane/plane.ts'
 
 const TOPIC_ID = 'J8qXRwI-Qyi2G0guFTiuYw'
 const OTHER_ID = 'GxLdKc1jT9y1YI6Z0Z0Zbg'
@@ -13,12 +14,14 @@ const expected = (topicId: string) => ({ topicId, directoryId: 'one' })
 function directoriesOf(
   partitions: Record<string, string | null>,
   checkpoint = new Map<string, number>(),
+  isMarked = false,
 ) {
   const renamed: [string, string][] = []
   const contents = new Map<string, Uint8Array>()
   for (const file of ['recovery-point', 'log-start', 'replication']) {
     contents.set(`/data/${file}-offset-checkpoint`, encodeCheckpoint(checkpoint))
   }
+  if (isMarked) contents.set('/data/.kafka_cleanshutdown', encoder.encode('{}'))
   for (const [name, id] of Object.entries(partitions)) {
     const text = `version: 0\ntopic_id: ${id}`
     if (id !== null) contents.set(`/data/${name}/partition.metadata`, encoder.encode(text))
@@ -29,9 +32,10 @@ function directoriesOf(
     remove: () => {},
     rename: (from, to) => renamed.push([from, to]),
     replace: (path, bytes) => contents.set(path, bytes),
+    space: () => ({ totalBytes: 1, usableBytes: 1 }),
   }
   const directories = new LogDirectories(files as Files, [{ path: '/data', id: 'one' }])
-  return { directories, renamed, contents }
+  return { directories, renamed, contents, files: files as Files }
 }
 
 describe('host: log directories', () => {
@@ -75,6 +79,42 @@ describe('host: log directories', () => {
     expect(directories.place('kept', 0)!.logStartOffset).toBe(7)
     const { logStartOffset, highWatermark, recoveryPoint } = directories.place('gone', 0)!
     expect([logStartOffset, highWatermark, recoveryPoint]).toEqual([0, 0, 0])
+  })
+
+  test('host: log directories: what is not open yet keeps its lines in the checkpoints', () => {
+    const checkpoint = new Map([
+      ['open-0', 7],
+      ['late-0', 9],
+      ['gone-0', 5],
+    ])
+    const { directories, contents } = directoriesOf(
+      { 'open-0': TOPIC_ID, 'late-0': TOPIC_ID },
+      checkpoint,
+    )
+    const row = { logStartOffset: 8, recoveryPoint: 8, highWatermark: 8, isOffline: false }
+    const plane = { partition: () => row } as unknown as DataPlane
+    directories.checkpoint(plane, [{ slot: 1, topic: 'open', partition: 0, directory: '/data' }])
+    const starts = decodeCheckpoint(contents.get('/data/log-start-offset-checkpoint')!)
+    expect(starts).toEqual(
+      new Map([
+        ['open-0', 8],
+        ['late-0', 9],
+      ]),
+    )
+  })
+
+  test('host: log directories: a damaged checkpoint is told, believed in nothing, and written anew', () => {
+    const { files, contents } = directoriesOf({ 't-0': TOPIC_ID }, new Map([['t-0', 7]]))
+    const file = '/data/log-start-offset-checkpoint'
+    contents.set(file, encoder.encode('0\n1\nt 0 q\n'))
+    const directories = new LogDirectories(files, [{ path: '/data', id: 'one' }])
+    expect(directories.unreadCheckpoints()).toEqual([file])
+    const place = directories.place('t', 0)
+    expect(place).toMatchObject({ logStartOffset: 0, recoveryPoint: 7, highWatermark: 7 })
+    const row = { logStartOffset: 8, recoveryPoint: 8, highWatermark: 8, isOffline: false }
+    const plane = { partition: () => row } as unknown as DataPlane
+    directories.checkpoint(plane, [{ slot: 1, topic: 't', partition: 0, directory: '/data' }])
+    expect(decodeCheckpoint(contents.get(file)!)).toEqual(new Map([['t-0', 8]]))
   })
 
   test('host: log directories: a new namesake does not find the old one in a checkpoint after a kill', () => {
@@ -152,11 +192,33 @@ describe('host: log directories: several', () => {
   test('host: log directories: one that fails a write is told once and not written again', () => {
     const { directories, broken, failed } = several({ '/one': [], '/two': [] })
     broken.push('/one')
-    directories.markClean(1)
-    directories.markClean(1)
+    expect(directories.markClean(1, [])).toEqual(['/one'])
+    expect(directories.markClean(1, [])).toEqual(['/one'])
     expect(failed).toEqual(['/one'])
     expect(directories.online().map(({ path }) => path)).toEqual(['/two'])
     expect(directories.fail('/one', 'again')).toBe(false)
+  })
+
+  test('host: log directories: without a mark at the start, one that holds a log nobody opened gets none', () => {
+    const { directories } = several({ '/one': ['t-0', '__cluster_metadata-0'], '/two': ['t-1'] })
+    const open = [{ slot: 1, topic: 't', partition: 0, directory: '/one' }]
+    expect(directories.markClean(1, open)).toEqual(['/two'])
+    directories.forget('t', 1, '/two')
+    expect(directories.markClean(1, open)).toEqual([])
+  })
+
+  test('host: log directories: one that was marked stays so, whoever was opened meanwhile', () => {
+    expect(directoriesOf({ 't-0': TOPIC_ID }).directories.markClean(1, [])).toEqual(['/data'])
+    const { directories } = directoriesOf({ 't-0': TOPIC_ID }, new Map(), true)
+    expect(directories.markClean(1, [])).toEqual([])
+  })
+
+  test('host: log directories: one with a log that was not left in order gets no mark, and goes on', () => {
+    const { directories, failed } = several({ '/one': [], '/two': [] })
+    directories.leaveUnmarked('/two')
+    expect(directories.markClean(1, [])).toEqual(['/two'])
+    expect(failed).toEqual([])
+    expect(directories.online()).toHaveLength(2)
   })
 
   test('host: log directories: of two copies the one that the metadata does not name is set aside', () => {
