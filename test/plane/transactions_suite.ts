@@ -2,6 +2,7 @@
 // that all of it is still so after a restart. The coordinator is played by `admit` and `marker`.
 
 import { expect, it } from 'vitest'
+import { counterColumn } from '../../src/plane/layout.ts'
 import type { TransactionMarker } from '../../src/plane/plane.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { batchesOf, readBatchHeader } from '../../src/protocol/record_batch.ts'
@@ -120,7 +121,8 @@ export function transactionsSuite(harness: PlaneHarness): void {
     const client = await f.client()
     const sent = [txn(0), txn(1)].map((it) => client.send(Produce, 9, produceOf(it, ID)))
     const first = await asked(f, 1)
-    await f.under.quiet() // both wait
+    // Both: the second may come long after the question.
+    await f.under.until(() => f.plane.counter(counterColumn.produceWaiting) === 2, 'two that wait')
     admit(f, first, ErrorCode.INVALID_PRODUCER_ID_MAPPING)
     for (const one of sent) {
       const { errorCode, baseOffset, logStartOffset } = produced(await client.answer(one))
