@@ -47,7 +47,10 @@ export async function comparePlanes(
   }
   const configs = REPLICAS.map(() => generator.config())
   const [one, other] = (await Promise.all(
-    pair.map(async (harness) => new World(await harness.open(options), configs, isTimeVirtual)),
+    pair.map(async (harness) => {
+      const sees = { syncs: isTimeVirtual, bytes: !generator.compacts }
+      return new World(await harness.open(options), configs, sees)
+    }),
   )) as [World, World]
   await one.start()
   await other.start()

@@ -42,16 +42,20 @@ export class Generator {
 
   readonly #mayWait: boolean
   readonly #transactions: Transactions
+  /** Logs are compacted in this run: planes agree on records then, not on bytes, and nothing may depend on sizes. */
+  readonly compacts: boolean
 
   /** `mayWait`: both planes have virtual time. */
   constructor(random: Random, mayWait: boolean) {
     this.#random = random
     this.#mayWait = mayWait
     this.#transactions = new Transactions(random)
+    this.compacts = random.ratio(1, 3)
     // Swarm: each run likes some operations more than others, and leaves some out.
     this.#weights = KINDS.map(() => random.pick([0, 1, 1, 3, 8]))
     this.#weights[0] = 8
     this.#weights[1] = Math.max(2, this.#weights[1]!)
+    this.#weights.push(...COMPACTING.map(() => (this.compacts ? random.pick([1, 1, 3]) : 0)))
   }
 
   /** Small segments and odd limits, by partition. */
@@ -75,7 +79,7 @@ export class Generator {
     const total = this.#weights.reduce((sum, weight) => sum + weight, 0)
     let ticket = this.#random.nextInt(total)
     const index = this.#weights.findIndex((weight) => (ticket -= weight) < 0)
-    return this[KINDS[index]!](rows)
+    return this[[...KINDS, ...COMPACTING][index]!](rows)
   }
 
   /** Waiting ends by signal, or at a jump of time: never by the time that steps take. */
@@ -123,8 +127,8 @@ export class Generator {
     const compression = this.#random.pick(['none', 'none', 'none', 'none', 'gzip', 'zstd'] as const)
     const records = [...Array(count)].map(() => ({
       timestamp: BASE_MS + this.#random.nextInt(100),
-      key: this.#random.ratio(1, 10) ? null : Uint8Array.of(1, 2),
-      value: new Uint8Array(this.#random.pick([0, 5, 60, 150])).fill(120),
+      key: this.#random.ratio(1, 10) ? null : Uint8Array.of(1, this.#key()),
+      value: this.#value(),
     }))
     const batch = encodeBatch({
       records,
@@ -133,6 +137,15 @@ export class Generator {
       compress: (codec, bytes) => (codec === 'gzip' ? gzipSync(bytes) : zstdCompressSync(bytes)),
     })
     return this.#random.ratio(1, 8) ? this.#spoil(batch) : batch
+  }
+
+  #key(): number {
+    return this.compacts ? this.#random.nextInt(6) : 2
+  }
+
+  #value(): Uint8Array | null {
+    if (this.compacts && this.#random.ratio(1, 6)) return null
+    return new Uint8Array(this.#random.pick([0, 5, 60, 150])).fill(120)
   }
 
   #identity(index: number, count: number) {
@@ -208,8 +221,8 @@ export class Generator {
     const waits = this.#random.ratio(1, 12)
     const body: FetchBody = {
       maxWaitMs: waits ? this.#patience() : 0,
-      minBytes: this.#random.pick([0, 1, 100]),
-      maxBytes: this.#random.pick([0, 150, 600, 1 << 20]),
+      minBytes: this.#random.pick(this.compacts ? [0, 1] : [0, 1, 100]),
+      maxBytes: this.#random.pick(this.compacts ? [1 << 20] : [0, 150, 600, 1 << 20]),
       isolationLevel: this.#random.nextInt(2),
       topics: this.#topics(rows, version),
     }
@@ -323,6 +336,7 @@ export class Generator {
   retain(rows: readonly PartitionRow[]): Op {
     const slot = this.#slot()
     if (this.#hasUnstable(rows[slot]!)) return this.mark()
+    if (this.compacts) return asked('retain', [slot, { retentionMs: -1, retentionBytes: 0 }])
     // Batches are years old, of the future, or have no time; no run takes a month.
     const retentionMs = this.#random.pick([-1, -1, 2_592_000_000])
     const retentionBytes = this.#random.pick([-1, 0, 300, 900, 4000])
@@ -384,6 +398,25 @@ export class Generator {
     return { kind: 'reopen', slot, mode, leaderEpoch: ++this.#leaderEpochs[slot]! }
   }
 
+  /** What is found again in the horizon of a tombstone is now, or never. */
+  clean(rows: readonly PartitionRow[]): Op {
+    const slot = this.#slot()
+    const options = {
+      firstDirtyOffset: this.#random.pick([0, 0, this.#near(rows[slot]!.lastStableOffset - 5)]),
+      minLagMs: 0,
+      deleteRetentionMs: this.#random.pick([0, 0, FOREVER_MS]),
+      mapBytes: 1 << 20,
+      mapLoad: 0.9,
+      bufferBytes: this.#random.pick([4096, 64 << 10]),
+      bytesPerSecond: 0,
+    }
+    return { kind: 'clean', slot, options }
+  }
+
+  survey(): Op {
+    return { kind: 'survey', slot: this.#slot() }
+  }
+
   /** How far back a reopened log remembers is a plane's own affair: other producers take over. */
   #forgetProducers(): void {
     this.#transactions.forget()
@@ -422,6 +455,8 @@ const KINDS = [
   'reopen',
   'restart',
 ] as const
+
+const COMPACTING = ['clean', 'survey'] as const
 
 const EMPTY_ROW = { logEndOffset: 2, highWatermark: 0 } as PartitionRow
 

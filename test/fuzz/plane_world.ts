@@ -2,9 +2,15 @@
 // that two planes can be compared by. Free are session ids (numbered by first sight) and texts (only whether
 // there is one); every response must also be the canonical encoding of what it says, byte for byte.
 
-import { Reader } from '../../src/lib/bytes.ts'
+import { MalformedFrame, Reader } from '../../src/lib/bytes.ts'
 import { RetireMode, TopicOperation } from '../../src/plane/layout.ts'
-import type { PartitionConfig, PartitionRow, TransactionMarker } from '../../src/plane/plane.ts'
+import { decompress } from '../../src/plane/model_codecs.ts'
+import type {
+  CleanOptions,
+  PartitionConfig,
+  PartitionRow,
+  TransactionMarker,
+} from '../../src/plane/plane.ts'
 import { decodeFrom, encode } from '../../src/protocol/codec.ts'
 import type { EncodableOf } from '../../src/protocol/dsl.ts'
 import {
@@ -13,6 +19,7 @@ import {
   responseHeaderVersion,
 } from '../../src/protocol/headers.ts'
 import { Fetch, Produce } from '../../src/protocol/messages/produce_fetch.ts'
+import { type BatchHeader, batchesOf, recordsOf } from '../../src/protocol/record_batch.ts'
 import { HANDLE, TOPIC, TOPIC_ID } from '../plane/fixture.ts'
 import type { PlaneUnderTest, TestConnection } from '../plane/harness.ts'
 
@@ -34,6 +41,8 @@ export type Op =
   | { kind: 'reopen'; slot: number; mode: number; leaderEpoch: number }
   | { kind: 'mark'; slot: number; leaderEpoch: number; marker: TransactionMarker }
   | { kind: 'admit'; question: number; errorCode: number }
+  | { kind: 'clean'; slot: number; options: CleanOptions }
+  | { kind: 'survey'; slot: number }
   | { kind: 'wait'; ms: number }
   | { kind: 'restart'; isClean: boolean }
 
@@ -53,12 +62,19 @@ export interface Observation {
   readonly rows: readonly PartitionRow[]
 }
 
+/** What can be compared. */
+export interface Sees {
+  /** In real time a rolled segment is synced when the disk is done: no step to see it at. */
+  readonly syncs: boolean
+  /** Of a log that is compacted planes agree on the records; batches and segments are their own affair. */
+  readonly bytes: boolean
+}
+
 /** A plane with partitions, connections, and what is known of its sessions. */
 export class World {
   under: PlaneUnderTest
   readonly #configs: PartitionConfig[]
-  /** In real time a rolled segment is synced when the disk is done: no step to see it at. */
-  readonly #seesSyncs: boolean
+  readonly #sees: Sees
   #conns: TestConnection[] = []
   #sent: Sent[][] = []
   #sessions: number[] = []
@@ -71,10 +87,10 @@ export class World {
   #port = 0
   #epoch = 0
 
-  constructor(under: PlaneUnderTest, configs: readonly PartitionConfig[], seesSyncs: boolean) {
+  constructor(under: PlaneUnderTest, configs: readonly PartitionConfig[], sees: Sees) {
     this.under = under
     this.#configs = [...configs]
-    this.#seesSyncs = seesSyncs
+    this.#sees = sees
   }
 
   get sessions(): number {
@@ -153,6 +169,8 @@ export class World {
     else if (op.kind === 'mark') this.#mark(op)
     else if (op.kind === 'admit') this.#admit(op)
     else if (op.kind === 'reopen') await this.#reopen(op)
+    else if (op.kind === 'clean') answers.push(await this.#clean(op))
+    else if (op.kind === 'survey') answers.push(await this.#survey(op.slot))
     else if (op.kind === 'wait') await this.under.advance(op.ms)
     else await this.#restart(op.isClean)
     await this.under.quiet()
@@ -199,9 +217,39 @@ export class World {
     plane[op.name]!(...op.args, ticket)
     await this.#answered()
     const { ticket: _, ...answer } = this.under.facts.answer(ticket)!
+    if (op.name === 'read' && !this.#sees.bytes) return isSome(answer)
     if (op.name === 'producers') return openIn(answer['bytes'] as Uint8Array)
     // Beside an error the numbers mean nothing.
     return answer['errorCode'] === 0 ? answer : { errorCode: answer['errorCode'] }
+  }
+
+  /** Compacts, and tells what is left. */
+  async #clean({ slot, options }: Extract<Op, { kind: 'clean' }>): Promise<unknown> {
+    const ticket = this.#ticket()
+    this.under.plane.clean(slot, options, ticket)
+    await this.#answered()
+    const { errorCode, a } = this.under.facts.answer(ticket)!
+    return { errorCode, next: a, left: await this.#survey(slot) }
+  }
+
+  /** Every record from the log start on, whatever batches they are in. */
+  async #survey(slot: number): Promise<unknown> {
+    const { plane, facts } = this.under
+    const { logStartOffset, logEndOffset } = plane.partition(slot)
+    const records: unknown[] = []
+    for (let offset = logStartOffset; offset < logEndOffset; ) {
+      const ticket = this.#ticket()
+      plane.read(slot, offset, 1 << 20, ticket)
+      await this.#answered()
+      const answer = facts.answer(ticket)!
+      const [errorCode, bytes] = [answer.errorCode, answer['bytes'] as Uint8Array]
+      if (errorCode !== 0 || bytes.length === 0) return { records, errorCode, stuckAt: offset }
+      for (const header of batchesOf(bytes)) {
+        records.push(...recordsIn(bytes, header).filter((one) => one.offset >= logStartOffset))
+        offset = header.lastOffset + 1
+      }
+    }
+    return records
   }
 
   #mark({ slot, leaderEpoch, marker }: Extract<Op, { kind: 'mark' }>): void {
@@ -273,7 +321,8 @@ export class World {
       await this.#connect(conn)
     }
     const rows = this.#rows()
-    if (!this.#seesSyncs) for (const row of rows) row.recoveryPoint = 0
+    if (!this.#sees.syncs) for (const row of rows) row.recoveryPoint = 0
+    if (!this.#sees.bytes) for (const row of rows) row.bytes = row.segments = 0
     answers.push(...this.#marked())
     return { responses, answers, questions: this.#asked(), closed, rows }
   }
@@ -301,6 +350,12 @@ export class World {
     }
     const topics = value['responses'] as Record<string, unknown>[]
     for (const topic of topics) {
+      for (const partition of (topic['partitions'] ?? []) as Record<string, unknown>[]) {
+        if (this.#sees.bytes) continue
+        partition['records'] = isSome(partition['records'])
+        // Those of what is read at once, which ends with the segment.
+        partition['abortedTransactions'] = null
+      }
       for (const partition of (topic['partitionResponses'] ?? []) as Record<string, unknown>[]) {
         partition['errorMessage'] = null
         for (const error of partition['recordErrors'] as Record<string, unknown>[]) {
@@ -314,6 +369,38 @@ export class World {
   close(): Promise<void> {
     return this.under.close()
   }
+}
+
+/** The records of a batch with what they inherit from it. */
+function recordsIn(bytes: Uint8Array, header: BatchHeader): { offset: number }[] {
+  const { producerId, producerEpoch, baseSequence, partitionLeaderEpoch, isControl } = header
+  const { isTransactional, lastOffset } = header
+  const of = { producerId, producerEpoch, baseSequence, partitionLeaderEpoch, isControl }
+  try {
+    const all = [...recordsOf(bytes, header, decompress)]
+    return all.map((record) => ({
+      ...record,
+      key: textOf(record.key),
+      value: textOf(record.value),
+      headers: record.headers.length,
+      ...of,
+      isTransactional,
+      lastOffset,
+    }))
+  } catch (error) {
+    if (!(error instanceof MalformedFrame)) throw error
+    return [{ offset: header.baseOffset, unread: true, ...of } as { offset: number }]
+  }
+}
+
+/** Whichever codec it came from. */
+const textOf = (bytes: Uint8Array | null): string | null =>
+  bytes === null ? null : Buffer.from(bytes).toString('hex')
+
+const isSome = (value: unknown): unknown => {
+  if (value instanceof Uint8Array) return value.length > 0
+  if (value === null || typeof value !== 'object' || !('bytes' in value)) return value
+  return { ...value, bytes: isSome(value.bytes) }
 }
 
 const leaderEpochOf = (options: unknown): number => (options as { leaderEpoch: number }).leaderEpoch
