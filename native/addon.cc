@@ -783,7 +783,7 @@ void look_up(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "lookup");
   Door* door = arguments.door();
   const int32_t slot = arguments.slot(1);
-  const int32_t kind = arguments.range(2, "kind", lookup::kTimestamp, lookup::kEpochEnd);
+  const int32_t kind = arguments.range(2, "kind", lookup::kTimestamp, lookup::kOldestSegment);
   const int64_t argument = arguments.int64(3, "argument");
   const double ticket = arguments.number(4, "ticket");
   if (arguments.ok()) door->plane().look_up(slot, kind, argument, ticket);
@@ -855,6 +855,16 @@ void fail_directory(const Napi::CallbackInfo& info) {
   Door* door = arguments.door();
   const std::string directory = arguments.text(1, "directory");
   if (arguments.ok()) door->plane().fail_directory(directory);
+}
+
+// limitDirectory(plane, directory, clientBytes, isShort)
+void limit_directory(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "limitDirectory");
+  Door* door = arguments.door();
+  const std::string directory = arguments.text(1, "directory");
+  const int64_t client_bytes = arguments.int64(2, "clientBytes");
+  const bool is_short = arguments.boolean(3, "isShort");
+  if (arguments.ok()) door->plane().limit_directory(directory, client_bytes, is_short);
 }
 
 // brokers(plane, listener, endpoints)
@@ -1078,6 +1088,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("isr", isr);
   add("configure", configure);
   add("failDirectory", fail_directory);
+  add("limitDirectory", limit_directory);
   add("trim", trim);
   add("cleanable", cleanable);
   add("clean", clean);

@@ -236,6 +236,7 @@ Status Plane::create(PartitionOptions options, double ticket) {
   options.files = &shared_->files;
   options.preallocation_budget = shared_->preallocation_budget(options.log_directory);
   options.recoding_budget = &shared_->recoding_budget;
+  options.room = shared_->room(options.log_directory);
   options.row = slots.row(slot);
   shared_->submit(owner(slot), [options = std::move(options), ticket](Reactor& at) mutable {
     at.partitions().create(std::move(options), ticket);

@@ -73,6 +73,9 @@ class Plane {
   void retire(int32_t slot, bool is_deleted, double ticket);
   void copy(int32_t slot, int32_t source, int64_t bytes_max, double ticket);
   void fail_directory(const std::string& directory) { shared_->fail_directory(directory); }
+  void limit_directory(const std::string& directory, int64_t client_bytes, bool is_short) {
+    shared_->limit_directory(directory, client_bytes, is_short);
+  }
 
   // --- log
   void append(int32_t slot, int32_t leader_epoch, Bytes batches, double ticket);

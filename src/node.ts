@@ -9,6 +9,7 @@ import { Assignments } from './broker/directories/assignments.ts'
 import { Checkpoints } from './broker/directories/checkpoints.ts'
 import { DirectoryFailures } from './broker/directories/failures.ts'
 import { Moves } from './broker/directories/moves.ts'
+import { DiskPressure } from './broker/directories/pressure.ts'
 import { Dispatch } from './broker/dispatch.ts'
 import { connectionLimits, cordonedLogDirs } from './broker/dynamic_config.ts'
 import { GroupCoordinator } from './broker/group_coordinator.ts'
@@ -26,7 +27,7 @@ import type { Listener } from './broker/session.ts'
 import { TransactionCoordinator } from './broker/transaction_coordinator.ts'
 import type { BrokerConfig } from './config/config.ts'
 import type { ParsedConfig } from './config/parse.ts'
-import { compactionOf, retentionOf } from './config/topic_config.ts'
+import { compactionOf, earlyRetentionOf, retentionOf } from './config/topic_config.ts'
 import { ControllerHost } from './host/controller_host.ts'
 import { bootstrapRecords, openDirectories } from './host/formatting.ts'
 import { LogDirectories } from './host/log_directories.ts'
@@ -83,6 +84,7 @@ export class OttlaNode {
   private checkpoints!: Checkpoints
   private upkeep!: LogUpkeep
   private cleaner!: LogCleaner
+  private pressure!: DiskPressure
   private groups!: GroupCoordinator
   private transactions!: TransactionCoordinator
   private autoTopics!: AutoTopics
@@ -157,6 +159,7 @@ export class OttlaNode {
     await this.lifecycle.ready()
     await this.publisher.settled()
     this.refuseUnenforced(this.raft.image)
+    this.pressure.start()
     for (const listener of derived.brokerListeners) {
       if (listener.port !== 0) this.listen(listener, false)
     }
@@ -298,6 +301,17 @@ export class OttlaNode {
       config,
       retention: (topic) =>
         retentionOf(this.raft.image.configs.of(CONFIG_RESOURCE.topic, topic), this.layered),
+    })
+    this.pressure = new DiskPressure({
+      world,
+      plane,
+      tickets,
+      publisher,
+      directories,
+      checkpoints: this.checkpoints,
+      config: settings,
+      early: (topic) =>
+        earlyRetentionOf(this.raft.image.configs.of(CONFIG_RESOURCE.topic, topic), this.layered),
     })
     this.cleaner = new LogCleaner({
       world,
@@ -507,6 +521,7 @@ export class OttlaNode {
       this.plane.limit(connectionLimits(this.layered))
       this.directories.cordon(cordonedLogDirs(this.layered))
       this.lifecycle?.cordoned()
+      this.pressure.configured()
     }
     this.publisher.publish(delta, image)
     this.groups.published(delta, image)
@@ -546,6 +561,7 @@ export class OttlaNode {
     this.lifecycle.stop()
     this.upkeep.stop()
     this.cleaner.stop()
+    this.pressure.stop()
     await this.moves.stop()
     this.directories.stop()
     const { brokerEpoch } = this.lifecycle
@@ -600,6 +616,7 @@ export class OttlaNode {
     this.lifecycle?.stop()
     this.upkeep?.stop()
     this.cleaner?.stop()
+    this.pressure?.stop()
     if (this.isPlaneOpen) await this.closeParts(false)
     this.release()
   }

@@ -105,6 +105,7 @@ namespace lookup {
 constexpr int32_t kTimestamp = 0;
 constexpr int32_t kMaxTimestamp = 1;
 constexpr int32_t kEpochEnd = 2;
+constexpr int32_t kOldestSegment = 3;
 }  // namespace lookup
 
 namespace retire {

@@ -186,6 +186,10 @@ class Log {
                               int64_t offset);  // deletes whole segments below, .deleted first
   // Deletes whole segments from the front; rolls the active one when it goes too.
   Status retain(Io& io, const Retention& retention, Retained* retained);
+  // Where the segment behind the oldest begins, and the oldest's largest timestamp and size; -1
+  // when it is the active one or reaches beyond `upper_offset`.
+  int64_t oldest_segment(Io& io, int64_t upper_offset, int64_t* max_timestamp,
+                         int64_t* bytes) const;
   Status flush(Io& io, int64_t up_to_offset);  // fsync; moves recovery_point
   void configure(const LogConfig& config);
   Status close(Io& io, bool clean);  // trims preallocation, syncs when clean

@@ -87,4 +87,13 @@ Status Log::retain(Io& io, const Retention& by, Retained* retained) {
   return state.delete_front(io, doomed);
 }
 
+int64_t Log::oldest_segment(Io& io, int64_t upper_offset, int64_t* max_timestamp,
+                            int64_t* bytes) const {
+  const std::vector<Segment*>& all = state_->segments();
+  if (all.size() < 2 || all[1]->base_offset() > upper_offset) return -1;
+  *max_timestamp = all[0]->largest_timestamp(io);
+  *bytes = all[0]->end().bytes;
+  return all[1]->base_offset();
+}
+
 }  // namespace ottla

@@ -19,7 +19,7 @@ namespace ottla {
 struct Refusal {
   gen::ErrorCode error = gen::ErrorCode::kNone;
   bool has_log_start = false;     // the answer names the log start offset
-  const char* message = nullptr;  // static; only where single records are to blame
+  const char* message = nullptr;  // static
   std::vector<RecordError> records;
 };
 

@@ -26,6 +26,9 @@ void count(PartitionHost& host, size_t column, double amount = 1) {
   CounterRow(host.counters(), kCounterColumns).add(column, amount);
 }
 
+constexpr const char* kNoRoom =
+    "the disk of the partition's log directory has no room for more records";
+
 }  // namespace
 
 // --- ends
@@ -97,8 +100,25 @@ void Partition::produce(ProduceOp* op, PartitionHost& host) {
   op->partition = this;
   if (is_offline()) return fail(op, ErrorCode::kKafkaStorageError, host);
   if (!is_leader()) return fail(op, ErrorCode::kNotLeaderOrFollower, host);
+  if (!has_room()) {
+    refuse_full(op, host);
+    return fail(op, ErrorCode::kKafkaStorageError, host);
+  }
   if (needs_admission(*op)) return park(op, host);
   produce_admitted(op, host);
+}
+
+// TypeScript counts what the disk has; in between, what clients write is counted here.
+bool Partition::has_room() const {
+  return options_.room == nullptr ||
+         options_.room->client_bytes.load(std::memory_order_relaxed) > 0;
+}
+
+void Partition::take_room(int64_t bytes) const {
+  if (options_.room == nullptr) return;
+  std::atomic<int64_t>& left = options_.room->client_bytes;
+  if (left.load(std::memory_order_relaxed) == INT64_MAX) return;
+  left.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 void Partition::produce_admitted(ProduceOp* op, PartitionHost& host) {
@@ -124,6 +144,7 @@ void Partition::produce_recoded(ProduceOp* op, PartitionHost& host) {
   if (batch.has_producer_id() && !check_sequence(op, batch, host)) return;
   if (!unverified_.empty()) begun(batch);
   op->base_offset = next_offset_;
+  take_room(op->records_bytes);
   stage_batch(op, op->records, false);
   staged_ops_.push_back(op);
   host.touch(this);
@@ -220,13 +241,15 @@ ErrorCode Partition::append_error(int32_t named) const {
   return named < ours ? ErrorCode::kFencedLeaderEpoch : ErrorCode::kUnknownLeaderEpoch;
 }
 
-// Batches that keep their offsets lie behind everything that has one.
+// Batches that keep their offsets lie behind everything that has one; those of raft's log, right
+// behind it: none that a full disk refused may be missing in between.
 bool Partition::fits(const ProduceOp& op) const {
   Bytes rest{op.records, static_cast<size_t>(op.records_bytes)};
   RecordBatch batch;
   int64_t expected = next_offset_;
   while (next_batch(&rest, &batch)) {
     if (batch.base_offset() < expected) return false;
+    if (options_.is_raft && batch.base_offset() != expected) return false;
     expected = batch.next_offset();
   }
   return true;
@@ -309,8 +332,7 @@ void Partition::on_full(ProduceOps* unwritten, PartitionHost& host) {
   staged_batches_.clear();
   while (ProduceOp* op = staged_ops_.pop_front()) unwritten->push_back(op);
   for (ProduceOp* op = unwritten->front(); op != nullptr; op = unwritten->next(op)) {
-    turn_away(*op);
-    count(host, counter::kProduceRefusedFull);
+    refuse_full(op, host);
   }
   count_segments(host.io());  // a roll may have failed
   fail_all(unwritten, ErrorCode::kKafkaStorageError, host);
@@ -321,9 +343,11 @@ void Partition::on_full(ProduceOps* unwritten, PartitionHost& host) {
 
 // Its client will send it again. Until then nothing of its producer may take its place: a producer
 // of whom nothing is known may begin anywhere (KIP-890).
-void Partition::turn_away(const ProduceOp& op) {
-  if (op.records == nullptr || op.records_bytes < kBatchHeaderBytes) return;
-  const RecordBatch batch(op.records, static_cast<size_t>(op.records_bytes));
+void Partition::refuse_full(ProduceOp* op, PartitionHost& host) {
+  count(host, counter::kProduceRefusedFull);
+  op->refusal.message = kNoRoom;
+  if (op->records == nullptr || op->records_bytes < kBatchHeaderBytes) return;
+  const RecordBatch batch(op->records, static_cast<size_t>(op->records_bytes));
   if (!batch.has_producer_id() || batch.is_control()) return;
   if (producers_.tail(batch.producer_id()).epoch != kNoProducerEpoch) return;
   note_unverified(batch);

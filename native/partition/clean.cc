@@ -118,7 +118,8 @@ void Partition::end_cleaning(const Status& status, PartitionHost& host) {
   clean_.is_swapping = false;
   is_cleaning_ = false;
   if (!log_->health().ok()) go_offline(log_->health(), host);
-  const bool is_overtaken = status.code == Code::kNotFound || status.code == Code::kClosed;
+  const bool is_overtaken = status.code == Code::kNotFound || status.code == Code::kClosed ||
+                            status.code == Code::kNoSpace;  // there may be some another time
   const ErrorCode error = status.ok()    ? ErrorCode::kNone
                           : is_overtaken ? ErrorCode::kOperationNotAttempted
                                          : ErrorCode::kKafkaStorageError;

@@ -358,7 +358,7 @@ Status Partition::put_away(PartitionHost& host) {
   // The files of a failed directory stay as they are; the next start finds what the metadata says.
   if (is_deleted_ && !is_offline()) {
     status = log_->remove(host.io());
-    host.unlink_later(log_->take_doomed(), options_.config.directory_delete_delay_ms);
+    host.unlink_later(log_->take_doomed(), unlink_delay(options_.config.directory_delete_delay_ms));
     return status;
   }
   const Status closed = log_->close(host.io(), is_clean && status.ok());
@@ -373,7 +373,15 @@ Status Partition::put_away(PartitionHost& host) {
 // Segments that are gone.
 void Partition::unlink_doomed(PartitionHost& host) {
   std::vector<std::string> doomed = log_->take_doomed();
-  if (!doomed.empty()) host.unlink_later(std::move(doomed), options_.config.file_delete_delay_ms);
+  if (doomed.empty()) return;
+  host.unlink_later(std::move(doomed), unlink_delay(options_.config.file_delete_delay_ms));
+}
+
+// A disk that is short of room wants its blocks back.
+int64_t Partition::unlink_delay(int64_t configured_ms) const {
+  const bool is_short =
+      options_.room != nullptr && options_.room->is_short.load(std::memory_order_relaxed);
+  return is_short ? 0 : configured_ms;
 }
 
 }  // namespace ottla

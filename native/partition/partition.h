@@ -60,6 +60,12 @@ struct PartitionConfig {
   Recompression recompression;            // compression.type and its level
 };
 
+// plane.ts DirectoryLimits: what all partitions of a log directory may still take. Any thread.
+struct DirectoryRoom {
+  std::atomic<int64_t> client_bytes{INT64_MAX};  // of batches of clients; INT64_MAX: no limit
+  std::atomic<bool> is_short{false};
+};
+
 struct PartitionOptions {
   int32_t slot = -1;
   int64_t incarnation = 0;
@@ -85,6 +91,7 @@ struct PartitionOptions {
   FileCache* files = nullptr;
   std::atomic<int64_t>* preallocation_budget = nullptr;
   std::atomic<int64_t>* recoding_budget = nullptr;  // bytes; null: no limit
+  DirectoryRoom* room = nullptr;                    // null: no limit
   Codecs* codecs = nullptr;                         // the owner's; null: made when needed
   double* row = nullptr;  // this slot's row of the shared table; null: not published
 };
@@ -285,6 +292,8 @@ class Partition {
   Replica* find_replica(int32_t id);
   int32_t effective_min_isr() const;
   bool is_under_min_isr() const { return isr_count_ < effective_min_isr(); }
+  bool has_room() const;
+  void take_room(int64_t bytes) const;
 
   // open.cc
   Status recover(Io& io, const Log::Recovery& recovery);
@@ -297,6 +306,7 @@ class Partition {
   Status put_away(PartitionHost& host);
   bool is_busy() const { return is_writing_ || is_flushing_ || is_cleaning_; }  // files are in use
   void unlink_doomed(PartitionHost& host);
+  int64_t unlink_delay(int64_t configured_ms) const;
   Status write_metadata(Io& io);
   void count_segments(Io& io);
   static void replay_epoch(void* self, const RecordBatch& batch);
@@ -380,7 +390,7 @@ class Partition {
   void complete(ProduceOp* op, PartitionHost& host);
   void on_written(Status status, PartitionHost& host);
   void on_full(ProduceOps* unwritten, PartitionHost& host);
-  void turn_away(const ProduceOp& op);
+  void refuse_full(ProduceOp* op, PartitionHost& host);
   void drop_staged(ErrorCode error, PartitionHost& host);
   void go_offline(const Status& status, PartitionHost& host);
   static void append_done(AppendOp* op, Status status);

@@ -126,6 +126,10 @@ ErrorCode Partition::look_up(PartitionHost& host, int32_t kind, int64_t argument
     case lookup::kMaxTimestamp:
       status = log_->find_max_timestamp(host.io(), &found);
       break;
+    case lookup::kOldestSegment:
+      // What belongs to a transaction that is open stays with it.
+      *a = log_->oldest_segment(host.io(), last_stable_offset(), b, c);
+      return ErrorCode::kNone;
     case lookup::kEpochEnd:
       *b = epochs_.end_offset(static_cast<int32_t>(argument), log_end_offset(), a);
       *c = -1;

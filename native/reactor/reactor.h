@@ -107,6 +107,10 @@ class Reactor final : public Context {
   Limbo& limbo() { return limbo_; }
   OwnedPartitions& partitions() { return *partitions_; }
   void unlink_due() { unlinker_.run(*shared_, *io_, now_us_); }
+  void unlink_now(const std::string& directory) {
+    unlinker_.hurry(directory);
+    unlink_due();
+  }
 
  private:
   struct Listener : Pollable {

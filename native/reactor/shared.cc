@@ -77,6 +77,24 @@ std::atomic<int64_t>* Shared::preallocation_budget(const std::string& directory)
   return budget.get();
 }
 
+DirectoryRoom* Shared::room(const std::string& directory) {
+  std::lock_guard<std::mutex> lock(lock_);
+  auto& room = rooms_[directory];
+  if (room == nullptr) room = std::make_unique<DirectoryRoom>();
+  return room.get();
+}
+
+void Shared::limit_directory(const std::string& directory, int64_t client_bytes, bool is_short) {
+  DirectoryRoom* const limited = room(directory);
+  limited->client_bytes.store(client_bytes < 0 ? INT64_MAX : client_bytes,
+                              std::memory_order_relaxed);
+  const bool was_short = limited->is_short.exchange(is_short, std::memory_order_relaxed);
+  if (!is_short || was_short) return;
+  for (int reactor = 0; reactor < options.reactors; reactor += 1) {
+    submit(reactor, [directory](Reactor& at) { at.unlink_now(directory); });
+  }
+}
+
 SlotTable::~SlotTable() {
   for (auto& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
 }

@@ -23,6 +23,7 @@ namespace ottla {
 
 class Partition;
 class Reactor;
+struct DirectoryRoom;
 class WorkerPool;
 struct DiskWork;
 
@@ -142,8 +143,12 @@ struct Shared {
   // From now on its partitions are offline; any thread. False: that was known.
   bool fail_directory(const std::string& directory);
   bool has_failed(const std::string& directory);
-  // What may still be allocated ahead in a log directory; lives as long as the plane.
+  // What may still be allocated ahead in a log directory, and what its partitions may still take;
+  // both live as long as the plane.
   std::atomic<int64_t>* preallocation_budget(const std::string& directory);
+  DirectoryRoom* room(const std::string& directory);
+  // plane.ts DirectoryLimits; client_bytes -1 is no limit. Any thread.
+  void limit_directory(const std::string& directory, int64_t client_bytes, bool is_short);
 
   int owner(int32_t slot) const { return slot < 0 ? 0 : slot % options.reactors; }
   double* counter_row(int reactor) const { return counters.get() + reactor * kCounterColumns; }
@@ -169,6 +174,7 @@ struct Shared {
  private:
   std::mutex lock_;
   std::unordered_map<std::string, std::unique_ptr<std::atomic<int64_t>>> budgets_;
+  std::unordered_map<std::string, std::unique_ptr<DirectoryRoom>> rooms_;
   std::unordered_set<std::string> failed_directories_;
 };
 

@@ -4,7 +4,9 @@
 // next start removes. Kafka: LocalLog.deleteSegmentFiles, LogManager.deleteLogs.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -20,6 +22,21 @@ class Unlinker {
   void add(std::vector<std::string> paths, int64_t due_us) {
     std::vector<std::string>& waiting = waiting_[due_us];
     waiting.insert(waiting.end(), paths.begin(), paths.end());
+  }
+  // What lies in this directory is due, whatever its delay.
+  void hurry(const std::string& directory) {
+    const std::string prefix = directory + "/";
+    std::vector<std::string> due;
+    for (auto entry = waiting_.begin(); entry != waiting_.end();) {
+      std::vector<std::string>& paths = entry->second;
+      const auto first = std::stable_partition(paths.begin(), paths.end(), [&](const auto& path) {
+        return path.compare(0, prefix.size(), prefix) != 0;
+      });
+      due.insert(due.end(), first, paths.end());
+      paths.erase(first, paths.end());
+      entry = paths.empty() ? waiting_.erase(entry) : std::next(entry);
+    }
+    if (!due.empty()) add(std::move(due), INT64_MIN);
   }
   // Lends what is due; `io` is used where there are no helpers.
   void run(Shared& shared, Io& io, int64_t now_us) {

@@ -195,6 +195,9 @@ export class LogCleaner {
         partition: name,
         uncleanableCount,
       })
+    } else {
+      // It was cut, or its disk has no room now: later.
+      return this.rest()
     }
     void this.look()
   }

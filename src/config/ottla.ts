@@ -1,6 +1,6 @@
-// Our own keys: what this broker has and Kafka's does not. All of them begin with `ottla.`, all are
-// read at start only, and none changes what a client sees, so a file that sets them still starts
-// Kafka, which warns of unknown keys.
+// Our own keys: what this broker has and Kafka's does not. All of them begin with `ottla.`, so a file
+// that sets them still starts Kafka, which warns of unknown keys. Those of topics Kafka's brokers
+// keep without knowing them; its kafka-topics.sh refuses them, its kafka-configs.sh does not.
 
 import type { ValuesOf } from './rows.ts'
 import { boolean, effective, int, long, string } from './rows.ts'
@@ -27,9 +27,33 @@ export const ottlaTable = {
     state: effective('integration: config: preallocation is bounded'),
     doc: 'Most bytes allocated ahead of the end of a busy segment; 0 turns it off.',
   }),
+  'ottla.log.dir.reserve.bytes': long(268_435_456, '[0,...]', 'high cluster-wide', {
+    state: effective('integration: config: clients leave the reserve of a disk to the broker'),
+    doc: 'Free bytes of a disk that are kept for offsets, markers and deletions: with no more than these, produce is refused. 0 is none.',
+  }),
+  'ottla.log.dir.reserve.max.percent': int(5, '[0,...,100]', 'medium cluster-wide', {
+    state: effective('integration: config: clients leave the reserve of a disk to the broker'),
+    doc: 'Share of a disk, in percent, that its reserve is at most; the low mark is at most twice as much.',
+  }),
+  'ottla.log.dir.low.bytes': long(536_870_912, '[0,...]', 'medium cluster-wide', {
+    state: effective('integration: config: a low disk loses the segments that are due first'),
+    doc: 'Free bytes of a disk below which topics that allow it lose their oldest segments before their time.',
+  }),
+  'ottla.log.early.retention.ms': long(-1, '[-1,...]', 'medium cluster-wide', {
+    state: effective('integration: config: a low disk loses the segments that are due first'),
+    doc: 'Time in ms that records stay even when their disk is low; -1 is as long as retention says.',
+  }),
   'ottla.allow.unenforced': boolean(false, 'medium read-only', {
     state: effective('integration: config: unenforced records are refused unless allowed'),
     doc: 'Starts although the metadata holds ACLs, credentials or quotas that nothing enforces.',
+  }),
+}
+
+/** Our own keys of a topic. */
+export const ottlaTopicRows = {
+  'ottla.early.retention.ms': long(-1, '[-1,...]', 'medium resource', {
+    state: effective('integration: config: a low disk loses the segments that are due first'),
+    doc: 'Time in ms that records stay even when their disk is low; -1 is as long as retention says.',
   }),
 }
 

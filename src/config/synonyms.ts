@@ -40,6 +40,7 @@ export const topicSynonyms: Readonly<Record<string, readonly Synonym[]>> = {
   'min.cleanable.dirty.ratio': same('log.cleaner.min.cleanable.ratio'),
   'min.compaction.lag.ms': same('log.cleaner.min.compaction.lag.ms'),
   'min.insync.replicas': same('min.insync.replicas'),
+  'ottla.early.retention.ms': same('ottla.log.early.retention.ms'),
   preallocate: same('log.preallocate'),
   'retention.bytes': same('log.retention.bytes'),
   'retention.ms': [

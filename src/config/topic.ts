@@ -1,8 +1,9 @@
-// Configuration of one topic: what its partitions do with their records.
+// Configuration of one topic: what its partitions do with their records. Kafka's keys, and ours.
 // One row per key, judged against Kafka's own definitions; a key that is not set falls back to the
 // broker's key of the same meaning (synonyms.ts).
 // Kafka: LogConfig, TopicConfig.
 
+import { ottlaTopicRows } from './ottla.ts'
 import { boolean, double, effective, int, LONG_MAX, list, long, notBuilt, string } from './rows.ts'
 import { kafkaTests, noQuotaWindow, noRemote, onlyRemote } from './states.ts'
 
@@ -162,4 +163,5 @@ export const topicTable = {
     state: notBuilt('a replica out of sync is never elected'),
     doc: 'Lets a replica that is not in sync become leader, at the price of records.',
   }),
+  ...ottlaTopicRows,
 }

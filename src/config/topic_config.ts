@@ -60,6 +60,15 @@ export function retentionOf(
   }
 }
 
+/** What a low disk may take of a topic's partitions. */
+export function earlyRetentionOf(
+  overrides: ReadonlyMap<string, string>,
+  broker: BrokerConfig,
+): ReturnType<typeof retentionOf> & { earlyRetentionMs: number } {
+  const { value } = effectiveTopicValue('ottla.early.retention.ms', overrides, broker)
+  return { ...retentionOf(overrides, broker), earlyRetentionMs: value as number }
+}
+
 /** What compacts a topic's records. */
 export function compactionOf(
   overrides: ReadonlyMap<string, string>,

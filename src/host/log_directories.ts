@@ -9,6 +9,7 @@
 import { uuidToBytes } from '../lib/uuid.ts'
 import { DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED } from '../metadata/topics.ts'
 import type { DataPlane, PartitionRow } from '../plane/plane.ts'
+import { DISK_STATES, type DiskState } from '../storage/disk_pressure.ts'
 import {
   attempt,
   CHECKPOINTS,
@@ -24,7 +25,7 @@ import {
   refusal,
 } from './log_directory.ts'
 import { METADATA_DIRECTORY } from './metadata_log.ts'
-import type { Files } from './world.ts'
+import type { Files, Space } from './world.ts'
 
 /** What a partition should be opened with. */
 export interface Place {
@@ -92,6 +93,8 @@ export class LogDirectories {
   /** Directories of which some log was not left in order. */
   private readonly disordered = new Set<string>()
   private isStopped = false
+  /** How much room there is on a directory's disk. */
+  pressureOf: (path: string) => DiskState = () => 'plenty'
   /** Told once of each directory that fails from now on. */
   onFailed: (path: string, why: string) => void = () => {}
 
@@ -124,9 +127,19 @@ export class LogDirectories {
   }
 
   /** Bytes of its volume; null when it has failed, now perhaps. */
-  space(path: string): { totalBytes: number; usableBytes: number } | null {
+  space(path: string): Space | null {
     const directory = this.at(path)
     return directory === undefined ? null : this.attempt(directory, () => this.files.space(path))
+  }
+
+  /** As `space`, and a disk that hangs holds up nobody. */
+  async spaceBeside(path: string): Promise<Space | null> {
+    const directory = this.at(path)
+    if (directory === undefined || directory.failure !== null) return null
+    const outcome = await this.files.spaceBeside(path).then((value) => value, refusal)
+    if (!('ok' in outcome)) return outcome
+    if (!outcome.ok) this.judge(directory, outcome)
+    return null
   }
 
   /** From now on these take no new partitions, while there are others. */
@@ -187,11 +200,15 @@ export class LogDirectories {
     return this.emptiest(online)
   }
 
-  /** Of those that work and are not cordoned the one with the fewest partitions; when all are, the first. */
+  /** Of those that work, are not cordoned and have most room the one with the fewest partitions; else the first. */
   private emptiest(online: readonly Directory[]): Directory | null {
     const open = online.filter(({ path }) => !this.cordoned.has(path))
     if (open.length === 0) return online[0] ?? null
-    return open.reduce((least, next) => (next.placed.size < least.placed.size ? next : least))
+    const best = Math.min(...open.map(({ path }) => DISK_STATES.indexOf(this.pressureOf(path))))
+    // A new partition is small: with no room anywhere it is made, and Produce says what is the matter.
+    return open
+      .filter(({ path }) => DISK_STATES.indexOf(this.pressureOf(path)) === best)
+      .reduce((least, next) => (next.placed.size < least.placed.size ? next : least))
   }
 
   /**

@@ -24,6 +24,7 @@ import type { SnapshotInfo } from '../raft/epochs.ts'
 import { decodeQuorumState, encodeQuorumState } from '../raft/quorum_state.ts'
 import { Raft } from '../raft/raft.ts'
 import type { ControllerHost } from './controller_host.ts'
+import { attempt } from './log_directory.ts'
 import {
   decodeBatches,
   encodeRecords,
@@ -36,6 +37,7 @@ import {
   readLog,
   snapshotTimeMs,
 } from './metadata_log.ts'
+import { MetadataWriter } from './metadata_writer.ts'
 import type { Done, Tickets } from './tickets.ts'
 import type { Cancel, World } from './world.ts'
 
@@ -101,6 +103,7 @@ export class RaftHost {
   private cancelTimer: Cancel | null = null
   private timerAtMs = Number.POSITIVE_INFINITY
   private proposal: { baseOffset: number } | null = null
+  private readonly writer: MetadataWriter
   private isStopped = false
   private isStepping = false
   private readonly inputs: RaftInput[] = []
@@ -110,6 +113,15 @@ export class RaftHost {
     const { clock, random } = options.world
     this.startedAtMs = clock.nowMs() - clock.monotonicUs() / 1000
     this.raft = new Raft(options.raft, random.fork())
+    const { world, plane, tickets } = options
+    this.writer = new MetadataWriter({
+      world,
+      plane,
+      tickets,
+      slot: METADATA_SLOT,
+      onFlushed: (logEndOffset) => this.step({ kind: 'flushed', logEndOffset }),
+      onFailed: (what, errorCode) => this.must(errorCode, what),
+    })
   }
 
   /** Where the metadata log and its snapshots are. */
@@ -178,6 +190,7 @@ export class RaftHost {
   /** Stops stepping; the log itself is closed with the plane. */
   stop(): void {
     this.isStopped = true
+    this.writer.stop()
     this.cancelTimer?.()
     this.cancelTrim()
   }
@@ -264,7 +277,7 @@ export class RaftHost {
       case 'append':
         return this.append(effect)
       case 'flush':
-        return this.flush()
+        return this.writer.flush(this.logEndOffset)
       case 'highWatermark':
         return this.commit(effect.offset, effect.epoch)
       case 'becameLeader':
@@ -319,10 +332,7 @@ export class RaftHost {
     const batch = { ...at, lastOffset, bytes: bytes.length, records, control: control ?? [] }
     this.uncommitted.push(batch)
     this.logEndOffset = lastOffset + 1
-    this.options.tickets.call(
-      (plane, ticket) => plane.append(METADATA_SLOT, epoch, bytes, ticket),
-      ({ errorCode }) => this.must(errorCode, 'append to the metadata log'),
-    )
+    this.writer.append(epoch, bytes)
   }
 
   /** The plane takes appends only in an epoch that it was told of. */
@@ -331,18 +341,6 @@ export class RaftHost {
     this.ledEpoch = leaderEpoch
     const where = { slot: METADATA_SLOT, leaderEpoch, partitionEpoch: 0 }
     this.options.plane.lead({ ...where, replicas: only, isr: only })
-  }
-
-  private flush(): void {
-    const { logEndOffset } = this
-    this.options.tickets.call(
-      (plane, ticket) => plane.flush(METADATA_SLOT, ticket),
-      ({ errorCode }) => {
-        if (this.must(errorCode, 'flush the metadata log')) {
-          this.step({ kind: 'flushed', logEndOffset })
-        }
-      },
-    )
   }
 
   /** Everything below `offset` is true: the image learns it, then whoever waited for it. */
@@ -439,7 +437,14 @@ export class RaftHost {
       },
       world.clock.nowMs(),
     )
-    world.files.replace(`${this.path}/${snapshotFileName(endOffset, epoch)}`, bytes)
+    const written = attempt(() =>
+      world.files.replace(`${this.path}/${snapshotFileName(endOffset, epoch)}`, bytes),
+    )
+    if (!written.ok) {
+      // The log has all of it; a later snapshot will do.
+      if (!written.isPassing) throw written.problem
+      return world.log.warn('no room for a snapshot of the metadata', { why: written.why })
+    }
     const info = { offset: endOffset, epoch, bytes: bytes.length }
     this.snapshots.push(info)
     this.step({ kind: 'snapshotCreated', snapshot: info })

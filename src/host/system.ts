@@ -11,18 +11,23 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  type StatsFs,
   statfsSync,
   statSync,
   writeSync,
 } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { rm, statfs } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Clock } from '../lib/clock.ts'
 import { LOG_LEVELS, type Log, type LogFields, type LogLevel, type LogSink } from '../lib/log.ts'
 import { Random } from '../lib/random.ts'
-import type { Cancel, Files, World } from './world.ts'
+import type { Cancel, Files, Space, World } from './world.ts'
+
+function spaceOf({ bsize, blocks, bavail }: StatsFs): Space {
+  return { totalBytes: blocks * bsize, usableBytes: bavail * bsize }
+}
 
 /** Wall and monotonic time of this machine. */
 export const systemClock: Clock = {
@@ -58,12 +63,16 @@ export class SystemFiles implements Files {
   replace(path: string, bytes: Uint8Array): void {
     const temporary = `${path}.tmp`
     const file = openSync(temporary, 'w', 0o644)
+    let isWhole = false
     try {
       let at = 0
       while (at < bytes.length) at += writeSync(file, bytes, at)
       if (!this.isVolatile) fsyncSync(file)
+      isWhole = true
     } finally {
       closeSync(file)
+      // What a full disk took of it is somebody else's room.
+      if (!isWhole) rmSync(temporary, { force: true })
     }
     renameSync(temporary, path)
     this.syncDirectory(dirname(path))
@@ -108,9 +117,12 @@ export class SystemFiles implements Files {
     return this.lockFile(path)
   }
 
-  space(directory: string): { totalBytes: number; usableBytes: number } {
-    const { bsize, blocks, bavail } = statfsSync(directory)
-    return { totalBytes: blocks * bsize, usableBytes: bavail * bsize }
+  space(directory: string): Space {
+    return spaceOf(statfsSync(directory))
+  }
+
+  async spaceBeside(directory: string): Promise<Space> {
+    return spaceOf(await statfs(directory))
   }
 
   private syncDirectory(path: string): void {

@@ -5,6 +5,12 @@ import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 
+/** Bytes of a volume. */
+export interface Space {
+  readonly totalBytes: number
+  readonly usableBytes: number
+}
+
 /** Small files of ours, whole at a time. Paths are absolute; a missing file reads as null. */
 export interface Files {
   read(path: string): Uint8Array | null
@@ -23,7 +29,9 @@ export interface Files {
   /** Locks a directory's `.lock` for this process; null when another one holds it. */
   lock(path: string): { release(): void } | null
   /** Total and usable bytes of the volume. */
-  space(directory: string): { totalBytes: number; usableBytes: number }
+  space(directory: string): Space
+  /** As `space`, beside everything else: a disk that hangs holds up nobody. */
+  spaceBeside(directory: string): Promise<Space>
 }
 
 /** Cancels what was scheduled; harmless when it already ran. */

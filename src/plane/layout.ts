@@ -127,6 +127,7 @@ export const LookupKind = {
   timestamp: 0, // argument ms → a=offset (-1 none), b=timestamp, c=leader epoch
   maxTimestamp: 1, // → a=offset, b=timestamp, c=leader epoch
   epochEnd: 2, // argument leader epoch → a=end offset, b=that epoch or the largest below it
+  oldestSegment: 3, // → a=where the next one begins (-1: it has to stay), b=its largest timestamp, c=bytes
 } as const
 
 /** The numbers that `cleanable` answers with. */

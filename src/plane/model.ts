@@ -36,6 +36,7 @@ import {
   type ConnId,
   type CreatePartition,
   type DataPlane,
+  type DirectoryLimits,
   type FactSink,
   type LeadPartition,
   type ListenOptions,
@@ -455,6 +456,10 @@ export class ModelPlane implements DataPlane {
   failDirectory(directory: string): void {
     this.#partitions.failDirectory(directory)
     this.#settle()
+  }
+
+  limitDirectory(directory: string, limits: DirectoryLimits): void {
+    this.#partitions.limitDirectory(directory, limits)
   }
 
   append(slot: Slot, leaderEpoch: number, batches: Uint8Array, ticket: Ticket): void {

@@ -230,6 +230,19 @@ export class ModelLog {
     this.#forgetEpochsBelow(offset)
   }
 
+  /** The oldest segment that another one follows, wholly below `upperOffset`; -1: there is none. */
+  oldestSegment(upperOffset: number): { nextOffset: number; maxTimestamp: number; bytes: number } {
+    const [oldest, next] = this.store.segments
+    if (next === undefined || next.baseOffset > upperOffset) {
+      return { nextOffset: -1, maxTimestamp: -1, bytes: -1 }
+    }
+    return {
+      nextOffset: next.baseOffset,
+      maxTimestamp: newestMs(oldest!),
+      bytes: segmentBytes(oldest!),
+    }
+  }
+
   /** Deletes from the front what is below the log start, too much, or too old; never the watermark's segment. */
   retain(
     { retentionMs, retentionBytes }: Retention,

@@ -39,6 +39,9 @@ interface Replica {
 /** Markers of a server that fences have it more than once: there is no epoch after it. */
 const PRODUCER_EPOCH_MAX = 32_767
 
+const BATCH_HEADER_BYTES = 61
+const NO_ROOM = "the disk of the partition's log directory has no room for more records"
+
 const newReplica = (): Replica => ({ logEndOffset: -1, brokerEpoch: -1, isJoining: false })
 
 /** What partitions tell the plane. */
@@ -48,7 +51,7 @@ export interface PartitionEvents {
   highWatermark(partition: ModelPartition): void
   caughtUp(partition: ModelPartition, replicaId: number): void
   fenced(partition: ModelPartition, leaderEpoch: number): void
-  refused(reason: 'crc' | 'sequence' | 'key'): void
+  refused(reason: 'crc' | 'sequence' | 'key' | 'full'): void
   directoryFailed(partition: ModelPartition, errno: number): void
 }
 
@@ -66,6 +69,9 @@ export interface PartitionContext {
   readonly isFullValidation: boolean
   readonly nowMs: () => number
   readonly errnoOf: (directory: string) => number
+  /** Bytes that clients' batches may still add in a directory. */
+  readonly roomIn: (directory: string) => number
+  readonly takeRoom: (directory: string, bytes: number) => void
   readonly events: PartitionEvents
 }
 
@@ -267,7 +273,8 @@ export class ModelPartition {
         maxTimestamp: config.isLogAppendTime ? BigInt(nowMs) : maxTimestamp,
       },
     })
-    if (header.isTransactional) this.transactions.begun(header.producerId)
+    this.transactions.begun(header.producerId)
+    this.#context.takeRoom(this.options.directory, bytes.length)
     const written = this.#write(bytes)
     if (written === null) return { refusal: plain(ErrorCode.KAFKA_STORAGE_ERROR) }
     return {
@@ -283,8 +290,7 @@ export class ModelPartition {
 
   #checkSequence(header: BatchHeader) {
     const verdict = this.log.producers.check(header)
-    const isAhead = header.isTransactional && this.transactions.isAhead(header)
-    return verdict === 'append' && isAhead ? 'out-of-order' : verdict
+    return verdict === 'append' && this.transactions.isAhead(header) ? 'out-of-order' : verdict
   }
 
   /** A batch's header when its producer has no transaction open here, and must be asked about. */
@@ -293,6 +299,18 @@ export class ModelPartition {
     if (header === null || header.producerId < 0) return null
     const { producerId, producerEpoch } = header
     return this.log.producers.isOngoing(producerId, producerEpoch) ? null : header
+  }
+
+  /** A client's batch comes when the directory takes no more of them; null: it does. */
+  refuseFull(batch: Uint8Array): Refusal | null {
+    const { events, roomIn } = this.#context
+    if (this.isOffline || !this.isLeader || roomIn(this.options.directory) > 0) return null
+    events.refused('full')
+    // Until it comes again nothing of its producer may take its place.
+    const header = batch.length < BATCH_HEADER_BYTES ? null : readBatchHeader(batch)
+    const isKnown = header !== null && this.log.producers.get(header.producerId) !== undefined
+    if (header !== null && header.producerId >= 0 && !isKnown) this.transactions.note(header)
+    return { ...plain(ErrorCode.KAFKA_STORAGE_ERROR), errorMessage: NO_ROOM }
   }
 
   /** A transaction's end. `offset` is where its marker is, or the log's last where it was written before. */
@@ -387,7 +405,7 @@ export class ModelPartition {
     for (const batch of batches) {
       const view = new DataView(batch.buffer, batch.byteOffset, batch.length)
       const base = Number(view.getBigInt64(0))
-      if (base < next) return false
+      if (this.options.isRaft ? base !== next : base < next) return false
       next = base + view.getInt32(23) + 1
     }
     return true

@@ -11,12 +11,18 @@ import type { ModelFacts } from './model_facts.ts'
 import { ModelLog } from './model_log.ts'
 import { ModelPartition, type PartitionContext } from './model_partition.ts'
 import type { CleanOptions, Retention, Slot, Ticket, TransactionMarker } from './plane.ts'
-import { type CreatePartition, type PartitionConfig, PlaneError } from './plane.ts'
+import {
+  type CreatePartition,
+  type DirectoryLimits,
+  type PartitionConfig,
+  PlaneError,
+} from './plane.ts'
 
 const PRODUCER_ROW_BYTES = 48
 /** How long a marker waits for its replicas. */
 const MARKER_MS = 30_000
 const REFUSED_COLUMN = {
+  full: counterColumn.produceRefusedFull,
   crc: counterColumn.invalidCrc,
   sequence: counterColumn.invalidSequence,
   key: counterColumn.noKeyCompacted,
@@ -43,6 +49,8 @@ export class ModelPartitions {
   readonly #context: PartitionsContext
   readonly #partitions = new Map<Slot, ModelPartition>()
   readonly #failedDirectories = new Set<string>()
+  /** Bytes that clients' batches may still add, by directory; where there is no limit there is no entry. */
+  readonly #room = new Map<string, number>()
   #marking: { ticket: Ticket; partition: ModelPartition; offset: number; deadlineMs: number }[] = []
   readonly #partitionContext: PartitionContext
 
@@ -54,6 +62,11 @@ export class ModelPartitions {
       isFullValidation: context.isFullValidation,
       nowMs: () => context.clock.nowMs(),
       errnoOf: (directory) => disk.errnoOf(directory),
+      roomIn: (directory) => this.#room.get(directory) ?? Number.POSITIVE_INFINITY,
+      takeRoom: (directory, bytes) => {
+        const left = this.#room.get(directory)
+        if (left !== undefined) this.#room.set(directory, left - bytes)
+      },
       events: {
         changed,
         highWatermark: ({ slot, leaderEpoch, highWatermark }) =>
@@ -263,7 +276,13 @@ export class ModelPartitions {
   }
 
   lookup(slot: Slot, kind: number, argument: number, ticket: Ticket): void {
-    this.#asked(slot, ticket, ({ log }) => {
+    this.#asked(slot, ticket, ({ log, lastStableOffset, isOffline }) => {
+      if (isOffline) return this.#done(ticket, ErrorCode.KAFKA_STORAGE_ERROR, -1, -1, -1)
+      if (kind === LookupKind.oldestSegment) {
+        const oldest = log.oldestSegment(lastStableOffset)
+        this.#done(ticket, ErrorCode.NONE, oldest.nextOffset, oldest.maxTimestamp, oldest.bytes)
+        return
+      }
       if (kind === LookupKind.epochEnd) {
         const { epoch, endOffset } = log.epochEnd(argument)
         this.#done(ticket, ErrorCode.NONE, endOffset, epoch, -1)
@@ -293,6 +312,12 @@ export class ModelPartitions {
 
   #done(ticket: Ticket, errorCode: number, a: number, b: number, c: number): void {
     this.#context.facts.push((sink) => sink.done(ticket, errorCode, a, b, c))
+  }
+
+  /** Files of the model keep no blocks, so that none are given back. */
+  limitDirectory(directory: string, { clientBytes }: DirectoryLimits): void {
+    if (clientBytes < 0) this.#room.delete(directory)
+    else this.#room.set(directory, clientBytes)
   }
 
   /** Its partitions go offline; false when that was known. */

@@ -176,6 +176,11 @@ export class ModelProduces {
       return
     }
     const { partition } = found
+    const full = partition.refuseFull(checked.ok)
+    if (full !== null) {
+      refuse(entry, full, partition)
+      return
+    }
     if (this.#mustAsk(partition, checked.ok)) {
       this.#ask(pending, entry, partition, checked.ok)
       return

@@ -32,7 +32,12 @@ export class ModelTransactions {
 
   /** A batch waits; the question to put, unless it was put already. */
   wait(header: BatchHeader): Admission | null {
-    const { producerId, producerEpoch, baseSequence } = header
+    const known = this.note(header)
+    return known.ask === 0 ? this.#ask(known, header.producerEpoch) : null
+  }
+
+  /** A batch of a producer that has none here was seen, and is not in the log. */
+  note({ producerId, producerEpoch, baseSequence }: BatchHeader): Unverified {
     let known = this.#find(producerId)
     if (known === undefined) {
       if (this.#unverified.length >= UNVERIFIED_MAX) {
@@ -48,7 +53,7 @@ export class ModelTransactions {
     } else if (known.producerEpoch === producerEpoch) {
       known.lowestSequence = Math.min(known.lowestSequence, baseSequence)
     }
-    return known.ask === 0 ? this.#ask(known, producerEpoch) : null
+    return known
   }
 
   #ask(known: Unverified, producerEpoch: number): Admission {

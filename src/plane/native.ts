@@ -21,6 +21,7 @@ import {
   type ConnId,
   type CreatePartition,
   type DataPlane,
+  type DirectoryLimits,
   type FactSink,
   type LeadPartition,
   type ListenOptions,
@@ -268,6 +269,10 @@ export class NativePlane implements DataPlane {
 
   failDirectory(directory: string): void {
     if (this.#isOpen) this.#addon.failDirectory(this.#plane, directory)
+  }
+
+  limitDirectory(directory: string, { clientBytes, isShort }: DirectoryLimits): void {
+    if (this.#isOpen) this.#addon.limitDirectory(this.#plane, directory, clientBytes, isShort)
   }
 
   // --- log

@@ -185,6 +185,7 @@ export interface Addon {
   truncate(plane: number, slot: number, leaderEpoch: number, offset: number, ticket: number): void
   retire(plane: number, slot: number, mode: number, ticket: number): void
   failDirectory(plane: number, directory: string): void
+  limitDirectory(plane: number, directory: string, clientBytes: number, isShort: boolean): void
   append(
     plane: number,
     slot: number,

@@ -108,6 +108,14 @@ export interface Retention {
   retentionBytes: number
 }
 
+/** What a log directory may take, so that its disk does not become full. */
+export interface DirectoryLimits {
+  /** Bytes that clients' batches may still add; -1 is no limit. With none left Produce is refused. */
+  clientBytes: number
+  /** Files that are gone give their blocks back at once, those that wait for it too. */
+  isShort: boolean
+}
+
 export interface CreatePartition {
   slot: Slot
   incarnation: number
@@ -290,6 +298,8 @@ export interface DataPlane {
 
   /** The directory is not touched any more: what is open in it, or is being opened, goes offline. No fact tells it. */
   failDirectory(directory: string): void
+  /** From now on, for all partitions in it; until it is called nothing is limited. */
+  limitDirectory(directory: string, limits: DirectoryLimits): void
 
   // --- log: our own topics, and what handlers ask
   /** Leader: offsets are assigned as for Produce. Follower, raft: offsets are kept. done: a=base offset, b=log end. */

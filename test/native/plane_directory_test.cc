@@ -1,6 +1,8 @@
 // A disk that fails, under a whole plane of two reactors: what fails one partition of a log
 // directory takes all of that directory offline in every reactor, once told, and nothing of another
 // directory.
+#include <algorithm>
+
 #include "../../native/plane_sim.h"
 #include "log_fixture.h"
 #include "plane_client.h"
@@ -15,7 +17,7 @@ constexpr int32_t kSlots = 4;  // 0 and 1 in /data, 2 and 3 in /data/two: one of
 const std::string kTwo = std::string(SimPlane::kDirectory) + "/two";
 
 struct Machine {
-  Machine() {
+  explicit Machine(const PartitionConfig& with = {}) : config(with) {
     ReactorOptions options;
     options.reactors = 2;
     REQUIRE(SimPlane::open(options, inbox.bell(), 1, &sim).ok());
@@ -30,6 +32,7 @@ struct Machine {
   }
   void create(int32_t slot) {
     PartitionOptions created;
+    created.config = config;
     created.slot = slot;
     created.log_directory = slot < 2 ? SimPlane::kDirectory : kTwo;
     created.topic = "t";
@@ -74,6 +77,25 @@ struct Machine {
     sim->world().add_rule(rule);
   }
 
+  // Files and directories that are gone and keep their blocks.
+  int doomed(const std::string& directory) {
+    std::vector<std::string> names;
+    CHECK_OK(sim->world().make_io()->list(directory, &names));
+    return static_cast<int>(std::count_if(names.begin(), names.end(), [](const auto& name) {
+      return name.find(".deleted") != std::string::npos || name.find("-delete") != name.npos;
+    }));
+  }
+  // Two segments of a partition go, and another partition of its directory.
+  void delete_some(int32_t slot, int32_t other) {
+    for (int i = 0; i < 3; i += 1) CHECK_EQ(append(slot), 0);
+    sim->plane().set_high_watermark(slot, 3, 3);
+    sim->plane().trim(slot, 2, 600);
+    CHECK_EQ(answer(600).status, 0);
+    sim->plane().retire(other, true, 601);
+    CHECK_EQ(answer(601).status, 0);
+  }
+
+  PartitionConfig config;
   Inbox inbox;
   std::unique_ptr<SimPlane> sim;
   std::vector<Told> failures;
@@ -173,6 +195,32 @@ TEST("plane: directory: no room to leave a log in order is told, and the others 
   full.error = 28;
   machine.sim->world().add_rule(full);
   CHECK(told_at_close(&machine) == std::vector<int32_t>{28});
+}
+
+TEST("plane: directory: a disk that is short of room has the blocks of what is gone back at once") {
+  PartitionConfig config;
+  config.log.segment_bytes_max = 1;  // a batch a segment
+  config.file_delete_delay_ms = config.directory_delete_delay_ms = 3'600'000;
+  Machine machine(config);
+  const std::string one = SimPlane::kDirectory;
+  machine.delete_some(0, 1);
+  machine.delete_some(2, 3);
+  CHECK(machine.doomed(one + "/t-0") > 0);
+  CHECK_EQ(machine.doomed(one), 1);
+  CHECK(machine.doomed(kTwo + "/t-2") > 0);
+  CHECK_EQ(machine.doomed(kTwo), 1);
+  machine.sim->plane().limit_directory(kTwo, 0, true);
+  machine.sim->step(0);
+  CHECK_EQ(machine.doomed(kTwo + "/t-2"), 0);
+  CHECK_EQ(machine.doomed(kTwo), 0);
+  CHECK(machine.doomed(one + "/t-0") > 0);
+  CHECK_EQ(machine.doomed(one), 1);
+  // What goes from now on does not wait either.
+  CHECK_EQ(machine.append(2), 0);
+  machine.sim->plane().set_high_watermark(2, 3, 4);
+  machine.sim->plane().trim(2, 3, 602);
+  CHECK_EQ(machine.answer(602).status, 0);
+  CHECK_EQ(machine.doomed(kTwo + "/t-2"), 0);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ import { directorySuite } from './directory_suite.ts'
 import { fetchSuite } from './fetch_suite.ts'
 import { modelHarness } from './harness_model.ts'
 import { logSuite } from './log_suite.ts'
+import { pressureSuite } from './pressure_suite.ts'
 import { produceSuite } from './produce_suite.ts'
 import { recompressionSuite } from './recompression_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
@@ -23,5 +24,6 @@ describe('plane: model: compaction', () => cleanSuite(modelHarness))
 describe('plane: model: recompression', () => recompressionSuite(modelHarness))
 describe('plane: model: copy', () => copySuite(modelHarness))
 describe('plane: model: directory', () => directorySuite(modelHarness))
+describe('plane: model: pressure', () => pressureSuite(modelHarness))
 describe('plane: model: retention', () => retentionSuite(modelHarness))
 describe('plane: model: transactions', () => transactionsSuite(modelHarness))

@@ -176,6 +176,9 @@ export function logSuite(harness: PlaneHarness): void {
     expect(await append(batch(2, 4))).toMatchObject({ errorCode: 0, a: 2, b: 4 })
     const low = await append(batch(3, 4))
     expect(low['errorCode']).toBe(ErrorCode.OFFSET_OUT_OF_RANGE)
+    // One before it was refused, for want of room perhaps.
+    const early = await append(batch(5, 4))
+    expect(early['errorCode']).toBe(ErrorCode.OFFSET_OUT_OF_RANGE)
     expect((await f.row()).highWatermark).toBe(0)
     f.plane.setHighWatermark(0, 4, 3)
     f.plane.setHighWatermark(0, 4, 1)

@@ -9,6 +9,7 @@ import { fetchSuite } from './fetch_suite.ts'
 import { isUringAllowed, nativeHarness } from './harness_native.ts'
 import { simHarness } from './harness_sim.ts'
 import { logSuite } from './log_suite.ts'
+import { pressureSuite } from './pressure_suite.ts'
 import { produceSuite } from './produce_suite.ts'
 import { recompressionSuite } from './recompression_suite.ts'
 import { replicationSuite } from './replication_suite.ts'
@@ -34,6 +35,7 @@ for (const harness of [...all, simHarness(1), simHarness(2)]) {
   describe(`plane: ${harness.name}: recompression`, () => recompressionSuite(harness))
   describe(`plane: ${harness.name}: copy`, () => copySuite(harness))
   describe(`plane: ${harness.name}: directory`, () => directorySuite(harness))
+  describe(`plane: ${harness.name}: pressure`, () => pressureSuite(harness))
   describe(`plane: ${harness.name}: retention`, () => retentionSuite(harness))
   describe(`plane: ${harness.name}: transactions`, () => transactionsSuite(harness))
 }

@@ -5,7 +5,7 @@
 // bytes anything: all, none, a part, or zeros where bytes should be (delayed allocation). A killed process loses
 // nothing. Each step of host/system.ts's SystemFiles is one operation of a Life, so a life may end between any two.
 
-import type { Files } from '../../src/host/world.ts'
+import type { Files, Space } from '../../src/host/world.ts'
 import type { Random } from '../../src/lib/random.ts'
 import { ModelDisk, type StoredLog } from '../../src/plane/model_disk.ts'
 import type { Life } from './life.ts'
@@ -234,8 +234,12 @@ class MountedFiles implements Files {
     return this.disk.lock(path, this.life)
   }
 
-  space(): { totalBytes: number; usableBytes: number } {
+  space(): Space {
     return { totalBytes: 1e12, usableBytes: 5e11 }
+  }
+
+  spaceBeside(): Promise<Space> {
+    return Promise.resolve(this.space())
   }
 
   private sync(path: string): void {

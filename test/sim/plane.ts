@@ -8,6 +8,7 @@ import type {
   CleanOptions,
   CreatePartition,
   DataPlane,
+  DirectoryLimits,
   FactSink,
   LeadPartition,
   PartitionConfig,
@@ -259,6 +260,10 @@ export class SimPlane implements DataPlane {
 
   failDirectory(directory: string): void {
     if (!this.isOver) this.inner.failDirectory(directory)
+  }
+
+  limitDirectory(directory: string, limits: DirectoryLimits): void {
+    if (!this.isOver) this.inner.limitDirectory(directory, limits)
   }
 
   lead(options: LeadPartition): void {

@@ -203,6 +203,11 @@ export class Moves {
     for (;;) {
       const local = this.source(move)
       if (local === undefined) return false
+      if (this.options.directories.pressureOf(move.to) === 'full') {
+        await this.rest(RETRY_MS)
+        if (this.isStopped || move.isCancelled) return false
+        continue
+      }
       const { errorCode, a, b, c } = await this.copy(move, local)
       if (this.isStopped || move.isCancelled) return false
       if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {

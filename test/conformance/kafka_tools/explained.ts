@@ -30,7 +30,7 @@ const EXPLAINED: Explanation[] = [
     command: /broker-loggers .*--describe/,
     line: /^ \S+=[A-Z]+ sensitive=false synonyms=\{\}$/,
   },
-  { why: 'settings of our own', command: /brokers .*--describe --all/, line: /^ ottla\./ },
+  { why: 'settings of our own', command: /(brokers|topics) .*--describe --all/, line: /^ ottla\./ },
   {
     why: 'registrations list features in an order of their own, and say that nothing is cordoned in themselves',
     command: /cluster-metadata-decoder/,

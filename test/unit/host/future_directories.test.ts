@@ -47,6 +47,7 @@ class Disk {
         for (const it of under(path)) this.files.delete(it)
       },
       space: () => ({ totalBytes: 1, usableBytes: 1 }),
+      spaceBeside: async () => ({ totalBytes: 1, usableBytes: 1 }),
       replace: (path, bytes) => {
         this.change()
         this.files.set(path, bytes)

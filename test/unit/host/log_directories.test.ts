@@ -4,6 +4,7 @@ import { LogDirectories } from '../../../src/host/log_directories.ts'
 import { decodeCheckpoint, encodeCheckpoint } from '../../../src/host/log_directory.ts'
 import type { Files } from '../../../src/host/world.ts'
 import type { DataPlane } from '../../../src/plane/plane.ts'
+import type { DiskState } from '../../../src/storage/disk_pressure.ts'
 
 const TOPIC_ID = 'J8qXRwI-Qyi2G0guFTiuYw'
 const OTHER_ID = 'GxLdKc1jT9y1YI6Z0Z0Zbg'
@@ -176,6 +177,19 @@ describe('host: log directories: several', () => {
     expect(place(6)).toBe('/one')
     directories.cordon([])
     expect([place(7), place(8)]).toEqual(['/two', '/three'])
+  })
+
+  test('host: log directories: a new partition goes where there is most room', () => {
+    const { directories } = several({ '/one': [], '/two': [], '/three': [] })
+    const states: Record<string, DiskState> = { '/one': 'full', '/two': 'low', '/three': 'plenty' }
+    directories.pressureOf = (path) => states[path]!
+    const place = (partition: number) => directories.place('t', partition)!.directory
+    expect([place(0), place(1)]).toEqual(['/three', '/three'])
+    states['/three'] = 'full'
+    expect([place(2), place(3)]).toEqual(['/two', '/two'])
+    states['/two'] = 'full'
+    // None has room: it is small, and must be somewhere.
+    expect(place(4)).toBe('/one')
   })
 
   test('host: log directories: what may lie in a failed directory is not made anew elsewhere', () => {

@@ -1,0 +1,61 @@
+// Sends 0, 1, 2, … to partition 0 of a topic, each padded to a kibibyte, until a file says stop; what was acknowledged is
+// written down, a number a line, and `done` in the end. CLIENT ADDRESS TOPIC ACKNOWLEDGED STOP HOME, where CLIENT is
+// kafkajs or confluent (librdkafka) and HOME the folder whose node_modules has it.
+import { appendFileSync, existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+const [client, address, topic, acknowledged, stop, home] = process.argv.slice(2)
+const require = createRequire(`${home}/package.json`)
+const BATCH = 20
+const value = (number) => Buffer.from(String(number).padEnd(1024, '.'))
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const write = (line) => appendFileSync(acknowledged, `${line}\n`)
+let next = 0
+
+async function kafkajs() {
+  const { Kafka, logLevel } = require('kafkajs')
+  const retry = { initialRetryTime: 100, maxRetryTime: 500, retries: 10_000 }
+  const kafka = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING, retry })
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry })
+  await producer.connect()
+  while (!existsSync(stop)) {
+    const numbers = Array.from({ length: BATCH }, () => next++)
+    const messages = numbers.map((number) => ({ partition: 0, value: value(number) }))
+    await producer.send({ topic, messages })
+    write(numbers.join('\n'))
+  }
+  await producer.disconnect()
+}
+
+async function confluent() {
+  const { Producer } = require('@confluentinc/kafka-javascript')
+  const producer = new Producer({
+    'bootstrap.servers': address,
+    'enable.idempotence': true,
+    'queue.buffering.max.messages': 500,
+    'message.timeout.ms': 600_000,
+    dr_cb: true,
+  })
+  const promised = (start) =>
+    new Promise((resolve, reject) =>
+      start((problem, it) => (problem ? reject(problem) : resolve(it))),
+    )
+  await promised((done) => producer.connect({}, done))
+  producer.setPollInterval(20)
+  let waiting = 0
+  producer.on('delivery-report', (problem, { opaque }) => {
+    waiting--
+    write(problem ? `failed ${opaque} ${problem.message}` : opaque)
+  })
+  while (!existsSync(stop)) {
+    for (let i = 0; i < BATCH && waiting < 400; i++, waiting++) {
+      producer.produce(topic, 0, value(next), null, Date.now(), next++)
+    }
+    await pause(5)
+  }
+  await promised((done) => producer.flush(120_000, done))
+  await promised((done) => producer.disconnect(done))
+}
+
+await (client === 'kafkajs' ? kafkajs() : confluent())
+write('done')
