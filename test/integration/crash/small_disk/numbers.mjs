@@ -8,7 +8,6 @@ const [client, address, topic, acknowledged, stop, home] = process.argv.slice(2)
 const require = createRequire(`${home}/package.json`)
 const BATCH = 20
 const value = (number) => Buffer.from(String(number).padEnd(1024, '.'))
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const write = (line) => appendFileSync(acknowledged, `${line}\n`)
 let next = 0
 
@@ -34,6 +33,7 @@ async function confluent() {
     'enable.idempotence': true,
     'queue.buffering.max.messages': 500,
     'message.timeout.ms': 600_000,
+    'linger.ms': 50,
     dr_cb: true,
   })
   const promised = (start) =>
@@ -43,15 +43,16 @@ async function confluent() {
   await promised((done) => producer.connect({}, done))
   producer.setPollInterval(20)
   let waiting = 0
+  let reported = () => {}
   producer.on('delivery-report', (problem, { opaque }) => {
     waiting--
     write(problem ? `failed ${opaque} ${problem.message}` : opaque)
+    reported()
   })
   while (!existsSync(stop)) {
-    for (let i = 0; i < BATCH && waiting < 400; i++, waiting++) {
+    for (; waiting < 400; waiting++)
       producer.produce(topic, 0, value(next), null, Date.now(), next++)
-    }
-    await pause(5)
+    await new Promise((resolve) => (reported = resolve))
   }
   await promised((done) => producer.flush(120_000, done))
   await promised((done) => producer.disconnect(done))
