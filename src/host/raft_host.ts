@@ -140,8 +140,10 @@ export class RaftHost {
     world.files.makeDirectory(this.path)
     this.snapshots = listSnapshots(world.files, this.path)
     const snapshot = readLatestSnapshot(world.files, this.path, this.snapshots)
-    const { errorCode, a: logStart, b: logEnd } = await this.openLog(snapshot)
+    const opened = await this.openLog(snapshot)
+    const { errorCode } = opened
     if (errorCode !== 0) throw new Error(`cannot open ${this.path}: error ${errorCode}`)
+    const { a: logStart, b: logEnd } = await this.reachSnapshot(opened, snapshot)
     const from = Math.max(logStart, snapshot?.endOffset ?? 0)
     const batches = await readLog(tickets, from, logEnd)
     this.logEndOffset = Math.max(logEnd, from)
@@ -218,6 +220,17 @@ export class RaftHost {
         ticket,
       ),
     )
+  }
+
+  /** A log that ends before the snapshot has lost its end, and begins anew behind it. Kafka: truncateToLatestSnapshot. */
+  private async reachSnapshot(opened: Done, snapshot: Snapshot | null): Promise<Done> {
+    const endOffset = snapshot?.endOffset ?? 0
+    if (opened.b >= endOffset) return opened
+    const { errorCode, a } = await this.options.tickets.run((plane, ticket) =>
+      plane.trim(METADATA_SLOT, endOffset, ticket),
+    )
+    if (errorCode !== 0) throw new Error(`cannot trim ${this.path}: error ${errorCode}`)
+    return { errorCode, a, b: a, c: opened.c }
   }
 
   private loadSnapshot(snapshot: Snapshot | null): void {
