@@ -20,6 +20,7 @@ struct Machine {
   explicit Machine(const PartitionConfig& with = {}) : config(with) {
     ReactorOptions options;
     options.reactors = 2;
+    options.node_id = 1;
     REQUIRE(SimPlane::open(options, inbox.bell(), 1, &sim).ok());
     inbox.watch(&sim->plane());
     CHECK_OK(sim->world().make_io()->make_directory(kTwo));
@@ -88,7 +89,6 @@ struct Machine {
   // Two segments of a partition go, and another partition of its directory.
   void delete_some(int32_t slot, int32_t other) {
     for (int i = 0; i < 3; i += 1) CHECK_EQ(append(slot), 0);
-    sim->plane().set_high_watermark(slot, 3, 3);
     sim->plane().trim(slot, 2, 600);
     CHECK_EQ(answer(600).status, 0);
     sim->plane().retire(other, true, 601);
@@ -217,7 +217,6 @@ TEST("plane: directory: a disk that is short of room has the blocks of what is g
   CHECK_EQ(machine.doomed(one), 1);
   // What goes from now on does not wait either.
   CHECK_EQ(machine.append(2), 0);
-  machine.sim->plane().set_high_watermark(2, 3, 4);
   machine.sim->plane().trim(2, 3, 602);
   CHECK_EQ(machine.answer(602).status, 0);
   CHECK_EQ(machine.doomed(kTwo + "/t-2"), 0);
