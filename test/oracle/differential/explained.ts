@@ -20,6 +20,18 @@ export const EXPLAINED: Explanation[] = [
     path: /abortedTransactions(\.length|\[#?\d*\])$/,
   },
   {
+    why: 'partitions of a transaction are told in order; in Kafka in that of a hash',
+    api: 'DescribeTransactions',
+    label: /story/,
+    path: /partitions$/,
+  },
+  {
+    why: 'EndTxn 5 of an epoch before the present one is a retry to Kafka whoever ended the transaction; here if it was an EndTxn 5',
+    api: 'EndTxn',
+    label: /^story .*, old epoch: end/,
+    ottla: /^(90|-1)$/,
+  },
+  {
     why: 'not_implemented: what is not served is not advertised',
     path: /^apiKeys(\.length|\[\d+\])$/,
     ottla: /^(absent|\d+)$/,

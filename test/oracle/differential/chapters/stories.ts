@@ -52,6 +52,7 @@ async function isLoaded(talk: Talk, groupId: string): Promise<void> {
 }
 
 const WAYS = 8
+const WRONG = [', old epoch', ', future epoch', ', another producer']
 
 /** Wrong in one way, mostly not at all. */
 function change(way: number, { producerEpoch }: Producer): Partial<Producer> {
@@ -69,14 +70,14 @@ function change(way: number, { producerEpoch }: Producer): Partial<Producer> {
 
 async function transactional(talk: Talk, seed: number): Promise<void> {
   const random = new Random(seed)
-  const ids = ['a', 'b'].map((name) => new Transactional(talk, `story-${seed}-${name}`))
+  const ids = ['a', 'b'].map((name) => new Transactional(talk, `story-${seed}-${name}`, LOG))
   for (const tx of ids) await tx.init()
   for (let step = 0; step < STEPS; step++) {
     const tx = random.pick(ids)
     const label = `story ${seed}, step ${step}`
     // The same for both sides: wrong by as much from what each of them has said.
     const way = random.nextInt(WAYS)
-    await act(talk, tx, random, label, (side) => change(way, tx.of(side)))
+    await act(talk, tx, random, `${label}${WRONG[way] ?? ''}`, (side) => change(way, tx.of(side)))
     await tx.settleIfEnding()
   }
   for (const tx of ids) {

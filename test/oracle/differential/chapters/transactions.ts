@@ -30,13 +30,15 @@ const NOBODY: Producer = { producerId: -1, producerEpoch: -1 }
 /** A transactional id, with what each side has made of its producer. */
 export class Transactional {
   readonly id: string
+  private readonly log: string
   private readonly talk: Talk
   private readonly sides = new Map<Side, Producer>()
   private readonly sequences = new Map<Side, number>()
 
-  constructor(talk: Talk, id: string) {
+  constructor(talk: Talk, id: string, log = LOG) {
     this.talk = talk
     this.id = id
+    this.log = log
   }
 
   of(side: Side, change: Partial<Producer> = {}): Producer {
@@ -78,7 +80,13 @@ export class Transactional {
     }
   }
 
-  add(label: string, range: string, change: Partial<Producer> = {}, partitions = [0], name = LOG) {
+  add(
+    label: string,
+    range: string,
+    change: Partial<Producer> = {},
+    partitions = [0],
+    name = this.log,
+  ) {
     return this.talk.ask(`txn: add ${label}`, AddPartitionsToTxn, range, (version, side) => {
       const { producerId, producerEpoch } = this.of(side, change)
       const topics = [{ name, partitions }]
@@ -104,7 +112,7 @@ export class Transactional {
           transactionalId: this.id,
           ...this.of(side, change),
           verifyOnly: true,
-          topics: [{ name: LOG, partitions }],
+          topics: [{ name: this.log, partitions }],
         },
       ],
     }))
@@ -121,7 +129,7 @@ export class Transactional {
         ...this.of(side, change),
         baseSequence,
       })
-      const data = version >= 13 ? { topicId: side.idOf(LOG) } : { name: LOG }
+      const data = version >= 13 ? { topicId: side.idOf(this.log) } : { name: this.log }
       return {
         transactionalId: this.id,
         acks: -1,
@@ -165,7 +173,7 @@ export class Transactional {
       ...this.of(side, change),
       topics: [
         {
-          name: LOG,
+          name: this.log,
           partitions: [{ partitionIndex: 0, committedOffset: 5n, committedMetadata: 'm' }],
         },
         {
@@ -190,7 +198,7 @@ export class Transactional {
         v3AndBelowTransactionalId: this.id,
         v3AndBelowProducerId: producerId,
         v3AndBelowProducerEpoch: producerEpoch,
-        v3AndBelowTopics: [{ name: LOG, partitions }],
+        v3AndBelowTopics: [{ name: this.log, partitions }],
       }
     })
   }
@@ -206,7 +214,7 @@ export class Transactional {
         transactionalId: this.id,
         acks: -1,
         timeoutMs: 5000,
-        topicData: [{ name: LOG, partitionData: [{ index: 0, records }] }],
+        topicData: [{ name: this.log, partitionData: [{ index: 0, records }] }],
       }
     })
     for (const [side, outcome] of [
@@ -229,7 +237,7 @@ export class Transactional {
       ...this.of(side, wrong(side)),
       topics: [
         {
-          name: LOG,
+          name: this.log,
           partitions: [{ partitionIndex: 0, committedOffset: 5n, committedMetadata: 'm' }],
         },
       ],
