@@ -28,7 +28,8 @@ export const EXPLAINED: Explanation[] = [
   {
     why: 'EndTxn 5 of an epoch before the present one is a retry to Kafka whoever ended the transaction; here if it was an EndTxn 5',
     api: 'EndTxn',
-    label: /^story .*, old epoch: end/,
+    label: /^story \d+, step \d+(, old epoch)?: end/,
+    kafka: /^(\d+|given)$/,
     ottla: /^(90|-1)$/,
   },
   {
@@ -36,7 +37,7 @@ export const EXPLAINED: Explanation[] = [
     path: /^apiKeys(\.length|\[\d+\])$/,
     ottla: /^(absent|\d+)$/,
   },
-  { why: 'settings of our own', api: 'DescribeConfigs', path: /configs(\.length|\[ottla\..*\])$/ },
+  { why: 'settings of our own', path: /configs(\.length|\[ottla\..*\])$/ },
   {
     why: 'Kafka does not look for collisions within one request',
     api: 'CreateTopics',

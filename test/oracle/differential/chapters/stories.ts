@@ -21,7 +21,7 @@ import { type Producer, Transactional } from './transactions.ts'
 
 const LOG = 'storied'
 const SEED = Number(process.env['DIFF_SEED'] ?? 301)
-const STORIES = Number(process.env['DIFF_STORIES'] ?? 3)
+const STORIES = Number(process.env['DIFF_STORIES'] ?? 20)
 const STEPS = 60
 
 export async function stories(talk: Talk): Promise<void> {
