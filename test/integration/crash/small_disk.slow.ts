@@ -5,6 +5,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { beforeAll, expect, type TestContext, test } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
+import { DeleteRecords } from '../../../src/protocol/messages/offsets.ts'
 import { Fetch, Produce } from '../../../src/protocol/messages/produce_fetch.ts'
 import { createTopic, deleteTopic } from '../support/admin.ts'
 import { BrokerProcess } from '../support/broker_process.ts'
@@ -147,9 +148,14 @@ test('a disk that fills: producers wait at the reserve, all else goes on, and so
   const committed = await admin.fetchOffsets({ groupId: 'readers', topics: ['java'] })
   expect(Number(committed[0]!.partitions[0]!.offset)).toBeGreaterThanOrEqual(7)
   await createTopic(address, 'made')
-  const half = [{ partition: 0, offset: '16' }]
-  await admin.deleteTopicRecords({ topic: 'ballast', partitions: half })
   await admin.disconnect()
+  const client = await RawClient.open(address)
+  const { topics } = await client.ask(DeleteRecords, 2, {
+    topics: [{ name: 'ballast', partitions: [{ partitionIndex: 0, offset: 16n }] }],
+    timeoutMs: 30_000,
+  })
+  client.close()
+  expect(topics[0]!.partitions[0]!).toMatchObject({ errorCode: NONE, lowWatermark: 16 })
   await said(broker, /has room again|a disk is low/)
   await Promise.all(writers.list.map((writer) => writer.goesOn(100)))
 
