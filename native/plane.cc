@@ -438,11 +438,11 @@ void Plane::producers(int32_t slot, double ticket) {
 // --- policy
 
 void Plane::route(const TopicRoute& topic) {
-  on_each_reactor([topic](Reactor& at) { at.topics().route(topic); });
+  on_each_reactor([topic](Reactor& at) { at.requests().route(at, topic); });
 }
 
 void Plane::forget(int32_t topic_handle) {
-  on_each_reactor([topic_handle](Reactor& at) { at.topics().forget(topic_handle); });
+  on_each_reactor([topic_handle](Reactor& at) { at.requests().forget(at, topic_handle); });
 }
 
 void Plane::brokers(int32_t listener, const std::vector<BrokerEndpoint>& endpoints) {

@@ -314,11 +314,13 @@ void Partition::on_written(Status status, PartitionHost& host) {
   const int64_t synced_to = std::max(log_->recovery_point(), sync_owed_to_);
   if (end - synced_to >= options_.config.flush_messages) sync_owed_to_ = end;
   hold_until_synced(&written, host);
+  const auto shown = [this] { return std::pair(high_watermark(), last_stable_offset()); };
+  const auto shown_before = shown();
   maybe_increment_high_watermark();
   update_last_stable_offset();
   settle(&written, host);
   complete_waiting(host);
-  changed(host, true);
+  changed(host, shown() == shown_before ? Wakes::kFollowers : Wakes::kAll);
   if (is_retired_ && !is_busy()) (void)put_away(host);
   settle_flushes(host);
   if (!staged_ops_.empty() || !staged_batches_.empty()) host.touch(this);
@@ -338,7 +340,7 @@ void Partition::on_full(ProduceOps* unwritten, PartitionHost& host) {
   fail_all(unwritten, ErrorCode::kKafkaStorageError, host);
   if (is_retired_ && !is_busy()) return (void)put_away(host);
   settle_flushes(host);
-  changed(host, false);
+  changed(host, Wakes::kNobody);
 }
 
 // Its client will send it again. Until then nothing of its producer may take its place: a producer
@@ -387,7 +389,7 @@ void Partition::take_offline(PartitionHost& host) {
   fail_all(&waiting_, ErrorCode::kKafkaStorageError, host);
   fail_flushes(ErrorCode::kKafkaStorageError, host);
   abort_cleaning(host);
-  changed(host, true);
+  changed(host, Wakes::kAll);
 }
 
 // Forgets what was given offsets but is not being written.

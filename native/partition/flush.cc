@@ -63,7 +63,7 @@ void Partition::settle_flushes(PartitionHost& host) {
   const Status status = begin_flush(host.io(), up_to);
   if (is_index_behind && unindexed_.empty()) {
     update_last_stable_offset();
-    changed(host, true);
+    changed(host, Wakes::kAll);
   }
   if (status.code == Code::kNoSpace) return;  // what must be written first finds no room: later
   if (!status.ok()) return go_offline(status, host);
@@ -86,7 +86,7 @@ void Partition::answer_synced(PartitionHost& host) {
     update_last_stable_offset();
     settle(&done, host);
     complete_waiting(host);
-    changed(host, true);
+    changed(host, Wakes::kAll);
   }
   while (FlushOp* op = flushes_.front()) {
     if (std::min(op->up_to, next_offset_) > synced || !is_directory_synced_) return;

@@ -63,6 +63,9 @@ class PartitionHost {
   virtual FetchPurgatory& purgatory() = 0;
   // To another reactor. False: its mailbox is full; the caller keeps the work and tries next turn.
   virtual bool post(int reactor, PartitionWork* work) = 0;
+  // Another reactor's fetches look at this slot again: purgatory().wake(slot) there. Never fails,
+  // and says no more than that: signals for one slot become one.
+  virtual void signal(int reactor, int32_t slot) = 0;
   virtual void lend(DiskWork* work) = 0;
   // Files and directories that nobody will ask for again: a helper gives them back to the disk
   // after so long. What is not given back when the process ends, the next start removes.

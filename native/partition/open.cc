@@ -22,15 +22,7 @@ constexpr int64_t kReplayBytesMin = 16 << 20;
 
 }  // namespace
 
-Partition::Partition(PartitionOptions options)
-    : options_(std::move(options)),
-      wakes_(std::make_unique<Wake[]>(static_cast<size_t>(options_.reactors))) {
-  for (int r = 0; r < options_.reactors; r += 1) {
-    Wake& wake = wakes_[static_cast<size_t>(r)];
-    wake.run = &Partition::run_wake;
-    wake.slot = options_.slot;
-    wake.home = options_.owner;
-  }
+Partition::Partition(PartitionOptions options) : options_(std::move(options)) {
   flush_.run = &Partition::flush_done;
   flush_.help = &Partition::help_flush;
   flush_.slot = options_.slot;
@@ -335,8 +327,7 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
   if (recode_timer_ != 0) host.cancel_timer(std::exchange(recode_timer_, 0));
   fail_all(&parked_, ErrorCode::kNotLeaderOrFollower, host);
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
-  if (wake_timer_ != 0) host.cancel_timer(std::exchange(wake_timer_, 0));
-  changed(host, true);
+  changed(host, Wakes::kAll);
   if (options_.row != nullptr) {
     row_.begin();
     for (size_t c = 1; c < kPartitionColumns; c += 1) row_.set(c, 0);

@@ -7,6 +7,7 @@
 #include "partition.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "../base/assert.h"
 #include "../gen/errors.h"
@@ -26,13 +27,7 @@ bool contains(const int32_t* ids, int count, int32_t id) {
 
 }  // namespace
 
-bool Partition::is_quiet() const {
-  if (is_busy() || is_recoding_ || wake_timer_ != 0) return false;
-  for (int r = 0; r < options_.reactors; r += 1) {
-    if (wakes_[static_cast<size_t>(r)].is_posted.load(std::memory_order_acquire)) return false;
-  }
-  return true;
-}
+bool Partition::is_quiet() const { return !is_busy() && !is_recoding_; }
 
 // --- roles
 
@@ -104,7 +99,7 @@ bool Partition::follow(PartitionHost& host, int32_t leader_epoch, int32_t leader
   fail_all(&parked_, ErrorCode::kNotLeaderOrFollower, host);
   unverified_.clear();
   fail_all(&waiting_, ErrorCode::kNotLeaderOrFollower, host);
-  changed(host, true);
+  changed(host, Wakes::kAll);
   return true;
 }
 
@@ -138,7 +133,7 @@ void Partition::settle_watermark(PartitionHost& host) {
   if (is_leader() && is_under_min_isr()) {
     fail_all(&waiting_, ErrorCode::kNotEnoughReplicasAfterAppend, host);
   }
-  changed(host, true);
+  changed(host, Wakes::kAll);
 }
 
 void Partition::configure(PartitionHost& host, const PartitionConfig& config) {
@@ -179,7 +174,7 @@ bool Partition::set_high_watermark(PartitionHost& host, int32_t leader_epoch,
   }
   if (!raise_high_watermark(std::min(high_watermark, log_->log_end_offset()))) return true;
   complete_waiting(host);
-  changed(host, true);
+  changed(host, Wakes::kAll);
   return true;
 }
 
@@ -215,7 +210,7 @@ ErrorCode Partition::follower_fetched(const FetchQuery& query, bool counts, Part
   }
   if (maybe_increment_high_watermark()) {
     complete_waiting(host);
-    changed(host, true);
+    changed(host, Wakes::kAll);
   }
   return ErrorCode::kNone;
 }
@@ -223,6 +218,7 @@ ErrorCode Partition::follower_fetched(const FetchQuery& query, bool counts, Part
 // --- readers
 
 void Partition::fetch(Io& io, const FetchQuery& query, FetchResult* result) const {
+  result->version = version();
   const int64_t leadership = leadership_.load(std::memory_order_acquire);
   const int32_t leader_epoch = static_cast<int32_t>(leadership >> 8);
   const bool is_leader = static_cast<Role>(leadership & 0xff) == Role::kLeader;
@@ -236,7 +232,6 @@ void Partition::fetch(Io& io, const FetchQuery& query, FetchResult* result) cons
   } else if (query.needs_leader && !is_leader) {
     error = ErrorCode::kNotLeaderOrFollower;
   } else {
-    result->leader_epoch = leader_epoch;
     error = read(io, query, result);
     if (log_->generation() != generation) error = ErrorCode::kNotLeaderOrFollower;
   }
@@ -272,7 +267,9 @@ ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) 
                         : query.read_committed ? result->last_stable_offset
                                                : result->high_watermark;
   if (query.offset >= bound) return ErrorCode::kNone;
+  result->has_data = true;
   result->is_behind = is_in_older_segment(io, query.offset, bound);
+  if (query.bytes_max == 0 && !query.at_least_one) return ErrorCode::kNone;
   const Status status = log_->read(io, query.offset, bound, query.bytes_max, query.at_least_one,
                                    &result->slice, query.replica_id < 0);
   if (status.ok()) return ErrorCode::kNone;
@@ -295,50 +292,37 @@ bool Partition::is_in_older_segment(Io& io, int64_t offset, int64_t bound) const
   return false;
 }
 
-void Partition::want_wake(int reactor) {
-  interest_.fetch_or(uint32_t{1} << reactor, std::memory_order_seq_cst);
+void Partition::want_wake(int reactor, bool ends) {
+  const int bit = ends ? reactor + kReactorsMax : reactor;
+  interest_.fetch_or(uint64_t{1} << bit, std::memory_order_seq_cst);
 }
 
-void Partition::run_wake(PartitionWork* work, PartitionHost& host) {
-  const int32_t slot = work->slot;
-  // An exchange: who found it posted and left it at that is seen by what is read from here on.
-  (void)static_cast<Wake*>(work)->is_posted.exchange(false, std::memory_order_acq_rel);
-  host.purgatory().wake(slot);
-}
-
-void Partition::wake_readers(PartitionHost& host) {
-  // Not a load: it could be answered before our stores of the log end and the leadership are seen,
+void Partition::wake_readers(PartitionHost& host, Wakes wakes) {
+  constexpr uint64_t kConsumers = (uint64_t{1} << kReactorsMax) - 1;
+  uint64_t wanted = 0;
+  // Not a load: it could be answered before our stores of the log end and the version are seen,
   // while the reader asks and finds nothing new. Exchanges of one cell have one order: this sees
   // the wish, or the reader, who looks again after wishing, sees the stores.
-  const uint32_t wanted = interest_.exchange(0, std::memory_order_seq_cst);
-  if (wanted == 0) return;
-  for (int r = 0; r < options_.reactors; r += 1) {
-    const uint32_t bit = uint32_t{1} << r;
-    if ((wanted & bit) == 0) continue;
-    if (r == host.reactor()) {
+  if (wakes == Wakes::kAll) {
+    version_.store(version_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    wanted = interest_.exchange(0, std::memory_order_seq_cst);
+    wanted |= wanted >> kReactorsMax;
+  } else {
+    wanted = interest_.fetch_and(kConsumers, std::memory_order_seq_cst) >> kReactorsMax;
+  }
+  for (uint64_t bits = wanted & kConsumers; bits != 0; bits &= bits - 1) {
+    const int reactor = std::countr_zero(bits);
+    if (reactor == host.reactor()) {
       host.purgatory().wake(options_.slot);
-      continue;
-    }
-    Wake& wake = wakes_[static_cast<size_t>(r)];
-    if (wake.is_posted.exchange(true, std::memory_order_acq_rel)) continue;
-    if (host.post(r, &wake)) continue;
-    wake.is_posted.store(false, std::memory_order_release);
-    interest_.fetch_or(bit, std::memory_order_seq_cst);
-    if (wake_timer_ == 0) {
-      wake_timer_ = host.start_timer(host.now_us() + 1000, &Partition::retry_wake, this);
+    } else {
+      host.signal(reactor, options_.slot);
     }
   }
 }
 
-void Partition::retry_wake(void* partition, PartitionHost& host) {
-  Partition* self = static_cast<Partition*>(partition);
-  self->wake_timer_ = 0;
-  self->wake_readers(host);
-}
-
 // Something readers or TypeScript see has changed.
-void Partition::changed(PartitionHost& host, bool wakes) {
-  if (wakes) wake_readers(host);
+void Partition::changed(PartitionHost& host, Wakes wakes) {
+  if (wakes != Wakes::kNobody) wake_readers(host, wakes);
   const int64_t high_watermark = high_watermark_.load(std::memory_order_relaxed);
   if (options_.is_watched && high_watermark != told_high_watermark_) {
     told_high_watermark_ = high_watermark;

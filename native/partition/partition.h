@@ -167,10 +167,11 @@ struct FetchResult {
   int64_t last_stable_offset = -1;
   int64_t log_start_offset = -1;
   int64_t log_end_offset = -1;   // when it was read
-  int32_t leader_epoch = -1;     // likewise
+  uint64_t version = 0;          // the partition's, before it was read
   int32_t diverging_epoch = -1;  // with diverging_end_offset; -1: does not diverge
   int64_t diverging_end_offset = -1;
   int disk_error = 0;      // errno, where the disk failed the read
+  bool has_data = false;   // its offset lies below its bound, whatever the limits let through
   bool is_behind = false;  // its offset lies in an older segment than its bound
   ReadSlice slice;
 };
@@ -240,9 +241,11 @@ class Partition {
   // Checks the epoch and reads. What a follower's fetch means to its leader is
   // follower_fetched()'s.
   void fetch(Io& io, const FetchQuery& query, FetchResult* result) const;
-  // Asks for FetchPurgatory::wake(slot) on `reactor` after the next change; look again after
-  // asking.
-  void want_wake(int reactor);
+  // Asks for FetchPurgatory::wake(slot) on `reactor` after the next change of what consumers see,
+  // with `ends` also of the log end alone. Look again after asking: at version(), and at the end.
+  void want_wake(int reactor, bool ends);
+  // Moves with everything a read depends on but the log end; read it before the rest.
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
   // --- reads, owner: may this replica fetch, and if `counts`: it has everything below
   // query.offset. Comes after the read. kNone, or the error to answer instead.
   ErrorCode follower_fetched(const FetchQuery& query, bool counts, PartitionHost& host);
@@ -399,10 +402,10 @@ class Partition {
   bool maybe_increment_high_watermark();
   bool raise_high_watermark(int64_t to);
   void update_last_stable_offset();
-  void changed(PartitionHost& host, bool wakes);
-  void wake_readers(PartitionHost& host);
-  static void retry_wake(void* partition, PartitionHost& host);
-  static void run_wake(PartitionWork* work, PartitionHost& host);
+  // Who waits for what changed: nobody, followers (the log end alone moved), or all.
+  enum class Wakes : uint8_t { kNobody, kFollowers, kAll };
+  void changed(PartitionHost& host, Wakes wakes);
+  void wake_readers(PartitionHost& host, Wakes wakes);
   void publish();
 
   PartitionOptions options_;
@@ -498,13 +501,10 @@ class Partition {
   int64_t unflushed_from_ms_ = -1;
   int64_t expired_at_ms_ = 0;
 
-  // Readers of other reactors.
-  struct Wake : PartitionWork {
-    std::atomic<bool> is_posted{false};
-  };
-  std::atomic<uint32_t> interest_{0};  // reactors that want a wake-up
-  std::unique_ptr<Wake[]> wakes_;
-  uint64_t wake_timer_ = 0;
+  // Reactors that want a wake-up: a bit each in the lower half, and in the upper one those that
+  // want it for the log end too.
+  std::atomic<uint64_t> interest_{0};
+  std::atomic<uint64_t> version_{0};
 
   // Published numbers that nobody else keeps.
   SequencedRow row_;

@@ -5,7 +5,8 @@
 // is popping from the front. Fetches wait per reactor: each reactor keeps its own list per slot,
 // and a partition's owner wakes the reactors whose bit is set in the partition's interest mask
 // (partition.h). A wake only marks: what was woken is looked at once, at the end of the turn,
-// however many partitions signalled.
+// however many partitions signalled. A fetch session waits too while no request of it does: what
+// was woken meanwhile is what its next request has to read.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +17,24 @@
 namespace ottla {
 
 struct ProduceOp;
-
-// A fetch that waits; embedded in the request's state.
-struct FetchWaiter {
-  ListLink woken_link;
-};
+struct FetchWaiter;
 
 // One partition a fetch waits for.
 struct FetchWait {
   FetchWaiter* waiter = nullptr;
   int32_t slot = -1;      // -1: waits for nothing
-  bool is_woken = false;  // something happened to the partition since this was last cleared
+  bool is_woken = false;  // in `woken` of its waiter
   FetchWait* next = nullptr;
   FetchWait* previous = nullptr;
+  ListLink link;
+};
+using FetchWaits = IntrusiveList<FetchWait, &FetchWait::link>;
+
+// A fetch that waits, or a session.
+struct FetchWaiter {
+  void* request = nullptr;  // to be looked at when something was woken; null: none
+  ListLink woken_link;
+  FetchWaits woken;  // in the order of their wakes
 };
 
 // The fetches that wait on one reactor.
@@ -39,13 +45,13 @@ class FetchPurgatory {
     FetchWait*& head = heads_[static_cast<size_t>(slot)];
     wait->waiter = waiter;
     wait->slot = slot;
-    wait->is_woken = false;
     wait->previous = nullptr;
     wait->next = head;
     if (head != nullptr) head->previous = wait;
     head = wait;
   }
 
+  // It is not woken any more; what it is marked with, stays.
   void remove(FetchWait* wait) {
     if (wait->slot < 0) return;
     if (wait->next != nullptr) wait->next->previous = wait->previous;
@@ -62,9 +68,19 @@ class FetchPurgatory {
   void wake(int32_t slot) {
     if (static_cast<size_t>(slot) >= heads_.size()) return;
     for (FetchWait* wait = heads_[static_cast<size_t>(slot)]; wait != nullptr; wait = wait->next) {
-      wait->is_woken = true;
-      if (!wait->waiter->woken_link.linked()) woken_.push_back(wait->waiter);
+      wake(wait);
     }
+  }
+  void wake(FetchWait* wait) {
+    FetchWaiter& waiter = *wait->waiter;
+    mark(wait);
+    if (waiter.request != nullptr && !waiter.woken_link.linked()) woken_.push_back(&waiter);
+  }
+  static void mark(FetchWait* wait) {
+    if (wait->is_woken) return;
+    wait->is_woken = true;
+    if (wait->link.linked()) wait->link.unlink();
+    wait->waiter->woken.push_back(wait);
   }
 
   FetchWaiter* pop_woken() { return woken_.pop_front(); }

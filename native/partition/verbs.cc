@@ -23,7 +23,7 @@ ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
   (void)epochs_.truncate_from_start(host.io(), log_start_offset);
   update_last_stable_offset();
   count_segments(host.io());
-  changed(host, true);
+  changed(host, Wakes::kAll);
   return ErrorCode::kNone;
 }
 
@@ -51,7 +51,7 @@ ErrorCode Partition::retain(PartitionHost& host, int64_t retention_ms, int64_t r
   unlink_doomed(host);
   (void)epochs_.truncate_from_start(host.io(), log_start_offset());
   count_segments(host.io());
-  changed(host, true);
+  changed(host, Wakes::kAll);
   return ErrorCode::kNone;
 }
 
@@ -110,7 +110,7 @@ ErrorCode Partition::rewind(PartitionHost& host, Status status, int64_t offset) 
   }
   update_last_stable_offset();
   count_segments(io);
-  changed(host, true);
+  changed(host, Wakes::kAll);
   return ErrorCode::kNone;
 }
 
@@ -177,7 +177,7 @@ void Partition::maintain(PartitionHost& host) {
     const Status status = index_aborted(host.io());
     if (!status.ok() && status.code != Code::kNoSpace) go_offline(status, host);
     update_last_stable_offset();
-    changed(host, true);
+    changed(host, Wakes::kAll);
   }
   settle_flushes(host);
   const int64_t now_ms = host.now_us() / 1000;

@@ -64,6 +64,7 @@ Reactor::Reactor(int index, std::unique_ptr<Io> io, Shared* shared)
       requests_(std::make_unique<Requests>(requests_options(shared->options, index))),
       partitions_(std::make_unique<OwnedPartitions>(this)),
       mailbox_(kMailboxMessages),
+      signals_(SlotTable::kSlotsMax),
       events_(kEventsPerTurn),
       scratch_(kScratchBytes) {
   now_us_ = io_->now_us();
@@ -133,6 +134,7 @@ bool Reactor::turn(int64_t wait_us_max) {
   row_.add(counter::kTurns, 1);
   bool happened = run_commands();
   if (read_mail()) happened = true;
+  if (hear_signals()) happened = true;
   for (int i = 0; i < count; i += 1) {
     auto* pollable = static_cast<Pollable*>(events_[i].tag);
     if (pollable->is_listener) {
@@ -273,7 +275,8 @@ bool Reactor::mail(const Mail& mail) {
 }
 
 bool Reactor::has_mail() const {
-  return commands_.load(std::memory_order_acquire) != nullptr || !mailbox_.empty();
+  return commands_.load(std::memory_order_acquire) != nullptr || !mailbox_.empty() ||
+         !signals_.empty();
 }
 
 bool Reactor::read_mail() {
@@ -285,6 +288,16 @@ bool Reactor::read_mail() {
     count += 1;
   }
   return count > 0;
+}
+
+bool Reactor::hear_signals() {
+  return signals_.take([this](size_t slot) { parts_->purgatory.wake(static_cast<int32_t>(slot)); });
+}
+
+void Reactor::signal(int reactor, int32_t slot) {
+  Reactor& to = *shared_->reactors[static_cast<size_t>(reactor)];
+  to.signals_.add(static_cast<size_t>(slot));
+  if (to.doorbell_.ring()) to.io_->wake();
 }
 
 bool Reactor::post(int reactor, PartitionWork* work) {

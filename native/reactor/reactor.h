@@ -16,6 +16,7 @@
 #include "../base/counters.h"
 #include "../base/quiescence.h"
 #include "../base/ring.h"
+#include "../base/signal_set.h"
 #include "../request/context.h"
 #include "../request/requests.h"
 #include "conn.h"
@@ -66,6 +67,8 @@ class Reactor final : public Context {
   Response take_response() override;
   void release_frame(RequestRef request) override;
   bool post(int reactor, PartitionWork* work) override;
+  void signal(int reactor, int32_t slot) override;
+  void hear() override { (void)hear_signals(); }
   void lend(DiskWork* work) override { shared_->lend(index_, *io_, work); }
   void unlink_later(std::vector<std::string> paths, int64_t delay_ms) override;
   void touch(Partition* partition) override;
@@ -127,6 +130,7 @@ class Reactor final : public Context {
   int64_t wait_us(int64_t wait_us_max);
   bool run_commands();
   bool read_mail();
+  bool hear_signals();
   void accept_if_heard(Listener* listener);
   void accept_some(Listener* listener);
   void pause_accepting(Listener* listener, int64_t for_us);
@@ -161,6 +165,7 @@ class Reactor final : public Context {
 
   alignas(kCacheLineBytes) std::atomic<Command*> commands_{nullptr};
   Mailbox<Mail> mailbox_;
+  SignalSet signals_;  // slots
   Doorbell doorbell_;
   std::atomic<bool> is_stopped_{false};
 

@@ -35,6 +35,9 @@ class Context : public PartitionHost {
   virtual Requests& requests() = 0;                // this reactor's requests in flight
   virtual Partition* partition(int32_t slot) = 0;  // any reactor's; valid until the end of the turn
   virtual int owner(int32_t slot) const = 0;
+  // Hears the signals that other reactors have given until now: whatever a client was told before
+  // it asked is then known here.
+  virtual void hear() = 0;
 
   // Hands over a complete response; the connection sends it in its place. A connection that is gone
   // drops it.

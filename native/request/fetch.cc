@@ -67,7 +67,7 @@ Fetches::Pending* Fetches::take() {
   pending->timer = 0;
   pending->targets.clear();
   pending->reads.clear();
-  pending->waits.clear();
+  pending->cells.clear();
   return pending;
 }
 
@@ -80,6 +80,7 @@ void Fetches::recycle(Context& context, Pending* pending) {
     const auto give_back = [](auto& list) { std::remove_reference_t<decltype(list)>().swap(list); };
     give_back(pending->targets);
     give_back(pending->reads);
+    give_back(pending->cells);
     give_back(pending->waits);
   }
   if (pending->holds_frame) context.release_frame(pending->frame.ref);
@@ -147,6 +148,8 @@ bool Fetches::asks_verdicts(Context& context, Pending* pending) {
 }
 
 void Fetches::begin(Context& context, Pending* pending) {
+  if (is_superseded(*pending)) return answer(context, pending);
+  if (reads_due(*pending) && context.verdicts().asks()) take_due(pending);
   if (asks_verdicts(context, pending)) {
     if (pending->stage != Stage::kParked) parked_ += 1;
     pending->stage = Stage::kParked;
@@ -205,6 +208,7 @@ int64_t Fetches::bytes_max(const Pending& pending) const {
 void Fetches::read_all(Context& context, Pending* pending, bool is_arrival) {
   int64_t bytes_left = std::max<int64_t>(bytes_max(*pending), 0);
   bool at_least_one = true;
+  if (reads_due(*pending)) take_due(pending);
   pending->reads.resize(pending->targets.size());
   for (size_t i = 0; i < pending->targets.size(); i += 1) {
     read(context, pending, i, bytes_left, at_least_one, is_arrival);
@@ -212,6 +216,7 @@ void Fetches::read_all(Context& context, Pending* pending, bool is_arrival) {
     if (bytes > 0) at_least_one = false;
     bytes_left = std::max<int64_t>(bytes_left - bytes, 0);
   }
+  for (size_t i = 0; i < pending->cells.size(); i += 1) attend_idle(context, pending, i);
 }
 
 void Fetches::fail(Read* read, ErrorCode error, bool is_unknown) {
@@ -240,6 +245,7 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
   read.result = FetchResult();
   read.bytes = 0;
   read.slot = read.topic_handle = -1;
+  read.partition = nullptr;
   read.is_unknown = false;
   const TopicRoute* topic = topic_of(context, *pending, target);
   if (topic == nullptr) {
@@ -266,6 +272,7 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
                 false);
   }
 
+  read.partition = partition;
   FetchQuery query = query_of(*pending, target);
   query.bytes_max = std::max<int64_t>(std::min<int64_t>(target.bytes_max, bytes_left), 0);
   query.at_least_one = at_least_one;
@@ -309,6 +316,7 @@ void Fetches::tell_progress(Context& context, Pending* pending, size_t target, P
   if (partition->owner() == context.reactor()) {
     const ErrorCode error = partition->follower_fetched(query, counts, context);
     if (error != ErrorCode::kNone) fail(&read, error, false);
+    read.result.version = partition->version();  // what it moved itself is no news to it
     return;
   }
   if (idle_progress_.empty()) {
@@ -368,10 +376,15 @@ void Fetches::progress_at_home(PartitionWork* work, PartitionHost& host) {
 
 // --- waiting
 
+bool Fetches::is_superseded(const Pending& pending) {
+  return pending.session_kind == SessionKind::kIncremental &&
+         pending.session->epoch != pending.session_epoch;
+}
+
 bool Fetches::is_ready(const Pending& pending) const {
-  if (pending.parsed.max_wait_ms <= 0) return true;
+  if (pending.parsed.max_wait_ms <= 0 || is_superseded(pending)) return true;
   int64_t bytes = 0;
-  bool has_known = false;
+  bool has_known = reads_due(pending) && pending.session->resting() > 0;
   for (const Read& read : pending.reads) {
     if (read.is_unknown) continue;
     has_known = true;
@@ -384,76 +397,11 @@ bool Fetches::is_ready(const Pending& pending) const {
   return !has_known || bytes >= std::min<int64_t>(pending.parsed.min_bytes, bytes_max(pending));
 }
 
-void Fetches::wait(Context& context, Pending* pending) {
-  pending->stage = Stage::kWaiting;
-  count(context, counter::kFetchWaiting);
-  pending->timer = context.start_timer(pending->deadline_us, &Fetches::timed_out, pending);
-  pending->waits.resize(pending->targets.size());
-  bool must_look = false;
-  for (size_t i = 0; i < pending->targets.size(); i += 1) {
-    Read& read = pending->reads[i];
-    read.result.slice = ReadSlice();  // waiting holds no segment
-    Partition* partition = read.slot < 0 ? nullptr : context.partition(read.slot);
-    if (partition == nullptr) continue;
-    context.purgatory().add(&pending->waits[i], pending, read.slot);
-    partition->want_wake(context.reactor());
-    if (!has_moved(context, *pending, i)) continue;
-    pending->waits[i].is_woken = true;
-    must_look = true;
-  }
-  if (must_look) look_again(context, pending);
-}
-
-// Between the read and the wish to be woken another reactor may have moved what the read saw.
-bool Fetches::has_moved(Context& context, const Pending& pending, size_t target) const {
-  const Read& read = pending.reads[target];
-  const Partition* partition = context.partition(read.slot);
-  if (partition->owner() == context.reactor()) return false;
-  if (partition->leader_epoch() != read.result.leader_epoch) return true;
-  if (pending.replica_id >= 0) {
-    return partition->log_end_offset() != read.result.log_end_offset;
-  }
-  return partition->high_watermark() != read.result.high_watermark ||
-         partition->last_stable_offset() != read.result.last_stable_offset;
-}
-
-void Fetches::stop_waiting(Context& context, Pending* pending) {
-  for (FetchWait& wait : pending->waits) context.purgatory().remove(&wait);
-  pending->waits.clear();
-  if (pending->woken_link.linked()) pending->woken_link.unlink();
-  if (pending->timer != 0) context.cancel_timer(std::exchange(pending->timer, 0));
-  if (pending->stage == Stage::kWaiting) {
-    count(context, counter::kFetchWaiting, -1);
-    pending->stage = Stage::kReading;
-  }
-}
-
-// Re-reads what was woken, each as if it were alone: enough of them together and all are read once
-// more.
-void Fetches::look_again(Context& context, Pending* pending) {
-  const bool is_alone = pending->targets.size() == 1;  // then there is nothing to read once more
-  for (size_t i = 0; i < pending->waits.size(); i += 1) {
-    FetchWait& wait = pending->waits[i];
-    if (!wait.is_woken) continue;
-    wait.is_woken = false;
-    Partition* partition = wait.slot < 0 ? nullptr : context.partition(wait.slot);
-    if (partition != nullptr) partition->want_wake(context.reactor());
-    read(context, pending, i, bytes_max(*pending), true, false);
-    if (!is_alone) pending->reads[i].result.slice = ReadSlice();
-  }
-  if (!is_ready(*pending)) {
-    if (is_alone) pending->reads[0].result.slice = ReadSlice();
-    return;
-  }
-  if (!is_alone) read_all(context, pending, false);
-  answer(context, pending);
-}
-
 bool Fetches::end_turn(Context& context) {
   bool had_work = false;
   while (FetchWaiter* waiter = context.purgatory().pop_woken()) {
     had_work = true;
-    look_again(context, static_cast<Pending*>(waiter));
+    look_again(context, static_cast<Pending*>(waiter->request));
   }
   return had_work;
 }

@@ -15,7 +15,8 @@
 // The request is copied if it is small, so that a waiting fetch does not hold its connection's
 // buffer; a large one stays there, where the connection's bound counts it.
 // While it waits it holds no segment; a wake-up re-reads only the partitions that changed until
-// there is enough, then all once more.
+// there is enough, then all once more. Of a session "all" are those that may have something to say
+// (fetch_session.h), but for a follower, whose Fetch tells its progress in every partition.
 #pragma once
 
 #include <array>
@@ -62,6 +63,7 @@ class Fetches {
     int64_t bytes = 0;
     int32_t slot = -1;
     int32_t topic_handle = -1;
+    const Partition* partition = nullptr;  // that was read; only to compare
     bool is_unknown = false;   // found before reading: does not end a wait, and comes last
     bool is_included = false;  // in the response
   };
@@ -79,8 +81,10 @@ class Fetches {
     FetchSession* session = nullptr;
     int32_t session_epoch = 0;
     std::vector<FetchTarget> targets;
-    std::vector<Read> reads;  // of each target
-    std::vector<FetchWait> waits;
+    std::vector<Read> reads;                 // of each target
+    std::vector<FetchSession::Cell*> cells;  // of each target, where a session's due are read
+    std::vector<FetchWait> waits;            // of each target, where not; as many as `waiting`
+    size_t waiting = 0;
     int32_t counting = 0;  // progress reports that are on their way
     bool is_gone = false;  // its connection is
     int64_t deadline_us = 0;
@@ -115,6 +119,9 @@ class Fetches {
                      const FetchQuery& query);
   void tell_fenced(Context& context, int32_t slot, int32_t named);
   static void fail(Read* read, gen::ErrorCode error, bool is_unknown);
+  // The session has gone on without it: it is answered at once, with that.
+  static bool is_superseded(const Pending& pending);
+  static bool reads_due(const Pending& pending);
   bool is_ready(const Pending& pending) const;
   int64_t bytes_max(const Pending& pending) const;
 
@@ -122,9 +129,19 @@ class Fetches {
   void stop_waiting(Context& context, Pending* pending);
   bool has_moved(Context& context, const Pending& pending, size_t target) const;
   void look_again(Context& context, Pending* pending);
+  void read_woken(Context& context, Pending* pending);
+
+  // Of sessions.
+  static FetchOutcome outcome_of(const Read& read);
+  void take_due(Pending* pending);
+  void read_woken_cells(Context& context, Pending* pending);
+  size_t entry_of(Pending* pending, FetchSession::Cell* cell);
+  void attend(Context& context, Pending* pending, size_t target);
+  void attend_idle(Context& context, Pending* pending, size_t target);
   void answer(Context& context, Pending* pending);
 
   // fetch_response.cc
+  void settle_cells(Context& context, Pending* pending);
   void settle_session(Context& context, Pending* pending, gen::ErrorCode* error, int32_t* id);
   void write_response(Context& context, Pending* pending, Response* response);
   void write_partition(Context& context, Pending* pending, size_t target, Response* response);

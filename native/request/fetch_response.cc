@@ -23,15 +23,6 @@ constexpr int16_t kLeaderSince = 16;
 
 // Which partitions the response carries, and what the session will remember of it.
 void Fetches::settle_session(Context& context, Pending* pending, ErrorCode* error, int32_t* id) {
-  const auto outcome_of = [](const Read& read) {
-    FetchOutcome outcome;
-    outcome.error = read.result.error;
-    outcome.high_watermark = read.result.high_watermark;
-    outcome.log_start_offset = read.result.log_start_offset;
-    outcome.bytes = read.bytes;
-    outcome.is_diverging = read.result.diverging_epoch >= 0;
-    return outcome;
-  };
   *error = pending->session_error;
   *id = 0;
   for (Read& read : pending->reads) read.is_included = true;
@@ -42,6 +33,7 @@ void Fetches::settle_session(Context& context, Pending* pending, ErrorCode* erro
       for (Read& read : pending->reads) read.is_included = false;
       return;
     }
+    if (reads_due(*pending)) return settle_cells(context, pending);
     // Known ones before unknown ones, as they are sent.
     for (const bool unknown : {false, true}) {
       for (size_t i = 0; i < pending->reads.size(); i += 1) {
@@ -65,6 +57,18 @@ void Fetches::settle_session(Context& context, Pending* pending, ErrorCode* erro
       }
     }
   }
+}
+
+// The same for what a session had to read.
+void Fetches::settle_cells(Context& context, Pending* pending) {
+  for (const bool unknown : {false, true}) {
+    for (size_t i = 0; i < pending->reads.size(); i += 1) {
+      Read& read = pending->reads[i];
+      if (read.is_unknown != unknown) continue;
+      read.is_included = pending->session->settle(pending->cells[i], outcome_of(read));
+    }
+  }
+  for (size_t i = 0; i < pending->cells.size(); i += 1) attend_idle(context, pending, i);
 }
 
 void Fetches::write_response(Context& context, Pending* pending, Response* response) {

@@ -20,31 +20,40 @@ size_t FetchKeyHash::operator()(const FetchKey& key) const {
 
 // --- one session
 
-void FetchSession::link_last(uint32_t cell) {
-  cells_[cell].previous = last_;
-  cells_[cell].next = kNone;
-  if (last_ == kNone) {
-    first_ = cell;
-  } else {
-    cells_[last_].next = cell;
-  }
+FetchSession::~FetchSession() {
+  for (Cell* cell = first_; cell != nullptr; cell = cell->behind) clear(cell);
+}
+
+void FetchSession::link_last(Cell* cell) {
+  cell->order = ++last_order_;
+  cell->before = last_;
+  cell->behind = nullptr;
+  (last_ == nullptr ? first_ : last_->behind) = cell;
   last_ = cell;
 }
 
-void FetchSession::unlink(uint32_t cell) {
-  const Cell& c = cells_[cell];
-  (c.previous == kNone ? first_ : cells_[c.previous].next) = c.next;
-  (c.next == kNone ? last_ : cells_[c.next].previous) = c.previous;
+void FetchSession::unlink(Cell* cell) {
+  (cell->before == nullptr ? first_ : cell->before->behind) = cell->behind;
+  (cell->behind == nullptr ? last_ : cell->behind->before) = cell->before;
+}
+
+// Neither due nor waiting for anything.
+void FetchSession::clear(Cell* cell) {
+  if (cell->link.linked()) cell->link.unlink();
+  cell->is_woken = false;
+  if (cell->is_resting) resting_ -= 1;
+  cell->is_resting = false;
+  if (purgatory_ != nullptr) purgatory_->remove(cell);
 }
 
 void FetchSession::put(const FetchTarget& target) {
   const auto known = index_.find(key_of(target));
   if (known != index_.end()) {
-    FetchTarget& old = cells_[known->second].target;
+    FetchTarget& old = known->second->target;
     const std::string_view name = old.topic;
     old = target;
     old.topic = name;
-    return;
+    return FetchPurgatory::mark(known->second);
   }
   FetchTarget kept = target;
   if (!target.topic.empty()) {
@@ -59,29 +68,31 @@ void FetchSession::put(const FetchTarget& target) {
     name->second.cells += 1;
     kept.topic = name->first;
   }
-  uint32_t cell = 0;
+  Cell* cell = nullptr;
   if (free_.empty()) {
-    cell = static_cast<uint32_t>(cells_.size());
-    cells_.emplace_back();
+    cell = &cells_.emplace_back();
   } else {
     cell = free_.back();
     free_.pop_back();
-    cells_[cell] = Cell{};
   }
-  cells_[cell].target = kept;
+  cell->waiter = this;
+  cell->target = kept;
+  cell->high_watermark = cell->log_start_offset = -1;
   link_last(cell);
   index_.emplace(key_of(kept), cell);
+  FetchPurgatory::mark(cell);
 }
 
 void FetchSession::forget(const FetchKey& key) {
   const auto known = index_.find(key);
   if (known == index_.end()) return;
-  const uint32_t cell = known->second;
-  const auto name = names_.find(cells_[cell].target.topic);
+  Cell* cell = known->second;
+  const auto name = names_.find(cell->target.topic);
   if (name != names_.end()) {
     name->second.cells -= 1;
     if (name->second.cells == 0) unused_names_ += 1;
   }
+  clear(cell);
   unlink(cell);
   free_.push_back(cell);
   index_.erase(known);
@@ -96,25 +107,74 @@ void FetchSession::sweep_names() {
 
 void FetchSession::targets(std::vector<FetchTarget>* into) const {
   into->clear();
-  for (uint32_t cell = first_; cell != kNone; cell = cells_[cell].next) {
-    into->push_back(cells_[cell].target);
+  for (Cell* cell = first_; cell != nullptr; cell = cell->behind) into->push_back(cell->target);
+}
+
+void FetchSession::see_as(const FetchView& view) {
+  if (view == view_) return;
+  view_ = view;
+  for (Cell* cell = first_; cell != nullptr; cell = cell->behind) FetchPurgatory::mark(cell);
+}
+
+FetchSession::Cell* FetchSession::take_woken() {
+  auto* cell = static_cast<Cell*>(woken.pop_front());
+  if (cell == nullptr) return nullptr;
+  cell->is_woken = false;
+  if (cell->is_resting) resting_ -= 1;
+  cell->is_resting = false;
+  due_.push_back(cell);
+  return cell;
+}
+
+void FetchSession::take_due(std::vector<Cell*>* into) {
+  while (take_woken() != nullptr) {
   }
+  into->clear();
+  due_.for_each([&](FetchWait* cell) { into->push_back(static_cast<Cell*>(cell)); });
+  const auto is_before = [](const Cell* a, const Cell* b) { return a->order < b->order; };
+  if (!std::is_sorted(into->begin(), into->end(), is_before)) {
+    std::sort(into->begin(), into->end(), is_before);
+  }
+}
+
+bool FetchSession::has_one_due() {
+  return woken.empty() && !due_.empty() && due_.front() == due_.back();
+}
+
+void FetchSession::watch(FetchPurgatory* purgatory, Cell* cell, int32_t slot) {
+  if (cell->slot == slot) return;
+  purgatory_ = purgatory;
+  purgatory->remove(cell);
+  purgatory->add(cell, this, slot);
+}
+
+void FetchSession::rest(Cell* cell) {
+  if (cell->is_resting) return;
+  if (cell->link.linked()) cell->link.unlink();
+  cell->is_woken = false;
+  cell->is_resting = true;
+  resting_ += 1;
+}
+
+bool FetchSession::must_say(const Cell& cell, const FetchOutcome& outcome) {
+  return outcome.bytes > 0 || outcome.error != ErrorCode::kNone || outcome.is_diverging ||
+         cell.high_watermark != outcome.high_watermark ||
+         cell.log_start_offset != outcome.log_start_offset;
 }
 
 bool FetchSession::settle(const FetchKey& key, const FetchOutcome& outcome) {
   const auto known = index_.find(key);
-  if (known == index_.end()) return false;
-  Cell& cell = cells_[known->second];
-  const bool has_failed = outcome.error != ErrorCode::kNone;
-  const bool has_moved = cell.high_watermark != outcome.high_watermark ||
-                         cell.log_start_offset != outcome.log_start_offset;
+  return known != index_.end() && settle(known->second, outcome);
+}
+
+bool FetchSession::settle(Cell* cell, const FetchOutcome& outcome) {
+  const bool must_respond = must_say(*cell, outcome);
   // After an error the partition is sent again even if nothing moved.
-  cell.high_watermark = has_failed ? -1 : outcome.high_watermark;
-  cell.log_start_offset = outcome.log_start_offset;
-  const bool must_respond = outcome.bytes > 0 || has_moved || has_failed || outcome.is_diverging;
+  cell->high_watermark = outcome.error != ErrorCode::kNone ? -1 : outcome.high_watermark;
+  cell->log_start_offset = outcome.log_start_offset;
   if (outcome.bytes > 0) {
-    unlink(known->second);
-    link_last(known->second);
+    unlink(cell);
+    link_last(cell);
   }
   return must_respond;
 }
@@ -122,8 +182,8 @@ bool FetchSession::settle(const FetchKey& key, const FetchOutcome& outcome) {
 void FetchSession::note(const FetchKey& key, const FetchOutcome& outcome) {
   const auto known = index_.find(key);
   if (known == index_.end()) return;
-  cells_[known->second].high_watermark = outcome.high_watermark;
-  cells_[known->second].log_start_offset = outcome.log_start_offset;
+  known->second->high_watermark = outcome.high_watermark;
+  known->second->log_start_offset = outcome.log_start_offset;
 }
 
 // --- the cache
@@ -169,7 +229,6 @@ void FetchSessions::remove(int32_t id) {
 void FetchSessions::touch(FetchSession* session, int64_t now_ms) {
   session->last_used_ms = now_ms;
   session->size = session->count();
-  session->epoch = next_epoch(session->epoch);
 }
 
 FetchSession* FetchSessions::create(bool is_privileged, bool uses_topic_ids, uint32_t size,

@@ -1,10 +1,14 @@
-// Fetches: which partitions a request asks for: its own list, or its session's. See fetch.h.
+// Fetches: which partitions a request asks for: its own list, or what its session has to read. See
+// fetch.h.
 #include <algorithm>
 #include <unordered_map>
 
 #include "fetch.h"
+#include "verdicts.h"
 
 namespace ottla {
+
+using gen::ErrorCode;
 
 namespace {
 
@@ -30,6 +34,9 @@ bool Fetches::open_session(Context& context, Pending* pending) {
     return false;
   }
   take_targets(pending);
+  // From here on its request before this one is too late: whatever it waited for is this one's.
+  session->epoch = FetchSessions::next_epoch(epoch);
+  if (session->request != nullptr) answer(context, static_cast<Pending*>(session->request));
   for (const FetchTarget& target : pending->targets) session->put(target);
   gen::FetchRequest::ForgottenTopicsData forgotten;
   int32_t partition = 0;
@@ -44,11 +51,49 @@ bool Fetches::open_session(Context& context, Pending* pending) {
     return true;
   }
   sessions_.touch(session, context.now_us() / 1000);
-  session->targets(&pending->targets);
   pending->session_kind = SessionKind::kIncremental;
   pending->session = session;
   pending->session_epoch = session->epoch;
+  FetchView view;
+  view.principal = pending->frame.principal;
+  view.api_version = pending->frame.api_version;
+  view.isolation_level = parsed.isolation_level;
+  view.is_follower = pending->replica_id >= 0;
+  view.revocations = context.verdicts().revocations();
+  session->see_as(view);
+  if (view.is_follower) {
+    session->targets(&pending->targets);
+  } else {
+    context.hear();
+    pending->targets.clear();
+  }
   return true;
+}
+
+bool Fetches::reads_due(const Pending& pending) {
+  return pending.session_kind == SessionKind::kIncremental && pending.replica_id < 0;
+}
+
+FetchOutcome Fetches::outcome_of(const Read& read) {
+  FetchOutcome outcome;
+  outcome.error = read.result.error;
+  outcome.high_watermark = read.result.high_watermark;
+  outcome.log_start_offset = read.result.log_start_offset;
+  outcome.bytes = read.bytes;
+  outcome.is_diverging = read.result.diverging_epoch >= 0;
+  return outcome;
+}
+
+// The request's targets are what its session has to read now; nothing, if that is another's by now.
+void Fetches::take_due(Pending* pending) {
+  pending->targets.clear();
+  pending->cells.clear();
+  if (is_superseded(*pending)) return;
+  pending->session->take_due(&pending->cells);
+  for (size_t i = 0; i < pending->cells.size(); i += 1) {
+    pending->cells[i]->entry = i;
+    pending->targets.push_back(pending->cells[i]->target);
+  }
 }
 
 // Those named in the request. One named twice keeps its first place and its last word.

@@ -39,6 +39,8 @@ struct RequestsOptions {
   int32_t fetch_sessions_max = 1000;   // of this reactor
 };
 
+struct TopicRoute;
+
 class Requests {
  public:
   explicit Requests(const RequestsOptions& options);
@@ -52,6 +54,9 @@ class Requests {
   // The verdict verb: releases what waited for it. The reactor has no other duty for verdicts.
   void verdict(Context& context, int32_t principal, int32_t topic_handle, int32_t operation,
                bool is_allowed);
+  // The route and forget verbs: likewise. What waits for a partition that moved looks again.
+  void route(Context& context, const TopicRoute& topic);
+  void forget(Context& context, int32_t topic_handle);
   // After every touched partition's end_turn(): answers fetches that were woken. True: call again
   // this turn, because a follower's fetch moved a watermark.
   bool end_turn(Context& context);

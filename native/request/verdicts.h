@@ -30,12 +30,20 @@ class VerdictTable {
   }
 
   void set(int32_t principal, int32_t topic_handle, int32_t operation, bool is_allowed) {
-    if (cells_.size() >= kCountMax) cells_.clear();
+    if (cells_.size() >= kCountMax) {
+      cells_.clear();
+      revocations_ += 1;
+    }
+    const bool was_allowed = find(principal, topic_handle, operation) == VerdictKind::kAllowed;
+    if (was_allowed && !is_allowed) revocations_ += 1;
     uint16_t& cell = cells_[key(principal, topic_handle)];
     const unsigned cleared = cell & ~((kKnown | kAllowed | kAsked) << shift(operation));
     const unsigned bits = is_allowed ? kKnown | kAllowed : kKnown;
     cell = static_cast<uint16_t>(cleared | bits << shift(operation));
   }
+
+  // Grows when something that was allowed is so no more.
+  uint64_t revocations() const { return revocations_; }
 
   // True the first time it is called for a missing verdict: raise the fact.
   bool ask(int32_t principal, int32_t topic_handle, int32_t operation) {
@@ -57,6 +65,7 @@ class VerdictTable {
   }
 
   const bool asks_;
+  uint64_t revocations_ = 0;
   std::unordered_map<uint64_t, uint16_t> cells_;  // four bits per operation
 };
 

@@ -103,6 +103,9 @@ export class ModelFetches {
       },
       monotonicMs(this.#context.clock),
     )
+    for (const waiting of [...this.#pending]) {
+      if (!waiting.isParked && isSuperseded(waiting.context)) this.#answer(waiting, [])
+    }
     const pending: Pending = {
       origin,
       request,
@@ -123,6 +126,7 @@ export class ModelFetches {
   }
 
   #unpark(pending: Pending): void {
+    if (isSuperseded(pending.context)) return this.#answer(pending, [])
     if (this.#asksVerdicts(pending)) return
     pending.isParked = false
     const reads = this.#readAll(pending, true)
@@ -332,6 +336,10 @@ function targetsOf(request: FetchRequest, usesTopicIds: boolean): FetchTarget[] 
     })),
   )
 }
+
+/** Its session has gone on without it. */
+const isSuperseded = (context: FetchContext): boolean =>
+  context.kind === 'incremental' && context.session.epoch !== context.epoch
 
 function isReady(pending: Pending, reads: readonly Read[], minBytes: number): boolean {
   const known = reads.filter((read) => !read.isUnknown)

@@ -1,10 +1,12 @@
-// base/ring.h: order, fullness, and what several threads see. Run under TSan too.
+// base/ring.h, base/signal_set.h: order, fullness, and what several threads see. Run under TSan
+// too.
 #include "../../native/base/ring.h"
 
 #include <thread>
 #include <vector>
 
 #include "../../native/base/counters.h"
+#include "../../native/base/signal_set.h"
 #include "test.h"
 
 using namespace ottla;
@@ -143,6 +145,56 @@ TEST("base: doorbell: no wake-up is lost and few are made") {
   producer.join();
   CHECK_EQ(taken, kCount);
   CHECK(wakes.load() <= kCount);
+}
+
+TEST("base: signals: each number once, smallest first, and more while they are taken") {
+  constexpr size_t kCount = 1 << 20;
+  SignalSet set(kCount);
+  CHECK(set.empty());
+  CHECK(!set.take([](size_t) {}));
+  const std::vector<size_t> numbers{0, 1, 63, 64, 4095, 4096, 262'143, 262'144, kCount - 1};
+  for (int twice = 0; twice < 2; twice += 1) {
+    for (const size_t number : numbers) set.add(number);
+  }
+  CHECK(!set.empty());
+  std::vector<size_t> taken;
+  CHECK(set.take([&](size_t number) {
+    taken.push_back(number);
+    if (number == 64) set.add(3);
+  }));
+  CHECK(taken == numbers);
+  taken.clear();
+  CHECK(set.take([&](size_t number) { taken.push_back(number); }));
+  CHECK(taken == std::vector<size_t>{3});
+  CHECK(set.empty());
+}
+
+TEST("base: signals: who takes a number sees what was done before it was added") {
+  constexpr size_t kNumbers = 200, kRounds = 500;
+  SignalSet set(kNumbers);
+  std::vector<uint64_t> seen(kNumbers);
+  std::vector<std::atomic<uint64_t>> done(kNumbers);
+  const auto adds = [&](size_t first) {
+    for (size_t round = 1; round <= kRounds; round += 1) {
+      for (size_t number = first; number < kNumbers; number += 2) {
+        done[number].store(round, std::memory_order_relaxed);
+        set.add(number);
+      }
+      if (round % 16 == 0) std::this_thread::yield();
+    }
+  };
+  std::thread even(adds, 0), odd(adds, 1);
+  for (size_t ended = 0; ended < kNumbers;) {
+    const bool found = set.take([&](size_t number) {
+      const uint64_t round = done[number].load(std::memory_order_relaxed);
+      CHECK(round >= seen[number]);
+      if (round == kRounds && seen[number] < kRounds) ended += 1;
+      seen[number] = round;
+    });
+    if (!found) std::this_thread::yield();
+  }
+  even.join();
+  odd.join();
 }
 
 TEST("base: counters: a sequenced row read from another thread is whole") {

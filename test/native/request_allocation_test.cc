@@ -46,6 +46,8 @@ class BareReactor final : public Context {
   double* counters() override { return counters_; }
   FetchPurgatory& purgatory() override { return purgatory_; }
   bool post(int, PartitionWork*) override { return false; }
+  void signal(int, int32_t) override {}
+  void hear() override {}
   void lend(DiskWork*) override { std::abort(); }
   void unlink_later(std::vector<std::string>, int64_t) override {}
   void directory_failed(const std::string&, int) override { std::abort(); }

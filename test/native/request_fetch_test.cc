@@ -272,16 +272,12 @@ TEST("fetch: who waits on another reactor's partition is woken across, also past
     const uint32_t waits = node.at(0).fetch(12, encode(patient({{"t", 0, end}}, 60'000)));
     node.run();
     CHECK(!fetch_answer(node.at(0), waits, 12).is_answered);
-    if (round == 1) node.at(0).mailbox_room = 0;
+    if (round == 1) node.at(0).mailbox_room = 0;  // a signal needs none
     const uint32_t sent =
         node.at(1).produce(9, encode(ProduceBody{9, 1, 1000, {{"t", 0, batch_of(node, 1)}}, ""}));
     node.run();
     CHECK_EQ(produce_answer(node.at(1), sent, 9).offset(), end);
-    if (round == 1) {
-      CHECK(!fetch_answer(node.at(0), waits, 12).is_answered);
-      node.at(0).mailbox_room = 100;
-      node.advance_ms(1);
-    }
+    node.at(0).mailbox_room = 100;
     CHECK(fetch_answer(node.at(0), waits, 12).offsets() == Offsets{end});
   }
 }

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "../../native/base/signal_set.h"
 #include "../../native/gen/layout.h"
 #include "../../native/io/sim.h"
 #include "../../native/partition/partition.h"
@@ -41,6 +42,11 @@ class FakeReactor final : public Context {
   double* counters() override { return counters_; }
   FetchPurgatory& purgatory() override { return purgatory_; }
   bool post(int reactor, PartitionWork* work) override;
+  void signal(int reactor, int32_t slot) override;
+  void hear() override { (void)hear_signals(); }
+  bool hear_signals() {
+    return signals_.take([this](size_t slot) { purgatory_.wake(static_cast<int32_t>(slot)); });
+  }
   void lend(DiskWork* work) override { lent_.push_back(work); }
   void unlink_later(std::vector<std::string> paths, int64_t delay_ms) override {
     for (std::string& path : paths) doomed.emplace_back(std::move(path), delay_ms);
@@ -92,6 +98,7 @@ class FakeReactor final : public Context {
   std::map<uint32_t, DisconnectReason> closed;
   std::vector<Fact> facts;
   int mailbox_room = INT32_MAX;
+  int64_t looks = 0;                                    // at partitions, of whatever reactor
   bool holds_lent = false;                              // the helper is busy elsewhere
   bool holds_doomed = false;                            // files stay until unlink_doomed()
   std::vector<std::pair<std::string, int64_t>> doomed;  // with their delays
@@ -123,6 +130,7 @@ class FakeReactor final : public Context {
   VerdictTable verdicts_;
   std::unique_ptr<Requests> requests_;
   std::deque<PartitionWork*> mail_;
+  SignalSet signals_{1 << 16};
   std::deque<DiskWork*> lent_;
   std::vector<Partition*> touched_;
   std::map<uint64_t, Timer> timers_;
@@ -218,7 +226,7 @@ struct Node {
     const auto id = id_of(topic);
     std::copy(id.begin(), id.end(), route.id.bytes);
     for (const int32_t slot : slots) route.partitions.push_back({slot, slot < 0 ? 2 : 1, 7});
-    for (auto& reactor : reactors) reactor->topics().route(route);
+    for (auto& reactor : reactors) reactor->requests().route(*reactor, route);
   }
   // One led topic of one partition, ready to use.
   void simple_topic(int32_t slot = 0, const std::string& topic = "t",
@@ -258,7 +266,11 @@ inline bool FakeReactor::post(int reactor, PartitionWork* work) {
   to.mail_.push_back(work);
   return true;
 }
+inline void FakeReactor::signal(int reactor, int32_t slot) {
+  node_->at(reactor).signals_.add(static_cast<size_t>(slot));
+}
 inline Partition* FakeReactor::partition(int32_t slot) {
+  looks += 1;
   const auto found = node_->partitions.find(slot);
   return found == node_->partitions.end() ? nullptr : found->second.get();
 }
@@ -323,6 +335,7 @@ inline bool FakeReactor::turn() {
     work->run(work, *this);
     is_busy = true;
   }
+  is_busy = hear_signals() || is_busy;
   while (!holds_lent && !lent_.empty()) {
     help_one();
     is_busy = true;

@@ -290,6 +290,63 @@ export function fetchSuite(harness: PlaneHarness): void {
     await f.under.close()
   })
 
+  it('session: a request that waits is answered when the next one comes', async () => {
+    const f = await open()
+    await f.several(2)
+    const client = await f.client()
+    const { sessionId } = await client.fetch(12, fetchOf([{}], session(0, 0)))
+    const patient = { maxWaitMs: 60_000, minBytes: 1 }
+    await client.fetch(12, fetchOf([], session(sessionId, 1)))
+    const first = client.send(Fetch, 12, fetchOf([], { ...session(sessionId, 2), ...patient }))
+    const forgottenTopicsData = [{ topic: TOPIC, topicId: TOPIC_ID, partitions: [0] }]
+    const next = { ...session(sessionId, 3), ...patient, forgottenTopicsData }
+    const second = client.send(Fetch, 12, fetchOf([{ partition: 1 }], next))
+    const late = await client.answer(first)
+    expect(late).toMatchObject({ errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, responses: [] })
+    const producer = await f.client()
+    await producer.produce(9, produceOf(batchOf(['x']), { index: 0 }))
+    await producer.produce(9, produceOf(batchOf(['x']), { index: 1 }))
+    const answer = await client.answer(second)
+    expect(fetchedAll(answer).map((p) => p.partitionIndex)).toEqual([1])
+    await f.under.close()
+  })
+
+  it('session: what rests comes back with its role, its route, its watermarks', async () => {
+    const f = await open()
+    await f.several(2)
+    const client = await f.client()
+    const both = [{ partition: 0 }, { partition: 1 }]
+    const { sessionId } = await client.fetch(10, fetchOf(both, session(0, 0)))
+    let epoch = 0
+    const changed = async (partitions: { partition: number; fetchOffset: number }[] = []) => {
+      epoch++
+      await f.under.quiet()
+      const answer = await client.fetch(10, fetchOf(partitions, session(sessionId, epoch)))
+      return fetchedAll(answer).map((p) => `${p.partitionIndex}:${p.errorCode}`)
+    }
+    const none: string[] = []
+    expect(await changed()).toEqual(none)
+    await client.produce(9, produceOf(batchOf(['x'])))
+    expect(await changed()).toEqual(['0:0'])
+    expect(await changed([{ partition: 0, fetchOffset: 1 }])).toEqual(none)
+    await f.ask((ticket) => f.plane.trim(0, 1, ticket))
+    expect(await changed()).toEqual(['0:0'])
+    expect(await changed()).toEqual(none)
+    f.plane.follow(1, 1, 2)
+    const elsewhere = [`1:${ErrorCode.NOT_LEADER_OR_FOLLOWER}`]
+    expect(await changed()).toEqual(elsewhere)
+    expect(await changed()).toEqual(elsewhere)
+    f.plane.lead({ slot: 1, leaderEpoch: 2, partitionEpoch: 0, replicas: [1], isr: [1] })
+    expect(await changed()).toEqual(['1:0'])
+    expect(await changed()).toEqual(none)
+    f.route([0])
+    expect(await changed()).toEqual([`1:${ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}`])
+    f.route([0, 1])
+    expect(await changed()).toEqual(['1:0'])
+    expect(await changed()).toEqual(none)
+    await f.under.close()
+  })
+
   it('session: wrong epochs, unknown ids, names against ids', async () => {
     const f = await open()
     await f.single()
