@@ -316,6 +316,7 @@ export function fetchSuite(harness: PlaneHarness): void {
     await f.several(2)
     const client = await f.client()
     const both = [{ partition: 0 }, { partition: 1 }]
+    await f.under.quiet()
     const { sessionId } = await client.fetch(10, fetchOf(both, session(0, 0)))
     let epoch = 0
     const changed = async (partitions: { partition: number; fetchOffset: number }[] = []) => {
