@@ -55,15 +55,15 @@ void put(Node& node, const std::string& topic, int32_t index = 0, int reactor = 
   if (produce(node, body, reactor).error() != ErrorCode::kNone) std::abort();
 }
 
-// One thread only, and slow under it.
-#if defined(__SANITIZE_THREAD__)
-constexpr bool kIsThreadSanitized = true;
+// One thread only, and slow under sanitizers.
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr bool kIsSanitized = true;
 #else
-constexpr bool kIsThreadSanitized = false;
+constexpr bool kIsSanitized = false;
 #endif
 
 TEST("fetch session: of 10,000 partitions a request looks at those that changed") {
-  constexpr int32_t kPartitions = kIsThreadSanitized ? 1000 : 10'000;
+  constexpr int32_t kPartitions = kIsSanitized ? 1000 : 10'000;
   Node node(2);
   const auto is_small = [](PartitionOptions* o) {  // the world's directories too
     o->log_directory += "/" + std::to_string(o->index / 100);
@@ -364,7 +364,7 @@ struct Story {
 };
 
 TEST("fetch session: says what changed in an answer without one, whatever happens") {
-  for (uint64_t seed = 1; seed <= (kIsThreadSanitized ? 4 : 40); seed += 1) {
+  for (uint64_t seed = 1; seed <= (kIsSanitized ? 4 : 40); seed += 1) {
     Story story(seed);
     const int before = failures().load();
     for (int step = 0; step < 200 && failures().load() == before; step += 1) {
