@@ -25,6 +25,8 @@ export interface LoadResult {
     readonly batchRecords: number
     readonly batchBytes: number
     readonly codec: string
+    /** Whether it never slept. */
+    readonly spins?: boolean
     readonly partitions: number
     readonly groups: number
     readonly produceVersion: number

@@ -155,14 +155,20 @@ async function fill(
   options: LoadOptions,
 ): Promise<LoadOptions> {
   const filled = await runLoad(program, broker.address, topic, { ...options, groups: 0 })
-  const { seconds } = options
+  return coldRead(options, filled.acked)
+}
+
+/** Reads back what a run with these options wrote: the size of its messages is theirs, since figures are per byte. */
+export function coldRead(written: LoadOptions, count: number): LoadOptions {
+  const { seconds, 'message-bytes': messageBytes } = written
   return {
     produce: 'no',
     groups: 1,
     from: 'earliest',
-    count: filled.acked,
+    count,
     warmup: 0,
     seconds: seconds!,
+    'message-bytes': messageBytes!,
   }
 }
 

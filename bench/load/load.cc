@@ -3,8 +3,9 @@
 // Open loop (--rate): batch g is due at start + g * interval whether or not earlier ones were
 // answered; every latency counts from there, so that a stall is seen by all that were due in it (no
 // coordinated omission). Closed loop
-// (--rate 0): as many requests in flight as allowed, for peak rates. Everything acknowledged is
-// read back by every group in order, exactly once, or the run is void.
+// (--rate 0): as many requests in flight as allowed, for peak rates; with one in flight it had
+// better spin (--spin-closed), or half of every round trip is our own waking up. Everything
+// acknowledged is read back by every group in order, exactly once, or the run is void.
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -234,7 +235,7 @@ bool Load::is_over(int64_t now) {
 }
 
 int Load::wait(int64_t now, epoll_event* events) {
-  if (run_.options.spin && run_.is_open_loop()) return epoll_wait(epoll_, events, kEventsMax, 0);
+  if (run_.spins()) return epoll_wait(epoll_, events, kEventsMax, 0);
   int64_t sleep_ns = kIdleWaitNs;
   if (now < run_.start_ns) sleep_ns = std::min(sleep_ns, run_.start_ns - now);
   if (run_.is_open_loop() && next_batch_ < run_.batches_max) {

@@ -110,6 +110,28 @@ TEST("batch: compressed ones are smaller and carry their number in the timestamp
   }
 }
 
+TEST("options: a generator spins in an open loop, and in a closed one where it is asked to") {
+  const BatchTemplate batch({});
+  const auto spins = [&](double interval_ns, std::vector<const char*> more) {
+    std::vector<const char*> words = {"load", "--bootstrap", "h:1", "--topic", "t"};
+    words.insert(words.end(), more.begin(), more.end());
+    Options options;
+    std::string problem;
+    const auto count = static_cast<int>(words.size());
+    CHECK(parse_options(count, const_cast<char**>(words.data()), &options, &problem));
+    const Cluster cluster;
+    Run run(options, cluster, batch);
+    run.batch_interval_ns = interval_ns;
+    return run.spins();
+  };
+  constexpr double kOpen = 1000, kClosed = 0;
+  CHECK(spins(kOpen, {}));
+  CHECK(!spins(kOpen, {"--spin", "no"}));
+  CHECK(!spins(kClosed, {}));
+  CHECK(!spins(kClosed, {"--spin", "yes"}));
+  CHECK(spins(kClosed, {"--spin-closed", "yes"}));
+}
+
 TEST("group: what is missing, doubled or out of order is noticed") {
   Group group;
   group.saw(2, 0, 5);

@@ -43,6 +43,7 @@ struct Parser {
     if (name == "idempotent") return to_flag(value, &o.idempotent);
     if (name == "spread") return to_flag(value, &o.spread);
     if (name == "spin") return to_flag(value, &o.spin);
+    if (name == "spin-closed") return to_flag(value, &o.spin_closed);
     if (name == "from") {
       o.from_earliest = std::string_view(value) == "earliest";
       return o.from_earliest || std::string_view(value) == "latest";
@@ -130,7 +131,8 @@ const char* usage() {
          "    --in-flight --request-batches --spread yes|no --count RECORDS --produce yes|no\n"
          "  consume: --groups --group-connections --from latest|earliest --first-stream\n"
          "    --fetch-max-wait-ms --fetch-min-bytes --fetch-partition-bytes --fetch-bytes\n"
-         "  --seconds --warmup --drain --idle-connections --spin yes|no\n"
+         "  --seconds --warmup --drain --idle-connections\n"
+         "  --spin yes|no (open loop) --spin-closed yes|no (closed loop)\n"
          "  --produce-version --fetch-version (at most) --security plaintext\n"
          "Prints one JSON object. Exit codes: 0 valid, 1 it could not run, 2 usage, 3 void.\n";
 }

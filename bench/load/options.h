@@ -43,7 +43,8 @@ struct Options {
   double warmup = 1;  // before them; not in the histograms
   double drain = 30;  // after them, at most, until everything is acknowledged and read back
   int idle_connections = 0;
-  bool spin = true;
+  bool spin = true;          // never sleeps in an open loop
+  bool spin_closed = false;  // nor in a closed one: no answer waits for us to wake up
   int produce_version = 13;  // at most
   int fetch_version = 18;    // at most
 };

@@ -58,8 +58,8 @@ void add_asked(Json& json, const Run& run) {
            o.connections, o.in_flight);
   json.add("\"partitions\":%d,\"groups\":%d,\"groupConnections\":%d,\"idleConnections\":%d,",
            run.cluster.partitions, o.groups, o.group_connections, o.idle_connections);
-  json.add("\"seconds\":%.3f,\"warmup\":%.3f,\"batchBytes\":%zu,", o.seconds, o.warmup,
-           run.batch.bytes().size());
+  json.add("\"seconds\":%.3f,\"warmup\":%.3f,\"spins\":%s,\"batchBytes\":%zu,", o.seconds, o.warmup,
+           run.spins() ? "true" : "false", run.batch.bytes().size());
   json.add("\"produceVersion\":%d,\"fetchVersion\":%d},", run.cluster.produce_version,
            run.cluster.fetch_version);
 }

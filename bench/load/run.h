@@ -71,6 +71,7 @@ struct Run {
   std::vector<Second> timeline;
 
   bool is_open_loop() const { return batch_interval_ns > 0; }
+  bool spins() const { return is_open_loop() ? options.spin : options.spin_closed; }
   // The batches of one request are due with its first.
   int64_t due_ns(int64_t batch_number) const {
     const int64_t first = batch_number - batch_number % options.request_batches;

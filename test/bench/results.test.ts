@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { LoadResult, Percentiles } from '../../bench/harness/load_result.ts'
-import { figuresOf, type Slice } from '../../bench/harness/slice.ts'
+import { coldRead, figuresOf, type Slice } from '../../bench/harness/slice.ts'
 import { facts, Store } from '../../bench/harness/store.ts'
 import { QUICK, WORKLOADS, workload } from '../../bench/harness/workloads.ts'
 import { AGAIN, compare } from '../../bench/report/compare.ts'
@@ -89,6 +89,14 @@ describe('results', () => {
       cpuSecondsPerGb: 4,
     })
     expect(figuresOf(result, true)).not.toHaveProperty('cpuSecondsPerGb')
+  })
+
+  it('a cold read costs what it costs per byte of the messages that were written', () => {
+    const sizes = ['100 B', '1 KiB', '10 KiB'].map((size) => {
+      const { options } = workload(`consume ${size}`)
+      return coldRead({ ...options, seconds: 4 }, 1000)['message-bytes']
+    })
+    expect(sizes).toEqual([100, 1024, 10_240])
   })
 
   it('arms are compared round by round, without what is void', () => {
