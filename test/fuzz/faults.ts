@@ -1,6 +1,6 @@
 // Fault fuzzer: random histories of a partition on a disk that fails, against a model of what must survive: as it is
-// (test/native/fault_history.h), compacted between (fault_compaction.h), of raft (fault_raft.h), with bits that flip
-// (fault_rot.h). Usage: node test/fuzz/faults.ts [seed] [runs] [disk | compacted | raft | bits]: so many seeds of each
+// (test/native/faults/history.h), compacted between (compaction.h), of raft (raft.h), with bits that flip (rot.h).
+// Usage: node test/fuzz/faults.ts [seed] [runs] [disk | compacted | raft | bits]: so many seeds of each
 // kind, or of one. The program is built through CMake without sanitizers, for their number; OTTLA_TRACE=1 with one run
 // tells its story.
 

@@ -20,11 +20,11 @@
 
 using namespace ottla;
 using ottla::test::make_real_io;
+using ottla::test::receive_text;
 using ottla::test::TempDirectory;
+using ottla::test::wait_for;
 
 namespace {
-
-constexpr int64_t kPatienceUs = 10'000'000;
 
 Status write_text(Io* io, Handle file, const std::string& text, int64_t position) {
   return io->write(file, text.data(), text.size(), position);
@@ -36,19 +36,6 @@ std::string read_text(Io* io, Handle file, size_t bytes, int64_t position) {
   CHECK_OK(io->read(file, text.data(), bytes, position, &got));
   text.resize(got);
   return text;
-}
-
-// Polls until `tag` is reported.
-Event wait_for(Io* io, void* tag) {
-  for (const int64_t start = io->now_us(); io->now_us() - start < kPatienceUs;) {
-    Event events[8];
-    const int count = io->poll(events, 8, kPatienceUs);
-    for (int i = 0; i < count; i += 1) {
-      if (events[i].tag == tag) return events[i];
-    }
-  }
-  CHECK(!"an event in time");
-  return {};
 }
 
 struct Pair {
@@ -88,26 +75,6 @@ void close_pair(Io* io, const Pair& pair) {
 Status send_text(Io* io, Handle socket, const std::string& text, size_t* sent) {
   const iovec iov = {const_cast<char*>(text.data()), text.size()};
   return io->send(socket, &iov, 1, false, sent);
-}
-
-std::string receive_text(Io* io, Handle socket, size_t bytes) {
-  std::string text;
-  while (text.size() < bytes) {
-    char part[65536];
-    size_t got = 0;
-    const Status status =
-        io->receive(socket, part, std::min(sizeof part, bytes - text.size()), &got);
-    if (status.code == Code::kWouldBlock) {
-      CHECK_OK(io->watch(socket, &text, true, false));
-      wait_for(io, &text);
-      io->unwatch(socket);
-      continue;
-    }
-    CHECK_OK(status);
-    if (!status.ok()) break;
-    text.append(part, got);
-  }
-  return text;
 }
 
 }  // namespace

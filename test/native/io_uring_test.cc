@@ -23,11 +23,12 @@
 #include "test.h"
 
 using namespace ottla;
+using ottla::test::kPatienceUs;
 using ottla::test::make_uring;
+using ottla::test::receive_text;
+using ottla::test::wait_for;
 
 namespace {
-
-constexpr int64_t kPatienceUs = 10'000'000;
 
 UringOptions tiny() {
   UringOptions options;
@@ -78,35 +79,6 @@ bool client_is_closed(Handle client) {
   char byte;
   const ssize_t got = ::recv(client, &byte, 1, MSG_DONTWAIT);
   return got == 0 || (got < 0 && errno != EWOULDBLOCK);
-}
-
-bool wait_readable(Io* io, void* tag) {
-  for (const int64_t until_us = io->now_us() + kPatienceUs; io->now_us() < until_us;) {
-    Event events[16];
-    const int count = io->poll(events, 16, kPatienceUs);
-    for (int i = 0; i < count; i += 1) {
-      if (events[i].tag == tag && events[i].readable) return true;
-    }
-  }
-  return false;
-}
-
-// All that comes until the end of the stream, or until `bytes` have.
-std::string read_all(Io* io, Handle socket, size_t bytes) {
-  std::string text;
-  while (text.size() < bytes) {
-    char part[4096];
-    size_t got = 0;
-    const Status status =
-        io->receive(socket, part, std::min(sizeof part, bytes - text.size()), &got);
-    if (status.code == Code::kWouldBlock) {
-      if (!wait_readable(io, &text)) return text;
-      continue;
-    }
-    if (!status.ok()) return text;
-    text.append(part, got);
-  }
-  return text;
 }
 
 std::string pattern(size_t bytes, int salt = 0) {
@@ -315,10 +287,10 @@ TEST("io: uring: what was received before nobody watched any more is not lost") 
   std::string expected = "early";
   CHECK_OK(io->watch(pair.server, &expected, true, false));
   client_send(pair.client, expected);
-  CHECK(wait_readable(io.get(), &expected));
+  CHECK(wait_for(io.get(), &expected).readable);
   io->unwatch(pair.server);
   client_send(pair.client, " and late");
-  CHECK_EQ(read_all(io.get(), pair.server, 5), "early");
+  CHECK_EQ(receive_text(io.get(), pair.server, 5), "early");
   char part[64];
   size_t got = 0;
   const int64_t until_us = io->now_us() + kPatienceUs;
@@ -338,7 +310,7 @@ TEST("io: uring: one that is not read is sent only so much, and reads all of it 
   CHECK_OK(io->set_buffers(quiet.server, -1, 16384));
   CHECK_OK(io->watch(quiet.server, io.get(), true, false));
   client_send(quiet.client, "x");
-  CHECK(wait_readable(io.get(), io.get()));
+  CHECK(wait_for(io.get(), io.get()).readable);
   CHECK_OK(io->watch(quiet.server, io.get(), false, false));
   const std::string all = pattern(16 << 20);
   size_t sent = 0;
@@ -355,7 +327,7 @@ TEST("io: uring: one that is not read is sent only so much, and reads all of it 
   std::string text;
   CHECK_OK(io->watch(busy.server, &text, true, false));
   client_send(busy.client, "hello");
-  CHECK_EQ(read_all(io.get(), busy.server, 5), "hello");
+  CHECK_EQ(receive_text(io.get(), busy.server, 5), "hello");
   CHECK_OK(io->watch(quiet.server, io.get(), true, false));
   std::string got = "";
   while (got.size() < sent + 1) {
@@ -363,7 +335,7 @@ TEST("io: uring: one that is not read is sent only so much, and reads all of it 
     size_t count = 0;
     const Status status = io->receive(quiet.server, part, sizeof part, &count);
     if (status.code == Code::kWouldBlock) {
-      REQUIRE(wait_readable(io.get(), io.get()));
+      REQUIRE(wait_for(io.get(), io.get()).readable);
       continue;
     }
     REQUIRE(status.ok());
@@ -393,7 +365,7 @@ TEST("io: uring: closing ends the connection at once, and its number is as new")
     std::string text;
     CHECK_OK(io->watch(fresh.server, &text, true, false));
     client_send(fresh.client, "fresh");
-    CHECK_EQ(read_all(io.get(), fresh.server, 5), "fresh");
+    CHECK_EQ(receive_text(io.get(), fresh.server, 5), "fresh");
     CHECK_EQ(io->poll(events, 4, 0), 0);
     io->close_socket(fresh.server);
     (void)posix::close(fresh.client);
@@ -420,7 +392,7 @@ TEST(
     }
     CHECK_EQ(io->poll(events, 4, 20'000), 0);
     CHECK_OK(io->watch(listener.handle, &listener, true, false));
-    CHECK(wait_readable(io.get(), &listener));
+    CHECK(wait_for(io.get(), &listener).readable);
     Handle server = kNoHandle;
     SocketAddress peer;
     CHECK_OK(io->accept(listener.handle, &server, &peer));

@@ -1,8 +1,8 @@
-// A partition on a disk that fails, by seed: fault_history.h. OTTLA_SEED is the first seed,
+// A partition on a disk that fails, by seed: faults/history.h. OTTLA_SEED is the first seed,
 // OTTLA_SEEDS how many: `npm run fuzz -- faults 1 10000`. And by hand, what seeds have found.
-#include "fault_history.h"
-#include "fault_raft.h"
-#include "fault_rot.h"
+#include "faults/history.h"
+#include "faults/raft.h"
+#include "faults/rot.h"
 
 using namespace ottla;
 using namespace ottla::test;
@@ -188,6 +188,49 @@ TEST("partition: faults: there is no room for the next segment") {
   }
   CHECK_EQ(refused, 2);
   CHECK(!node.partition(0).is_offline());
+}
+
+TEST("partition: faults: there is no room to compact: another time, and the log is as it was") {
+  Node node;
+  node.simple_topic(0, "t", [](PartitionOptions* o) {
+    o->config.is_compacted = true;
+    o->config.log.segment_bytes_max = 200;
+  });
+  for (int i = 0; i < 6; i += 1) {
+    std::vector<uint8_t> batch = make_batch({{node.world.wall_ms(), "value", true, "key"}});
+    CHECK_EQ(produce(node, {9, 1, 1000, {{"t", 0, batch}}, ""}).offset(), i);
+  }
+  struct Cleaned : CleanOp {
+    ErrorCode error = ErrorCode::kUnknownServerError;
+  };
+  const auto clean = [&] {
+    Cleaned op;
+    op.request.map_bytes = 1 << 16;
+    op.request.buffer_bytes = 4096;
+    op.request.step_bytes = 4096;
+    op.done = [](CleanOp* done, ErrorCode error, PartitionHost&) {
+      static_cast<Cleaned*>(done)->error = error;
+    };
+    node.partition(0).clean(&op, node.at(0));
+    node.run();
+    return op.error;
+  };
+  const int64_t bytes = node.partition(0).log().bytes();
+  SimRule full;
+  full.path_contains = ".cleaned";
+  full.code = Code::kNoSpace;
+  full.error = 28;
+  for (const SimOp op : {SimOp::kOpen, SimOp::kWrite}) {
+    full.op = op;
+    full.count = 1;
+    node.world.add_rule(full);
+    CHECK_EQ(clean(), ErrorCode::kOperationNotAttempted);
+    CHECK_EQ(node.partition(0).log().bytes(), bytes);
+    CHECK(!node.partition(0).is_offline());
+    node.world.clear_rules();
+  }
+  CHECK_EQ(clean(), ErrorCode::kNone);
+  CHECK(node.partition(0).log().bytes() < bytes);
 }
 
 RUN_TESTS()

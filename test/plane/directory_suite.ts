@@ -23,16 +23,9 @@ import type { PlaneHarness } from './harness.ts'
 const { KAFKA_STORAGE_ERROR } = ErrorCode
 
 export function directorySuite(harness: PlaneHarness): void {
-  /** Partition 0 in the directory of the harness, partition 1 in another one, which is any that is there. */
   async function two() {
     const f = await Fixture.open(harness)
-    const other = `${f.under.directory}/${TOPIC}-0`
-    for (const slot of [0, 1]) {
-      await f.create(slot, {}, slot === 1 ? { directory: other } : {})
-      f.plane.lead({ slot, leaderEpoch: 0, partitionEpoch: 0, replicas: [1], isr: [1] })
-    }
-    f.route([0, 1])
-    return { f, other, client: await f.client() }
+    return { f, other: await f.inTwoDirectories(), client: await f.client() }
   }
 
   it('failDirectory: its partitions refuse everything, others nothing', async () => {

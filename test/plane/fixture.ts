@@ -1,7 +1,7 @@
 // Topics and partitions for the contract suite: one listener, one topic, partitions led by node 1.
 
 import { expect } from 'vitest'
-import type { CreatePartition, PartitionConfig } from '../../src/plane/plane.ts'
+import type { CreatePartition, PartitionConfig, TransactionMarker } from '../../src/plane/plane.ts'
 import type { EncodableOf } from '../../src/protocol/dsl.ts'
 import { Fetch, Produce } from '../../src/protocol/messages/produce_fetch.ts'
 import { Client, type FetchBody, type FetchResult, type ProduceResult } from './client.ts'
@@ -10,6 +10,8 @@ import type { Fact, PlaneHarness, PlaneUnderTest } from './harness.ts'
 export const TOPIC = 'events'
 export const TOPIC_ID = 'J8qXRwI-Qyi2G0guFTiuYw'
 export const HANDLE = 11
+/** A producer, of transactions and without. */
+export const PID = 9
 const LAST_TICKET = { value: 1000 }
 
 export const CONFIG: PartitionConfig = {
@@ -26,6 +28,16 @@ export const CONFIG: PartitionConfig = {
   preallocate: false,
   flushMessages: Number.MAX_SAFE_INTEGER,
   flushMs: Number.MAX_SAFE_INTEGER,
+}
+
+/** The end of a transaction of PID. */
+export const END: TransactionMarker = {
+  producerId: PID,
+  producerEpoch: 0,
+  coordinatorEpoch: 3,
+  isCommit: true,
+  timestampMs: 1_600_000_000_500,
+  transactionVersion: 1,
 }
 
 export const nextTicket = (): number => ++LAST_TICKET.value
@@ -130,6 +142,17 @@ export class Fixture {
       this.plane.lead({ slot, leaderEpoch: 0, partitionEpoch: 0, replicas: [1], isr: [1] })
     }
     this.route(slots)
+  }
+
+  /** Partition 0 in the directory of the harness, partition 1 in another one, which is any that is there: its path. */
+  async inTwoDirectories(): Promise<string> {
+    const other = `${this.under.directory}/${TOPIC}-0`
+    for (const slot of [0, 1]) {
+      await this.create(slot, {}, slot === 1 ? { directory: other } : {})
+      this.plane.lead({ slot, leaderEpoch: 0, partitionEpoch: 0, replicas: [1], isr: [1] })
+    }
+    this.route([0, 1])
+    return other
   }
 
   /** The row, once everything under way is done. */

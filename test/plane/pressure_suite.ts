@@ -5,11 +5,10 @@ import { expect, it } from 'vitest'
 import { LookupKind } from '../../src/plane/layout.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { batchOf, type Client } from './client.ts'
-import { Fixture, fetched, fetchOf, produced, produceOf, TOPIC } from './fixture.ts'
+import { END, Fixture, fetched, fetchOf, PID, produced, produceOf } from './fixture.ts'
 import type { PlaneHarness } from './harness.ts'
 
 const { KAFKA_STORAGE_ERROR, OUT_OF_ORDER_SEQUENCE_NUMBER } = ErrorCode
-const PID = 9
 const NO_LIMIT = { clientBytes: -1, isShort: false }
 const FULL = { clientBytes: 0, isShort: true }
 
@@ -25,12 +24,7 @@ export function pressureSuite(harness: PlaneHarness): void {
 
   it('limitDirectory: clients are refused there and nowhere else, and told why', async () => {
     const f = await Fixture.open(harness)
-    const other = `${f.under.directory}/${TOPIC}-0`
-    for (const slot of [0, 1]) {
-      await f.create(slot, {}, slot === 1 ? { directory: other } : {})
-      f.plane.lead({ slot, leaderEpoch: 0, partitionEpoch: 0, replicas: [1], isr: [1] })
-    }
-    f.route([0, 1])
+    const other = await f.inTwoDirectories()
     const client = await f.client()
     limit(f, FULL, other)
     const refused = await send(client, batchOf(['a']), 1)
@@ -63,15 +57,7 @@ export function pressureSuite(harness: PlaneHarness): void {
     expect(fetched(await client.fetch(11, fetchOf([{}]))).errorCode).toBe(0)
     const own = await f.ask((ticket) => f.plane.append(0, 0, batchOf(['own']), ticket))
     expect(own).toMatchObject({ errorCode: 0, a: 3 })
-    const end = {
-      producerId: PID,
-      producerEpoch: 0,
-      coordinatorEpoch: 3,
-      isCommit: true,
-      timestampMs: 1_600_000_000_500,
-      transactionVersion: 1,
-    }
-    const marked = await f.ask((ticket) => f.plane.marker(0, 0, end, ticket))
+    const marked = await f.ask((ticket) => f.plane.marker(0, 0, END, ticket))
     expect(marked).toMatchObject({ errorCode: 0, a: 4 })
     expect(await f.ask((ticket) => f.plane.flush(0, ticket))).toMatchObject({ errorCode: 0, a: 5 })
     expect(await f.ask((ticket) => f.plane.trim(0, 2, ticket))).toMatchObject({ a: 2 })

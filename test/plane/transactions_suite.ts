@@ -8,17 +8,18 @@ import { ErrorCode } from '../../src/protocol/errors.ts'
 import { batchesOf, readBatchHeader } from '../../src/protocol/record_batch.ts'
 import { batchOf } from './client.ts'
 import {
+  END,
   Fixture,
   fetched,
   fetchOf,
   followerFetch,
+  PID,
   Produce,
   produced,
   produceOf,
 } from './fixture.ts'
 import type { Fact, PlaneHarness } from './harness.ts'
 
-const PID = 9
 const ID = { transactionalId: 'tx' }
 
 /** A transactional batch of one record per value. */
@@ -31,14 +32,6 @@ const txn = (baseSequence: number, values = ['a'], input = {}): Uint8Array =>
     ...input,
   })
 
-const END: TransactionMarker = {
-  producerId: PID,
-  producerEpoch: 0,
-  coordinatorEpoch: 3,
-  isCommit: true,
-  timestampMs: 1_600_000_000_500,
-  transactionVersion: 1,
-}
 const COMMITTED = { isolationLevel: 1 }
 
 export function transactionsSuite(harness: PlaneHarness): void {

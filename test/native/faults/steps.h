@@ -1,8 +1,8 @@
-// What happens in a history of faults (fault_history.h): batches and their answers, reads, flushes,
-// truncations, deletions, and what goes wrong with the disk. Included by it.
+// What happens in a history of faults (history.h): batches and their answers, reads, flushes,
+// truncations and deletions. Included by it.
 #pragma once
 
-#include "fault_history.h"
+#include "history.h"
 
 namespace ottla::test {
 
@@ -222,9 +222,7 @@ inline void FaultHistory::flush() {
 
 // Another leads for a while, and has less.
 inline void FaultHistory::truncate() {
-  host().holds_lent = false;
-  node_->advance_ms(10'000);
-  answer_admissions();
+  drain();
   if (!is_alive() || partition().is_offline()) return;
   // What is compacted was committed, and nobody cuts that.
   const int64_t start = std::max(partition().log_start_offset(), cleaned_to_);
@@ -309,42 +307,6 @@ inline void FaultHistory::retain() {
   if (error != ErrorCode::kNone && !has_faults() && is_alive()) {
     fail_with("retention failed on a well disk");
   }
-}
-
-// What goes wrong with the disk next.
-inline SimRule random_rule(SimRandom* random) {
-  static constexpr SimOp kOps[] = {
-      SimOp::kSubmit,   SimOp::kSubmit,        SimOp::kWrite,  SimOp::kSync,   SimOp::kOpen,
-      SimOp::kTruncate, SimOp::kAllocate,      SimOp::kRename, SimOp::kRemove, SimOp::kRead,
-      SimOp::kStat,     SimOp::kSyncDirectory, SimOp::kAny,    SimOp::kSubmit, SimOp::kWrite};
-  const auto one_in = [&](uint64_t n) { return random->below(n) == 0; };
-  SimRule rule;
-  rule.op = kOps[random->below(std::size(kOps))];
-  rule.skip = random->below(6);
-  rule.count = 1 + random->below(3);
-  const bool is_full = one_in(2);
-  rule.code = is_full ? Code::kNoSpace : Code::kIo;
-  rule.error = is_full ? 28 : 5;
-  if (rule.op == SimOp::kRead || rule.op == SimOp::kStat || rule.op == SimOp::kAny ||
-      rule.op == SimOp::kRemove || rule.op == SimOp::kTruncate) {
-    rule.code = Code::kIo;  // none of them takes room
-    rule.error = 5;
-  }
-  if (rule.op == SimOp::kOpen && is_full)
-    rule.path_contains = ".tmp";  // only a new name takes room
-  if (rule.op == SimOp::kSync && one_in(2)) rule.fault = SimFault::kSyncLost;
-  if ((rule.op == SimOp::kSubmit || rule.op == SimOp::kWrite) && one_in(2)) {
-    rule.fault = SimFault::kShort;
-  }
-  return rule;
-}
-
-inline void FaultHistory::break_something() {
-  const SimRule rule = random_rule(&random_);
-  note("break op " + std::to_string(static_cast<int>(rule.op)) + " skip " +
-       std::to_string(rule.skip) + " count " + std::to_string(rule.count) + " fault " +
-       std::to_string(static_cast<int>(rule.fault)) + " error " + std::to_string(rule.error));
-  world_.add_rule(rule);
 }
 
 }  // namespace ottla::test

@@ -10,24 +10,17 @@
 // epoch's digits, the first 16 bytes of a batch) may lie, and then only about itself.
 #pragma once
 
-#include <set>
+#include <map>
 
-#include "../../native/log/files.h"
-#include "../../native/log/txn_index.h"
-#include "fault_history.h"
+#include "../../../native/log/files.h"
+#include "../../../native/log/txn_index.h"
+#include "machine.h"
 
 namespace ottla::test {
 
-class RotHistory {
+class RotHistory : public FaultMachine {
  public:
-  explicit RotHistory(uint64_t seed) : random_(seed * 2654435761u + 3), world_(seed) {}
-
-  void run() {
-    config_.log.segment_bytes_max = 1600 + static_cast<int64_t>(below(3000));
-    config_.log.index_interval_bytes = static_cast<int64_t>(below(600));
-    config_.log.preallocate_bytes_max = 0;
-    for (life_ = 0; life_ < kLives && failures() == 0; life_ += 1) live();
-  }
+  explicit RotHistory(uint64_t seed) : FaultMachine(seed, 3) {}
 
  private:
   struct Item {
@@ -46,25 +39,19 @@ class RotHistory {
     bool times = false, aborted = false, epochs = false, metadata = false;
   };
 
-  uint64_t below(uint64_t limit) { return random_.below(limit); }
-  bool one_in(uint64_t n) { return below(n) == 0; }
-  FakeReactor& host() { return node_->at(0); }
-  Partition& partition() { return node_->partition(0); }
-  Log& log() { return partition().log(); }
   std::string path(const std::string& name) const { return "/data/t-0/" + name; }
   bool has_damage() const { return first_damaged() != items_.end(); }
   std::vector<Item>::const_iterator first_damaged() const {
     return std::find_if(items_.begin(), items_.end(), [](const Item& i) { return i.is_damaged; });
   }
   int64_t good_end() const { return has_damage() ? first_damaged()->base : end_; }
-  void fail_with(const std::string& what) {
-    fail(__FILE__, __LINE__, what + " (life " + std::to_string(life_) + ")");
-  }
-  void note(const std::string& what) {
-    if (std::getenv("OTTLA_TRACE") != nullptr) std::fprintf(stderr, "%s\n", what.c_str());
+
+  void begin() override {
+    shape_log(1600, 3000);
+    config_.log.preallocate_bytes_max = 0;
   }
 
-  void live() {
+  void live() override {
     node_ = std::make_unique<Node>(&world_);
     const Status opened = open();
     if (!opened.ok()) {
@@ -430,20 +417,11 @@ class RotHistory {
       ends[RecordBatch(item.bytes.data(), item.bytes.size()).leader_epoch()] = item.next;
     }
     for (const auto& [epoch, end] : ends) {
-      int64_t end_offset = 0, told = 0, unused = 0;
-      CHECK_EQ(partition().look_up(host(), lookup::kEpochEnd, epoch, &end_offset, &told, &unused),
-               ErrorCode::kNone);
-      if (told != epoch || end_offset != end) {
-        fail_with("epoch " + std::to_string(epoch) + " ends at " + std::to_string(end_offset) +
-                  ", its last batch at " + std::to_string(end));
-      }
+      const EpochEnd told = epoch_end(epoch);
+      if (told.epoch != epoch || told.end != end) fail_with_epoch(epoch, told, end);
     }
   }
 
-  SimRandom random_;
-  SimWorld world_;
-  std::unique_ptr<Node> node_;
-  PartitionConfig config_;
   std::vector<Item> items_;
   std::multimap<int64_t, std::pair<int64_t, int64_t>> aborted_;  // producer → first, marker
   Doubts doubts_;
@@ -454,7 +432,6 @@ class RotHistory {
   int64_t open_from_ = -1;
   int64_t last_timestamp_ = 1'700'000'000'000;
   int32_t epoch_ = 0;
-  int life_ = 0;
   bool is_clean_ = false;
 };
 

@@ -1,9 +1,9 @@
-// Compaction in a history of faults (fault_history.h): when the log is compacted, and what may be
+// Compaction in a history of faults (history.h): when the log is compacted, and what may be
 // gone then: a record of which a newer one of its key is there, or that was aborted; a marker; a
 // batch whose records all are, but for what keeps its header. Included by it.
 #pragma once
 
-#include "fault_history.h"
+#include "history.h"
 
 namespace ottla::test {
 

@@ -7,28 +7,21 @@
 // acknowledged and not deleted is there (after lost power: what was flushed), at its offset, byte
 // for byte; nothing is served that nobody sent, that was refused, or in part; each producer's
 // batches are there once and in order; epochs, last stable offset and aborted transactions are
-// those of the records (fault_checks.h). A disk that is only full takes nothing offline, any other
-// failed write or sync does. A history may compact its log between all of this
-// (fault_compaction.h): then a record may be gone where a newer one of its key is there.
+// those of the records (checks.h). A disk that is only full takes nothing offline, any other failed
+// write or sync does. A history may compact its log between all of this (compaction.h): then a
+// record may be gone where a newer one of its key is there.
 #pragma once
 
-#include <algorithm>
-#include <cstdint>
 #include <map>
-#include <memory>
-#include <string>
-#include <vector>
+#include <utility>
 
-#include "request_fixture.h"
-#include "test.h"
+#include "machine.h"
 
 namespace ottla::test {
 
 constexpr size_t kPlain = 2;       // producers without an id
 constexpr size_t kIdempotent = 2;  // with one
 constexpr size_t kProducers = 6;   // the others have transactions
-constexpr int kStepsMax = 40;      // of a life
-constexpr int kLives = 6;
 
 // A batch that was sent at least once.
 struct Sent {
@@ -55,23 +48,12 @@ struct HistoryProducer {
   std::vector<int> retries;  // what was refused, to be sent again before anything else
 };
 
-class FaultHistory {
+class FaultHistory : public FailingDisk {
  public:
   explicit FaultHistory(uint64_t seed, bool compacts = false)
-      : random_(seed * 2654435761u + 1), world_(seed), compacts_(compacts) {
+      : FailingDisk(seed, 1), compacts_(compacts) {
     config_.is_compacted = compacts;
   }
-
-  void run() {
-    producers_.resize(kProducers);
-    for (size_t i = kPlain; i < kProducers; i += 1) renew(&producers_[i]);
-    config_.log.segment_bytes_max = 1600 + static_cast<int64_t>(below(4000));
-    config_.log.index_interval_bytes = static_cast<int64_t>(below(600));
-    config_.log.preallocate_bytes_max = one_in(3) ? 0 : 8192;
-    config_.log.preallocate = one_in(4);
-    for (life_ = 0; life_ < kLives && failures() == 0; life_ += 1) live();
-  }
-  uint64_t operations() const { return world_.operations(); }
 
  private:
   struct Pending : ProduceOp {
@@ -88,45 +70,23 @@ class FaultHistory {
     FaultHistory* history = nullptr;
   };
 
-  uint64_t below(uint64_t limit) { return random_.below(limit); }
-  bool one_in(uint64_t n) { return below(n) == 0; }
-  FakeReactor& host() { return node_->at(0); }
-  Partition& partition() { return node_->partition(0); }
-  bool is_alive() const { return !world_.is_dead(); }
+  void begin() override {
+    producers_.resize(kProducers);
+    for (size_t i = kPlain; i < kProducers; i += 1) renew(&producers_[i]);
+    shape_log(1600, 4000);
+    preallocate();
+    config_.log.preallocate = one_in(4);
+  }
 
   // --- a life
 
-  void live() {
-    if (!open()) return end_life();
-    const int steps = 1 + static_cast<int>(below(kStepsMax));
-    if (one_in(3)) world_.die_at(world_.operations() + below(300), death());
-    for (int i = 0; i < steps && is_alive() && failures() == 0; i += 1) step();
-    if (failures() == 0) end_life();
-  }
-
-  SimDeath death() { return one_in(2) ? SimDeath::kPower : SimDeath::kKill; }
-
-  // False: the disk was not well enough.
-  bool open() {
-    hard_faults_ = world_.hard_faults();
-    is_half_cut_ = false;
-    full_faults_ = world_.full_faults();
-    node_ = std::make_unique<Node>(&world_);
-    const bool is_hurt = one_in(6);
-    if (is_hurt) break_something();
-    const Status opened = node_->open(0, "t", 0, [&](PartitionOptions* options) {
-      options->config = config_;
+  bool open() override {
+    const bool is_open = open_log("t", [&](PartitionOptions* options) {
       options->is_clean_shutdown = is_clean_;
-      options->recovery_point = saved_recovery_point_;
-      options->log_start_offset = saved_start_;
       options->high_watermark = static_cast<int64_t>(below(static_cast<uint64_t>(acked_) + 1));
     });
-    world_.clear_rules();
     was_clean_ = std::exchange(is_clean_, false);  // the mark goes before anything else is done
-    if (!opened.ok()) {
-      CHECK(is_hurt);
-      return false;
-    }
+    if (!is_open) return false;
     leader_epoch_ += 1;
     CHECK(node_->lead(0, leader_epoch_, {1}, {1}));
     note("life " + std::to_string(life_) + " epoch " + std::to_string(leader_epoch_) + " log " +
@@ -138,7 +98,7 @@ class FaultHistory {
     return true;
   }
 
-  void step() {
+  void step() override {
     if (compacts_ && one_in(6)) {
       clean();
       settle();
@@ -177,8 +137,7 @@ class FaultHistory {
         saved_start_ = partition().log_start_offset();
         break;
       case 11:
-        host().holds_lent = one_in(2);
-        world_.submit_latency_us = one_in(3) ? 2000 : 0;
+        change_pace();
         break;
       default:
         for (uint64_t n = 1 + below(4); n > 0; n -= 1) send();
@@ -187,42 +146,13 @@ class FaultHistory {
     check_state();
   }
 
-  // What is under way goes on for a while.
-  void settle() {
-    if (!is_alive()) return;
-    if (one_in(4)) {
-      node_->advance_ms(static_cast<int64_t>(below(3000)));
-    } else {
-      node_->run();
-    }
-    answer_admissions();
-  }
+  void settled() override { answer_admissions(); }
 
-  void end_life() {
+  void end_life() override {
     const uint64_t way = below(4);
-    world_.clear_rules();
-    world_.set_capacity(INT64_MAX);
+    mend_disk();
     if (way >= 2 && is_alive() && node_->partitions.count(0) != 0) stop();
-    const bool is_stopped = is_clean_;
-    // After a sync that failed nothing proves any more what is on the disk: only a restart of the
-    // machine tells, and one of the process alone would believe what it reads from memory.
-    bool is_power = way % 2 == 0 || world_.lost_syncs() != lost_syncs_;
-    if (is_alive()) {
-      world_.die(is_power ? SimDeath::kPower : SimDeath::kKill);
-    } else if (world_.last_death() == SimDeath::kPower) {
-      is_power = true;
-    } else if (is_power) {
-      world_.restart();
-      world_.die(SimDeath::kPower);
-    }
-    lost_syncs_ = world_.lost_syncs();
-    host().holds_lent = false;
-    node_->run();  // what waits for the dead is told
-    note(std::string("end of life by ") + (is_power ? "power" : "kill") +
-         (is_stopped ? " after a clean stop" : ""));
-    node_.reset();
-    world_.restart();
-    world_.submit_latency_us = 0;
+    const bool is_power = die(way % 2 == 0, is_clean_ ? " after a clean stop" : "");
     for (auto& op : pending_) unanswered(op.get());
     pending_.clear();
     flushing_.clear();
@@ -232,11 +162,8 @@ class FaultHistory {
 
   // In order: what is under way ends, then everything is written and synced.
   void stop() {
-    host().holds_lent = false;
     world_.submit_latency_us = 0;
-    node_->advance_ms(10'000);
-    if (!is_alive()) return;
-    answer_admissions();
+    drain();
     if (!is_alive()) return;
     const bool was_offline = partition().is_offline();
     partition().maintain(host());
@@ -275,12 +202,7 @@ class FaultHistory {
   bool is_deleted(const Sent& sent) const;
   int64_t partition_start() const { return node_->partitions.at(0)->log_start_offset(); }
 
-  void forget(Pending* op) {
-    const auto gone = std::find_if(pending_.begin(), pending_.end(),
-                                   [&](const auto& each) { return each.get() == op; });
-    answered_.push_back(std::move(*gone));
-    pending_.erase(gone);
-  }
+  void forget(Pending* op) { set_aside(op, &pending_, &answered_); }
   void unanswered(Pending* op);
 
   void answer_admissions() {
@@ -312,41 +234,19 @@ class FaultHistory {
     config_.flush_ms = one_in(2) ? INT64_MAX : static_cast<int64_t>(below(3000));
     partition().configure(host(), config_);
   }
-  void break_something();
 
-  void fill_disk() {
-    world_.set_capacity(one_in(2) ? INT64_MAX
-                                  : world_.used_bytes() + static_cast<int64_t>(below(3000)));
-  }
-
-  // What the disk did to this life.
-  bool has_faults() const { return has_hard_faults() || world_.full_faults() != full_faults_; }
-  // A truncation cannot stop half-way, whatever the reason.
-  bool has_hard_faults() const { return is_half_cut_ || world_.hard_faults() != hard_faults_; }
-
-  void note(const std::string& what) {
-    if (std::getenv("OTTLA_TRACE") != nullptr) std::fprintf(stderr, "%s\n", what.c_str());
-  }
-  void fail_with(const std::string& what) {
-    fail(__FILE__, __LINE__, what + " (life " + std::to_string(life_) + ")");
-  }
-
-  // The disk is well again, and has room: so is everything, unless it was worse than full.
+  // So is everything then, unless the disk was worse than full.
   void heal() {
-    world_.clear_rules();
-    world_.set_capacity(INT64_MAX);
+    mend_disk();
     host().holds_lent = false;
     node_->advance_ms(5000);
     if (!is_alive()) return;
     answer_admissions();
     if (is_alive()) partition().maintain(host());
-    if (has_hard_faults() || !is_alive()) return;
-    full_faults_ = world_.full_faults();
-    CHECK(!partition().is_offline());
-    check_all();
+    if (is_well_again()) check_all();
   }
 
-  // fault_compaction.h
+  // compaction.h
   struct Walk;
   void clean();
   bool may_be_cleaned(int64_t base) const { return compacts_ && base < cleaned_to_; }
@@ -363,7 +263,7 @@ class FaultHistory {
   bool is_superseded(int64_t base, const Sent& sent, const Walk& walk) const;
   bool is_there(int64_t base, int id, const Walk& walk) const;
 
-  // fault_checks.h
+  // checks.h
   void adopt();
   void lose_power();
   void check_state();
@@ -375,46 +275,37 @@ class FaultHistory {
   void check_producers(const Walk& walk);
   Walk walk();
 
-  SimRandom random_;
-  SimWorld world_;
-  std::unique_ptr<Node> node_;
-  PartitionConfig config_;
   std::vector<std::unique_ptr<Sent>> sent_;
   std::vector<HistoryProducer> producers_;
   std::vector<std::pair<int64_t, int16_t>> hanging_;  // transactions whose producer is gone
-  std::vector<std::unique_ptr<Pending>> pending_;
-  std::vector<std::unique_ptr<Pending>> answered_;
-  std::vector<std::unique_ptr<Flushing>> flushing_;
-  std::vector<std::unique_ptr<Cleaning>> cleaning_;
+  Waiting<Pending> pending_;
+  Waiting<Pending> answered_;
+  Waiting<Flushing> flushing_;
+  Waiting<Cleaning> cleaning_;
   std::map<int64_t, int> content_;  // base offset → batch: what is in the log, or was at its front
   int64_t maybe_gone_from_ = INT64_MAX;  // a truncation may have happened from here on
   int64_t cut_at_ = INT64_MAX;
   int64_t acked_ = 0;   // a kill may not lose what lies below
   int64_t synced_ = 0;  // nor power what lies below
   int64_t start_max_ = 0;
-  int64_t saved_recovery_point_ = 0, saved_start_ = 0;  // the checkpoints
   int64_t next_producer_id_ = 100;
   const bool compacts_;
   int64_t cleaned_to_ = 0;  // what lies below may have been compacted
   int64_t holes_to_ = 0;    // power was lost, and with it perhaps some of what was not synced
   int64_t next_dirty_ = 0;
-  int life_ = 0;
   int32_t leader_epoch_ = 0;
   bool is_clean_ = false;
   bool was_clean_ = false;
   bool is_front_unsure_ = false;  // DeleteRecords or retention was cut short
   bool is_stepping_down_ = false;
-  bool is_half_cut_ = false;
-  uint64_t lost_syncs_ = 0;                     // of the world, when that was looked at last
-  uint64_t hard_faults_ = 0, full_faults_ = 0;  // of the world, when this life began
   int failed_facts_ = 0;
 };
 
 }  // namespace ottla::test
 
-#include "fault_checks.h"
-#include "fault_compaction.h"
-#include "fault_steps.h"
+#include "checks.h"
+#include "compaction.h"
+#include "steps.h"
 
 namespace ottla::test {
 

@@ -1,27 +1,20 @@
 // One history of raft's log on a failing disk, from a seed: appends that bring their offsets and
 // epochs, flushes that raft's machine acts upon, cuts by a newer leader, deletion of the front
-// after a snapshot, a snapshot that takes the place of all records; and what fault_history.h does
-// to a disk.
+// after a snapshot, a snapshot that takes the place of all records; and what machine.h does to a
+// disk.
 //
 // What must hold, in every life: the log is a run of the batches that were appended, byte for byte,
 // offsets and epochs included; what a flush answered for is there, whatever happened; what was cut
 // never comes back; the epochs are those of the batches.
 #pragma once
 
-#include "fault_history.h"
+#include "machine.h"
 
 namespace ottla::test {
 
-class RaftHistory {
+class RaftHistory : public FailingDisk {
  public:
-  explicit RaftHistory(uint64_t seed) : random_(seed * 2654435761u + 7), world_(seed) {}
-
-  void run() {
-    config_.log.segment_bytes_max = 800 + static_cast<int64_t>(below(3000));
-    config_.log.index_interval_bytes = static_cast<int64_t>(below(600));
-    config_.log.preallocate_bytes_max = one_in(3) ? 0 : 8192;
-    for (life_ = 0; life_ < kLives && failures() == 0; life_ += 1) live();
-  }
+  explicit RaftHistory(uint64_t seed) : FailingDisk(seed, 7) {}
 
  private:
   struct Entry {
@@ -38,54 +31,18 @@ class RaftHistory {
     int64_t acked = 0;
   };
 
-  uint64_t below(uint64_t limit) { return random_.below(limit); }
-  bool one_in(uint64_t n) { return below(n) == 0; }
-  int64_t between(int64_t from, int64_t to) {
-    return from + static_cast<int64_t>(below(static_cast<uint64_t>(to - from) + 1));
-  }
-  FakeReactor& host() { return node_->at(0); }
-  Partition& partition() { return node_->partition(0); }
-  bool is_alive() const { return !world_.is_dead(); }
   int64_t start() { return partition().log_start_offset(); }
   int64_t end() const { return entries_.empty() ? begins_at_ : entries_.back().next; }
-  bool has_hard_faults() const { return is_half_cut_ || world_.hard_faults() != hard_faults_; }
-  bool has_faults() const { return has_hard_faults() || world_.full_faults() != full_faults_; }
-  void fail_with(const std::string& what) {
-    fail(__FILE__, __LINE__, what + " (life " + std::to_string(life_) + ")");
-  }
-  void note(const std::string& what) {
-    if (std::getenv("OTTLA_TRACE") != nullptr) std::fprintf(stderr, "%s\n", what.c_str());
+
+  void begin() override {
+    shape_log(800, 3000);
+    preallocate();
   }
 
-  void live() {
-    if (!open()) return end_life();
-    const int steps = 1 + static_cast<int>(below(kStepsMax));
-    if (one_in(3)) {
-      world_.die_at(world_.operations() + below(300),
-                    one_in(2) ? SimDeath::kPower : SimDeath::kKill);
-    }
-    for (int i = 0; i < steps && is_alive() && failures() == 0; i += 1) step();
-    if (failures() == 0) end_life();
-  }
-
-  bool open() {
-    hard_faults_ = world_.hard_faults();
-    full_faults_ = world_.full_faults();
-    is_half_cut_ = false;
-    node_ = std::make_unique<Node>(&world_);
-    const bool is_hurt = one_in(6);
-    if (is_hurt) break_something();
-    const Status opened = node_->open(0, "__cluster_metadata", 0, [&](PartitionOptions* options) {
-      options->config = config_;
-      options->is_raft = true;
-      options->recovery_point = saved_recovery_point_;
-      options->log_start_offset = saved_start_;
-    });
-    world_.clear_rules();
-    if (!opened.ok()) {
-      CHECK(is_hurt);
-      return false;
-    }
+  bool open() override {
+    const bool is_open =
+        open_log("__cluster_metadata", [](PartitionOptions* options) { options->is_raft = true; });
+    if (!is_open) return false;
     epoch_ += 1;
     adopt();
     note("life " + std::to_string(life_) + " log " + std::to_string(start()) + " to " +
@@ -93,15 +50,14 @@ class RaftHistory {
     return true;
   }
 
-  void step() {
+  void step() override {
     switch (below(14)) {
       case 0:
         break_something();
         break;
       case 1:
         if (one_in(3)) return heal();
-        world_.set_capacity(one_in(2) ? INT64_MAX
-                                      : world_.used_bytes() + static_cast<int64_t>(below(3000)));
+        fill_disk();
         break;
       case 2:
       case 3:
@@ -121,8 +77,7 @@ class RaftHistory {
         partition().maintain(host());
         break;
       case 9:
-        host().holds_lent = one_in(2);
-        world_.submit_latency_us = one_in(3) ? 2000 : 0;
+        change_pace();
         break;
       case 10:
         epoch_ += 1;
@@ -131,70 +86,29 @@ class RaftHistory {
         for (uint64_t n = 1 + below(3); n > 0; n -= 1) append();
     }
     settle();
-    if (!is_alive()) return;
-    if (partition().is_offline() && !has_hard_faults()) {
-      fail_with("offline, and the disk was only full");
-    }
+    if (is_alive()) check_online();
   }
 
-  void break_something() {
-    const SimRule rule = random_rule(&random_);
-    note("break op " + std::to_string(static_cast<int>(rule.op)) + " skip " +
-         std::to_string(rule.skip) + " count " + std::to_string(rule.count) + " fault " +
-         std::to_string(static_cast<int>(rule.fault)) + " error " + std::to_string(rule.error));
-    world_.add_rule(rule);
-  }
+  void settled() override { answered_.clear(); }
 
-  void settle() {
-    if (!is_alive()) return;
-    if (one_in(4)) {
-      node_->advance_ms(static_cast<int64_t>(below(3000)));
-    } else {
-      node_->run();
-    }
-    answered_.clear();
-  }
-
-  // Nothing is under way any more.
-  void drain() {
-    host().holds_lent = false;
+  void calm() {
     world_.submit_latency_us = 0;
-    node_->advance_ms(10'000);
-    answered_.clear();
+    drain();
   }
 
   void heal() {
-    world_.clear_rules();
-    world_.set_capacity(INT64_MAX);
-    drain();
-    if (!is_alive() || has_hard_faults()) return;
-    full_faults_ = world_.full_faults();
-    CHECK(!partition().is_offline());
-    check();
+    mend_disk();
+    calm();
+    if (is_well_again()) check();
   }
 
-  void end_life() {
-    bool is_power = one_in(2) || world_.lost_syncs() != lost_syncs_;
-    world_.clear_rules();
-    world_.set_capacity(INT64_MAX);
-    if (is_alive()) {
-      world_.die(is_power ? SimDeath::kPower : SimDeath::kKill);
-    } else if (world_.last_death() == SimDeath::kPower) {
-      is_power = true;
-    } else if (is_power) {
-      world_.restart();
-      world_.die(SimDeath::kPower);
-    }
-    lost_syncs_ = world_.lost_syncs();
-    host().holds_lent = false;
-    node_->run();
-    node_.reset();
-    world_.restart();
-    world_.submit_latency_us = 0;
+  void end_life() override {
+    const bool asks_power = one_in(2);
+    mend_disk();
+    const bool is_power = die(asks_power);
     pending_.clear();
     answered_.clear();
     flushing_.clear();
-    note(std::string("end of life by ") + (is_power ? "power" : "kill"));
     if (is_power) acked_ = flushed_;
   }
 
@@ -238,10 +152,7 @@ class RaftHistory {
   }
 
   void appended(Pending* op) {
-    const auto gone = std::find_if(pending_.begin(), pending_.end(),
-                                   [&](const auto& each) { return each.get() == op; });
-    answered_.push_back(std::move(*gone));
-    pending_.erase(gone);
+    set_aside(op, &pending_, &answered_);
     if (!is_alive()) return;
     note("appended " + std::to_string(op->base) + " error " + show(op->refusal.error));
     if (op->refusal.error == ErrorCode::kNone) {
@@ -298,7 +209,7 @@ class RaftHistory {
   }
 
   void cut() {
-    drain();
+    calm();
     if (!is_alive() || partition().is_offline()) return;
     raise_committed();
     const int64_t from = std::max(committed_, start());
@@ -352,7 +263,7 @@ class RaftHistory {
 
   // From a leader that is far ahead: a snapshot takes the place of everything.
   void take_snapshot() {
-    drain();
+    calm();
     if (!is_alive() || partition().is_offline()) return;
     const int64_t at = end() + 1 + static_cast<int64_t>(below(20));
     note("snapshot at " + std::to_string(at));
@@ -422,12 +333,9 @@ class RaftHistory {
           i + 1 == found.size() ||
           RecordBatch(found[i + 1].bytes.data(), found[i + 1].bytes.size()).leader_epoch() != epoch;
       if (!is_last) continue;
-      int64_t end_offset = 0, told = 0, unused = 0;
-      CHECK_EQ(partition().look_up(host(), lookup::kEpochEnd, epoch, &end_offset, &told, &unused),
-               ErrorCode::kNone);
-      if (told != epoch || end_offset != found[i].next) {
-        fail_with("epoch " + std::to_string(epoch) + " ends at " + std::to_string(end_offset) +
-                  ", its last batch at " + std::to_string(found[i].next));
+      const EpochEnd told = epoch_end(epoch);
+      if (told.epoch != epoch || told.end != found[i].next) {
+        fail_with_epoch(epoch, told, found[i].next);
       }
     }
   }
@@ -459,28 +367,19 @@ class RaftHistory {
     committed_ = std::max(committed_, start());
   }
 
-  SimRandom random_;
-  SimWorld world_;
-  std::unique_ptr<Node> node_;
-  PartitionConfig config_;
   std::vector<Entry> entries_;   // appended, in order; behind what is acknowledged perhaps not
   std::vector<Entry> attempts_;  // and those that were refused, but not cut
   std::vector<Entry> before_;    // a cut that nobody answered
-  std::vector<std::unique_ptr<Pending>> pending_;
-  std::vector<std::unique_ptr<Pending>> answered_;
-  std::vector<std::unique_ptr<Flushing>> flushing_;
+  Waiting<Pending> pending_;
+  Waiting<Pending> answered_;
+  Waiting<Flushing> flushing_;
   int64_t begins_at_ = 0;  // where the log ends while it holds nothing
   int64_t acked_ = 0;      // a kill may not lose what lies below
   int64_t flushed_ = 0;    // nor power what lies below
   int64_t committed_ = 0;
-  int64_t saved_recovery_point_ = 0, saved_start_ = 0;
   int64_t next_id_ = 0;
   int32_t epoch_ = 1;
-  int life_ = 0;
   bool is_cutting_ = false;
-  bool is_half_cut_ = false;
-  uint64_t lost_syncs_ = 0;
-  uint64_t hard_faults_ = 0, full_faults_ = 0;
 };
 
 }  // namespace ottla::test

@@ -1,10 +1,10 @@
-// What a history of faults (fault_history.h) holds its partition to. Included by it.
+// What a history of faults (history.h) holds its partition to. Included by it.
 #pragma once
 
 #include <set>
 
-#include "../../native/log/txn_index.h"
-#include "fault_history.h"
+#include "../../../native/log/txn_index.h"
+#include "history.h"
 
 namespace ottla::test {
 
@@ -121,17 +121,11 @@ inline void FaultHistory::check_epochs(const Walk& walk) {
   for (auto at = walk.epochs.begin(); at != walk.epochs.end(); ++at) {
     // What was deleted and came back with a restart may have lost its epoch.
     if (at->second.first < start_max_) continue;
-    int64_t epoch = 0, end = 0, unused = 0;
-    const ErrorCode error =
-        partition().look_up(host(), lookup::kEpochEnd, at->first, &end, &epoch, &unused);
-    CHECK_EQ(error, ErrorCode::kNone);
+    const EpochEnd told = epoch_end(at->first);
     const auto next = std::next(at);
-    const bool is_right = epoch == at->first && end >= at->second.second &&
-                          (next == walk.epochs.end() || end <= next->second.first);
-    if (!is_right) {
-      fail_with("epoch " + std::to_string(at->first) + " ends at " + std::to_string(end) +
-                ", its last batch at " + std::to_string(at->second.second));
-    }
+    const bool is_right = told.epoch == at->first && told.end >= at->second.second &&
+                          (next == walk.epochs.end() || told.end <= next->second.first);
+    if (!is_right) fail_with_epoch(at->first, told, at->second.second);
   }
 }
 
@@ -261,10 +255,8 @@ inline void FaultHistory::lose_power() {
 
 inline void FaultHistory::check_state() {
   if (!is_alive()) return;
-  if (partition().is_offline()) {
-    if (!has_hard_faults()) fail_with("offline, and the disk was only full");
-    return;
-  }
+  check_online();
+  if (partition().is_offline()) return;
   synced_ = std::max(synced_, std::min(partition().log().recovery_point(), acked_));
   CHECK(partition().log_end_offset() >= acked_);
 }
