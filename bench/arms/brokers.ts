@@ -2,8 +2,9 @@
 // and the bare pipe, which is no broker but the ceiling.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { DeleteTopics } from '../../src/protocol/messages/topics.ts'
 import { freePorts, Server } from '../../test/integration/support/commands.ts'
 import { RawClient } from '../../test/integration/support/raw_client.ts'
@@ -11,6 +12,9 @@ import { formatKafka, installKafka, writeProperties } from '../../test/oracle/ka
 import { createTopic } from './topics.ts'
 
 export const BARE_PIPE = 'bare pipe'
+
+const FILES_GONE_MS = 1000
+const LOOK_MS = 5
 
 /** A broker under measurement. */
 export class RunningBroker {
@@ -21,8 +25,17 @@ export class RunningBroker {
   private readonly client: RawClient
   /** The bare pipe makes topics when they are named, with as many partitions as the name says. */
   private readonly makesTopics: boolean
+  /** Where its partitions are; the pipe's have no names. */
+  private readonly logs: string | undefined
 
-  private constructor(name: string, address: string, server: Server, client: RawClient) {
+  private constructor(
+    name: string,
+    address: string,
+    server: Server,
+    client: RawClient,
+    logs?: string,
+  ) {
+    this.logs = logs
     this.makesTopics = name.startsWith(BARE_PIPE)
     this.name = name
     this.address = address
@@ -31,9 +44,14 @@ export class RunningBroker {
     this.pid = server.child.pid!
   }
 
-  static async connect(name: string, port: number, server: Server): Promise<RunningBroker> {
+  static async connect(
+    name: string,
+    port: number,
+    server: Server,
+    logs?: string,
+  ): Promise<RunningBroker> {
     const address = `127.0.0.1:${port}`
-    return new RunningBroker(name, address, server, await RawClient.open(address))
+    return new RunningBroker(name, address, server, await RawClient.open(address), logs)
   }
 
   async createTopic(name: string, numPartitions: number): Promise<void> {
@@ -46,6 +64,15 @@ export class RunningBroker {
       return
     }
     await this.client.ask(DeleteTopics, 6, { topics: [{ name }], timeoutMs: 30_000 })
+    await this.filesGone(name)
+  }
+
+  /** Until its files are, or for a second: Kafka takes longer in its first half minute. */
+  private async filesGone(topic: string): Promise<void> {
+    const { logs } = this
+    const until = performance.now() + FILES_GONE_MS
+    const isThere = () => logs !== undefined && readdirSync(logs).some((one) => one.includes(topic))
+    while (isThere() && performance.now() < until) await pause(LOOK_MS)
   }
 
   residentMb(): number {
@@ -100,7 +127,7 @@ export async function startOttla(
   const port = await freePorts()
   const server = new Server(process.execPath, ottlaCommand(root, directory, port, settings))
   await server.hears(/listens on/, 10_000)
-  return await RunningBroker.connect(name, port, server)
+  return await RunningBroker.connect(name, port, server, directory)
 }
 
 /** Apache Kafka 4.3.1 with the flags of its own start script and a heap of 1 GiB. */
@@ -121,7 +148,7 @@ export async function startApacheKafka(directory: string): Promise<RunningBroker
   ]
   const server = new Server('java', [...flags, '-cp', libs, 'kafka.Kafka', file])
   await server.hears(/Kafka Server started/, 120_000)
-  return await RunningBroker.connect('kafka', port, server)
+  return await RunningBroker.connect('kafka', port, server, join(directory, 'data'))
 }
 
 /** The bare pipe with a folding checksum, space allocated ahead, and `congestion` when it is given. */

@@ -90,3 +90,11 @@ export function failedGates({ gates }: Pick<LoadResult, 'gates'>): string[] {
     .filter(([, { holds }]) => !holds)
     .map(([name, { value }]) => `${name} ${value}`)
 }
+
+/** Gates that tell of the machine's time, not of records. */
+const MACHINE_GATES = ['steal', 'sendLag', 'generatorIdle']
+
+/** Void, if at all, only because the machine was busy: what was sent was answered and read back all the same. */
+export function isComplete(why: readonly string[]): boolean {
+  return why.every((gate) => MACHINE_GATES.includes(gate.split(' ')[0]!))
+}

@@ -1,9 +1,7 @@
 // What a process cost, from outside: CPU of all its threads, memory, context switches, system calls. Linux only.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
 
 /** Sums since the process began; threads that ended are not in them. */
 export interface Usage {
@@ -79,14 +77,4 @@ export class SystemCalls {
     const counted = /^(\d+),/m.exec(this.said)
     return counted === null ? undefined : Number(counted[1])
   }
-}
-
-/** Guest memory that was free for a while is slow to touch: writing and deleting a file brings it back. */
-export function warmMemory(bytes: number): void {
-  const path = join(tmpdir(), `ottla-warm-${process.pid}`)
-  const block = Buffer.alloc(1 << 20, 1)
-  const file = openSync(path, 'w')
-  for (let written = 0; written < bytes; written += block.length) writeSync(file, block)
-  closeSync(file)
-  rmSync(path)
 }

@@ -1,5 +1,5 @@
 // Arms that run beside each other, and slices on them by round: started once, warmed, each slice measured once and kept. A
-// slice that is void is tried a second time; both are kept, and the page shows both.
+// slice that is void is tried a second time, as long as its round has repeats left; both are kept, and the page shows both.
 
 import { type Arm, startArm } from '../arms/arms.ts'
 import { BARE_PIPE } from '../arms/brokers.ts'
@@ -41,14 +41,19 @@ export interface WarmUp {
 
 const WARM: readonly string[] = ['produce and consume 1 KiB', 'unbatched 1 KiB']
 
+/** How much time slices take, and how often in a round a void one is tried again. */
+export interface Pace extends SliceTime {
+  readonly repeatsPerRound?: number
+}
+
 /** The arms of one run. */
 export class Rounds {
   readonly arms: Arm[] = []
   private readonly programs: Programs
   private readonly store: Store
-  private readonly time: SliceTime
+  private readonly time: Pace
 
-  constructor(programs: Programs, store: Store, time: SliceTime) {
+  constructor(programs: Programs, store: Store, time: Pace) {
     this.programs = programs
     this.store = store
     this.time = time
@@ -80,12 +85,24 @@ export class Rounds {
     // The pipe has no control plane and no producer ids.
     const isBeyondPipe = one.storm !== undefined || one.options['idempotent'] === 'yes'
     if (arm.name.startsWith(BARE_PIPE) && isBeyondPipe) return
-    for (;;) {
-      const tried = this.store.of(name, one.name, round)
-      if (tried.length >= ATTEMPTS || tried.some((slice) => slice.void.length === 0)) return
+    while (this.wants(name, one.name, round)) {
       const slice: Slice = await runSlice(this.programs.load, arm, one, round, this.time)
       this.store.add({ ...slice, arm: name })
     }
+  }
+
+  /** Whether it is to be measured: for the first time, or again because it was void. */
+  wants(name: string, workloadName: string, round: number): boolean {
+    const tried = this.store.of(name, workloadName, round)
+    if (tried.length === 0) return true
+    if (tried.length >= ATTEMPTS || tried.some((slice) => slice.void.length === 0)) return false
+    return this.repeats(round) < (this.time.repeatsPerRound ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** How many of the round's slices were tried again. */
+  private repeats(round: number): number {
+    const all = this.store.slices.filter((slice) => slice.round === round)
+    return all.length - new Set(all.map(({ arm, workload: one }) => `${arm}: ${one}`)).size
   }
 
   /** The highest rate of single records that all of `arms` sustain: shares of the slowest's closed loop, by tenths. */

@@ -1,9 +1,10 @@
-// One slice: a workload on one arm for some seconds, with what it cost the broker. Memory is warmed right before, the
-// topic is new and goes away afterwards.
+// One slice: a workload on one arm for some seconds, with what it cost the broker. Memory is warm (memory.ts), the topic is
+// new and goes away afterwards.
 
 import type { Arm } from '../arms/arms.ts'
 import { failedGates, type LoadOptions, type LoadResult, runLoad } from './load_result.ts'
-import { PeakMemory, SystemCalls, type Usage, usageOf, warmMemory } from './processes.ts'
+import { WarmMemory, warmMemory } from './memory.ts'
+import { PeakMemory, SystemCalls, type Usage, usageOf } from './processes.ts'
 import { during, type StormCount } from './storms.ts'
 import type { Workload } from './workloads.ts'
 
@@ -47,14 +48,18 @@ export interface SliceTime {
 let topics = 0
 /** What a draining group reads at a time: a quarter of a gigabyte. */
 const BACKLOG_RECORDS = 63 * 4096
-const WARM_BYTES_MAX = 2e9
-const ASSUMED_BYTES_PER_SECOND = 3e8 // of a closed loop, for warming only
+const memory = new WarmMemory()
+const ASSUMED_BYTES_PER_SECOND = 1e8 // of a closed loop that was not seen yet, for warming only
 
-function bytesOf(options: LoadOptions, seconds: number): number {
+/** What a second of it may write, as long as nobody knows. */
+function guessOf(options: LoadOptions): number {
   const rate = Number(options['rate'] ?? 0)
   const size = Number(options['message-bytes'] ?? 1024)
-  return rate === 0 ? ASSUMED_BYTES_PER_SECOND * seconds : rate * size * seconds
+  return rate === 0 ? ASSUMED_BYTES_PER_SECOND : rate * size
 }
+
+const writtenBy = ({ sent, asked }: LoadResult): number =>
+  (sent / asked.batchRecords) * asked.batchBytes
 
 /** Runs it. Throws when the broker or the generator could not; a void slice is an answer. */
 export async function runSlice(
@@ -65,6 +70,12 @@ export async function runSlice(
   time: SliceTime,
 ): Promise<Slice> {
   const { partitions, options, idlePartitions } = workload
+  const seconds = time.seconds + time.warmup
+  const warm = () => {
+    const lacks = memory.lacks(workload.name, seconds, guessOf(options), performance.now())
+    warmMemory(lacks)
+  }
+  let written = 0
   const topic = `bench-${process.pid}-${topics++}-p${partitions}`
   const others = idlePartitions === undefined ? [] : [{ name: `idle-${topic}`, idlePartitions }]
   await broker.createTopic(topic, partitions)
@@ -75,11 +86,18 @@ export async function runSlice(
       await runLoad(program, broker.address, topic, one)
     }
     const run = { ...options, seconds: time.seconds, warmup: time.warmup }
-    const asked = workload.cold === true ? await fill(program, broker, topic, run) : run
-    const load = () => runLoad(program, broker.address, topic, asked)
-    const work = await besides(program, broker, workload, topic, load)
-    warmMemory(Math.min(WARM_BYTES_MAX, 1.5 * bytesOf(options, time.seconds + time.warmup)))
+    const load = (asked: LoadOptions) => runLoad(program, broker.address, topic, asked)
+    let asked: LoadOptions = run
+    if (workload.cold === true) {
+      warm()
+      const filled = await load({ ...run, groups: 0 })
+      written = writtenBy(filled)
+      asked = coldRead(run, filled.acked)
+    }
+    const work = await besides(program, broker, workload, topic, () => load(asked))
+    if (workload.cold !== true) warm()
     const { storm, result, figures } = await measured(broker, workload, work)
+    written += writtenBy(result)
     return {
       arm: broker.name,
       workload: workload.name,
@@ -92,6 +110,7 @@ export async function runSlice(
     }
   } finally {
     for (const { name } of [...others, { name: topic }]) await broker.deleteTopic(name)
+    memory.freedBy(workload.name, seconds, written, performance.now())
   }
 }
 
@@ -145,17 +164,6 @@ async function besides(
       await broker.deleteTopic(backlog)
     }
   }
-}
-
-/** Writes what the cold read will read; the options of that read. */
-async function fill(
-  program: string,
-  broker: Arm,
-  topic: string,
-  options: LoadOptions,
-): Promise<LoadOptions> {
-  const filled = await runLoad(program, broker.address, topic, { ...options, groups: 0 })
-  return coldRead(options, filled.acked)
 }
 
 /** Reads back what a run with these options wrote: the size of its messages is theirs, since figures are per byte. */

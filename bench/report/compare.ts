@@ -1,6 +1,7 @@
 // From slices to what may be said: per workload and figure, each arm's median, its ratio to the first arm by rounds, and
 // the first arm's ratio to itself, which is the smallest difference that may be claimed.
 
+import { isComplete } from '../harness/load_result.ts'
 import type { Figures, Slice } from '../harness/slice.ts'
 import { type Estimate, estimate, isBeyondNoise, ratio } from './stats.ts'
 
@@ -42,12 +43,21 @@ export interface Comparison {
   readonly arms: readonly ArmFigure[]
 }
 
-/** By number of round; of several attempts the last that is not void. */
-export function valuesByRound(slices: readonly Slice[], arm: string, figure: Figure) {
+/**
+ * By number of round; of several attempts the last that is not void. `admitsVoid`: where there is none, the last that is void
+ * only because the machine was busy.
+ */
+export function valuesByRound(
+  slices: readonly Slice[],
+  arm: string,
+  figure: Figure,
+  admitsVoid = false,
+) {
   const values: (number | undefined)[] = []
-  for (const slice of slices) {
-    if (slice.arm === arm && slice.void.length === 0) values[slice.round] = slice.figures[figure]
-  }
+  const own = slices.filter((slice) => slice.arm === arm)
+  const valid = own.filter((slice) => slice.void.length === 0)
+  const lesser = admitsVoid ? own.filter((slice) => isComplete(slice.void)) : []
+  for (const slice of [...lesser, ...valid]) values[slice.round] = slice.figures[figure]
   return values
 }
 

@@ -1,5 +1,6 @@
 // From slices to verdicts. A target is met only where the whole interval lies within its limit, missed where it lies beyond,
-// else undecided; fewer than three pairs decide nothing. Void slices count nowhere.
+// else undecided; fewer than three pairs decide nothing. Void slices count nowhere, but in a quick run, which repeats none:
+// there one that is void because the machine was busy stands in for a better one, and the line says how many rounds that were.
 
 import type { Slice } from '../harness/slice.ts'
 import { type Figure, told, toldEstimate, valuesByRound } from '../report/compare.ts'
@@ -18,21 +19,30 @@ export interface Judged {
   readonly isShownOnly: boolean
   /** What the interval is of. */
   readonly of: 'rounds' | 'starts'
+  /** How many of them have a slice that is void. */
+  readonly voidRounds: number
 }
 
 /** What was measured. */
 export interface Evidence {
   readonly slices: readonly Slice[]
   readonly starts: readonly StartRow[]
+  /** A slice is better than none, if it is void only because the machine was busy. */
+  readonly admitsVoid?: boolean
 }
 
 type Values = readonly (number | undefined)[]
 
-function valuesOf({ slices }: Evidence, { arm, workload }: Side, figure: Figure): Values {
+function valuesOf(
+  { slices, admitsVoid = false }: Evidence,
+  { arm, workload }: Side,
+  figure: Figure,
+): Values {
   return valuesByRound(
     slices.filter((slice) => slice.workload === workload),
     arm,
     figure,
+    admitsVoid,
   )
 }
 
@@ -47,6 +57,13 @@ function known(values: Values): number[] {
 
 /** Judges one target by what there is. */
 export function judgeTarget(target: Target, evidence: Evidence): Judged {
+  const judged = judgeBy(target, evidence)
+  if (evidence.admitsVoid !== true) return judged
+  const { estimate: strict } = judgeBy(target, { ...evidence, admitsVoid: false })
+  return { ...judged, voidRounds: judged.estimate.count - strict.count }
+}
+
+function judgeBy(target: Target, evidence: Evidence): Judged {
   const { name, limit, evidence: asked, isShownOnly = false } = target
   const say = (value: Estimate, applied = limit, noise?: Estimate): Judged => ({
     name,
@@ -55,6 +72,7 @@ export function judgeTarget(target: Target, evidence: Evidence): Judged {
     verdict: judge(value, applied),
     isShownOnly,
     of: asked.kind === 'start' ? 'starts' : 'rounds',
+    voidRounds: 0,
     ...(noise === undefined || noise.count === 0 ? {} : { noise }),
   })
   if (asked.kind === 'start') {
@@ -96,9 +114,10 @@ export function toldLimit({ atMost, atLeast }: Target['limit']): string {
 
 /** A line of the table. */
 export function toldJudged(judged: Judged): string {
-  const { name, limit, estimate: value, verdict, noise, isShownOnly, of } = judged
+  const { name, limit, estimate: value, verdict, noise, isShownOnly, of, voidRounds } = judged
   const beside = noise === undefined ? '' : `; against itself ${toldEstimate(noise)}`
   const said = isShownOnly ? `shown only (${verdict})` : verdict
-  const asked = `asked ${toldLimit(limit)}, ${of} ${value.count}`
+  const some = voidRounds === 0 ? '' : `, ${voidRounds} of them void`
+  const asked = `asked ${toldLimit(limit)}, ${of} ${value.count}${some}`
   return `${said.padEnd(9)} ${name}: ${toldEstimate(value)}; ${asked}${beside}`
 }
