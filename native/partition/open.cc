@@ -193,9 +193,11 @@ int64_t Partition::producers_needed_from(Io& io) const {
 }
 
 // An old snapshot says that it is. Where compaction has taken its first batch it has ended, and its
-// marker may be gone too: what is open is not compacted.
-bool Partition::is_still_open(Io& io, int64_t producer_id, int64_t first_offset) const {
-  if (first_offset < log_start_offset()) return true;
+// marker may be gone too: what is open is not compacted. One from before the log start knows of
+// records that are gone, and no marker may ever come for them: Kafka does not ask it at all.
+bool Partition::is_still_open(Io& io, int64_t snapshot, int64_t producer_id,
+                              int64_t first_offset) const {
+  if (first_offset < log_start_offset()) return snapshot > log_start_offset();
   struct Look {
     int64_t producer_id, offset;
     bool is_there;
@@ -222,7 +224,8 @@ bool Partition::restore_producers(Io& io, int64_t snapshot) {
     entry.coordinator_epoch = e.coordinator_epoch;
     entry.last_timestamp = e.timestamp;
     const int64_t first = e.current_txn_first_offset;
-    if (first >= 0 && is_still_open(io, e.producer_id, first)) entry.txn_first_offset = first;
+    if (first >= 0 && is_still_open(io, snapshot, e.producer_id, first))
+      entry.txn_first_offset = first;
     if (e.last_offset >= 0) {
       entry.batch_count = 1;
       entry.batches[0] = {e.last_offset, e.timestamp, e.last_sequence, e.offset_delta};

@@ -24,6 +24,7 @@ const ATTRIBUTES_AT = 21
 const LEGACY_LENGTH_MIN = 14
 const LOG_APPEND_TIME = 8
 const ZSTD = 4
+const CODEC_BITS = 7
 /** The first Produce version that may carry zstd. */
 const ZSTD_VERSION_MIN = 7
 
@@ -56,7 +57,7 @@ export function onlyBatch(records: Uint8Array | null, version: number): Checked<
   if (size === 'corrupt') return refuse(ErrorCode.CORRUPT_MESSAGE, false)
   if (size === 0) return refuse(ErrorCode.INVALID_RECORD, false)
   if (records[MAGIC_AT] !== 2) return refuse(ErrorCode.INVALID_RECORD, false)
-  if (version < ZSTD_VERSION_MIN && (records[ATTRIBUTES_AT + 1]! & 7) === ZSTD) {
+  if (version < ZSTD_VERSION_MIN && (records[ATTRIBUTES_AT + 1]! & CODEC_BITS) === ZSTD) {
     return refuse(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, false)
   }
   const next = nextBatchBytes(records, size)
@@ -81,8 +82,16 @@ function nextBatchBytes(bytes: Uint8Array, at: number): number | 'corrupt' {
 /** The header of a batch that belongs to a transaction; null for others, and for what is no batch. */
 export function transactionalHeader(batch: Uint8Array): BatchHeader | null {
   const attributes = batch[ATTRIBUTES_AT + 1] ?? 0
-  const isReadable = batch.length >= BATCH_HEADER_BYTES && (attributes & 7) <= ZSTD
+  const isReadable = batch.length >= BATCH_HEADER_BYTES && (attributes & CODEC_BITS) <= ZSTD
   return isReadable && (attributes & 16) !== 0 ? readBatchHeader(batch) : null
+}
+
+/** The header of a batch that nobody has validated, whatever its codec; null for what is too short for one. */
+export function unvalidatedHeader(batch: Uint8Array): BatchHeader | null {
+  if (batch.length < BATCH_HEADER_BYTES) return null
+  const header = batch.slice()
+  header[ATTRIBUTES_AT + 1]! &= ~CODEC_BITS
+  return readBatchHeader(header)
 }
 
 /** What validation needs to know besides the batch. */
@@ -108,7 +117,7 @@ export function validateBatch(batch: Uint8Array, context: ValidationContext): Ch
     return refuse(ErrorCode.MESSAGE_TOO_LARGE, false)
   }
   if (batch.length < BATCH_HEADER_BYTES) return refuse(ErrorCode.CORRUPT_MESSAGE, false)
-  if ((batch[ATTRIBUTES_AT + 1]! & 7) > ZSTD) {
+  if ((batch[ATTRIBUTES_AT + 1]! & CODEC_BITS) > ZSTD) {
     const isIntact = view.getUint32(17) === crcOf(batch)
     return refuse(isIntact ? ErrorCode.INVALID_RECORD : ErrorCode.CORRUPT_MESSAGE, isIntact)
   }

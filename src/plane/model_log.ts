@@ -63,6 +63,7 @@ export class ModelLog {
     this.#random = options.random
     this.bytesCut = store.tornBytes
     store.tornBytes = 0
+    this.#dropBelow(options.logStartOffset)
     this.logEndOffset = endOf(store)
     this.logStartOffset = Math.max(store.segments[0]!.baseOffset, options.logStartOffset)
     const wasClean = options.isCleanShutdown && store.isClean
@@ -225,9 +226,13 @@ export class ModelLog {
   setLogStart(offset: number): void {
     if (offset <= this.logStartOffset) return
     this.logStartOffset = offset
+    this.#dropBelow(offset)
+    this.#forgetEpochsBelow(offset)
+  }
+
+  #dropBelow(offset: number): void {
     const { segments } = this.store
     while (segments.length > 1 && segments[1]!.baseOffset <= offset) segments.shift()
-    this.#forgetEpochsBelow(offset)
   }
 
   /** The oldest segment that another one follows, wholly below `upperOffset`; -1: there is none. */

@@ -11,6 +11,7 @@ import {
   patchBatch,
   type Refusal,
   transactionalHeader,
+  unvalidatedHeader,
   validateBatch,
 } from './model_batch.ts'
 import { clean, cleanable, type ModelCleanable } from './model_clean.ts'
@@ -39,7 +40,6 @@ interface Replica {
 /** Markers of a server that fences have it more than once: there is no epoch after it. */
 const PRODUCER_EPOCH_MAX = 32_767
 
-const BATCH_HEADER_BYTES = 61
 const NO_ROOM = "the disk of the partition's log directory has no room for more records"
 
 const newReplica = (): Replica => ({ logEndOffset: -1, brokerEpoch: -1, isJoining: false })
@@ -307,9 +307,10 @@ export class ModelPartition {
     if (this.isOffline || !this.isLeader || roomIn(this.options.directory) > 0) return null
     events.refused('full')
     // Until it comes again nothing of its producer may take its place.
-    const header = batch.length < BATCH_HEADER_BYTES ? null : readBatchHeader(batch)
-    const isKnown = header !== null && this.log.producers.get(header.producerId) !== undefined
-    if (header !== null && header.producerId >= 0 && !isKnown) this.transactions.note(header)
+    const header = unvalidatedHeader(batch)
+    const isProducers = header !== null && header.producerId >= 0 && !header.isControl
+    const isKnown = isProducers && this.log.producers.get(header.producerId) !== undefined
+    if (isProducers && !isKnown) this.transactions.note(header)
     return { ...plain(ErrorCode.KAFKA_STORAGE_ERROR), errorMessage: NO_ROOM }
   }
 

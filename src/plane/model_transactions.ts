@@ -90,6 +90,9 @@ export class ModelTransactions {
     this.#unverified = this.#unverified.filter(
       (known) => known.producerId !== producerId || known.ask !== 0,
     )
+    // From here on sequences tell what is missing.
+    const asking = this.#find(producerId)
+    if (asking !== undefined) asking.lowestSequence = Number.POSITIVE_INFINITY
   }
 
   /** A marker: answers under way are about what was before it. The question to put anew for who still waits. */

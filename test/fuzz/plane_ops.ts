@@ -39,6 +39,8 @@ export class Generator {
   #leaderEpochs = REPLICAS.map(() => 0)
   #partitionEpoch = 0
   #fresh: Session | null = null
+  /** Bytes that clients may still write are counted down: by reactors beside each other, so batches come one by one. */
+  #isCounting = false
 
   readonly #mayWait: boolean
   readonly #transactions: Transactions
@@ -97,7 +99,8 @@ export class Generator {
 
   produce(): Op {
     const version = this.#random.nextInt(3, 14)
-    const count = this.#random.pick([1, 1, 1, 2])
+    const most = this.#random.pick([1, 1, 1, 2])
+    const count = this.#isCounting ? 1 : most
     const partitionData = [...Array(count)].map(() => {
       const index = this.#random.ratio(1, 30) ? 9 : this.#slot()
       return { index, records: this.#records(index) }
@@ -358,7 +361,8 @@ export class Generator {
     const slot = this.#slot()
     return this.#random.pick([
       () => asked('lookup', [slot, 0, BASE_MS + this.#random.nextInt(110)]),
-      () => asked('lookup', [slot, 1, 0]),
+      // Headers without records have a time in one plane and none in the other.
+      () => (this.compacts ? asked('flush', [slot]) : asked('lookup', [slot, 1, 0])),
       () => asked('lookup', [slot, 2, this.#near(this.#leaderEpochs[slot]!)]),
       () => asked('read', [slot, this.#near(rows[slot]!.logEndOffset - 2), 300]),
       () => asked('flush', [slot]),
@@ -386,9 +390,17 @@ export class Generator {
     return this.#mayWait ? { kind: 'wait', ms: WAIT_MS } : this.lookup(rows)
   }
 
-  verdict(): Op {
+  /** Never where it would let go of many. */
+  verdict(rows: readonly PartitionRow[]): Op {
+    if (this.#isCounting) return this.lookup(rows)
     const isAllowed = this.#random.ratio(3, 4)
     return verb('verdict', [0, HANDLE, TopicOperation.write, isAllowed])
+  }
+
+  limit(): Op {
+    const clientBytes = this.#random.pick([-1, -1, -1, 0, 1, 300, 2000])
+    this.#isCounting = clientBytes > 0
+    return { kind: 'limit', limits: { clientBytes, isShort: this.#random.ratio(1, 2) } }
   }
 
   reopen(): Op {
@@ -426,6 +438,7 @@ export class Generator {
   restart(): Op {
     if (this.#random.ratio(3, 4)) return this.lookup([...REPLICAS].map(() => EMPTY_ROW))
     this.#sessions = []
+    this.#isCounting = false
     const newest = Math.max(...this.#leaderEpochs) + 1
     this.#leaderEpochs = this.#leaderEpochs.map(() => newest)
     this.#forgetProducers()
@@ -452,6 +465,7 @@ const KINDS = [
   'cut',
   'wait',
   'verdict',
+  'limit',
   'reopen',
   'restart',
 ] as const

@@ -9,6 +9,9 @@ import { encodeBatch } from '../../src/protocol/record_batch.ts'
 const BASE_MS = 1_600_000_000_000
 /** A shard's own transactions, without sequences. */
 const OWN_ID = 100_009
+const ID_STEP = 10
+/** Whose transactions may still be ended by name. */
+const GONE_MAX = 12
 
 interface TransactionalProducer {
   readonly id: number
@@ -22,7 +25,9 @@ interface TransactionalProducer {
 /** Transactional producers and their coordinator. */
 export class Transactions {
   readonly #random: Random
-  readonly #producers: TransactionalProducer[] = [100_001, 100_002, 100_003].map((id) => fresh(id))
+  #producers: TransactionalProducer[] = [100_001, 100_002, 100_003].map((id) => fresh(id))
+  /** Those that write no more: their transactions may be open. */
+  #gone: TransactionalProducer[] = []
   readonly #own = fresh(OWN_ID)
   #coordinatorEpoch = 1
 
@@ -62,7 +67,9 @@ export class Transactions {
 
   marker(): TransactionMarker {
     const random = this.#random
-    const producer = random.pick([...this.#producers, ...this.#producers, this.#own])
+    const present = [...this.#producers, ...this.#producers, this.#own]
+    const isPresent = this.#gone.length === 0 || random.ratio(2, 3)
+    const producer = random.pick(isPresent ? present : this.#gone)
     const transactionVersion = random.pick([0, 1, 2, 2, 2])
     // Each transaction has an epoch of its own, and the next one begins its sequences anew.
     if (transactionVersion === 2 && random.ratio(2, 3)) {
@@ -91,13 +98,17 @@ export class Transactions {
     return { question: this.#random.pick([0, 0, 0, 0, 1, 1, 2, 3, 5]), errorCode }
   }
 
-  /** What a reopened log knows of the past beside what is open is a plane's own affair: everybody begins anew. */
+  /**
+   * What a reopened log knows of the past beside what is open is a plane's own affair: others take over, since one that is
+   * unknown may begin anywhere.
+   */
   forget(): void {
     this.#coordinatorEpoch += 2
-    for (const producer of [...this.#producers, this.#own]) {
+    this.#gone = [...this.#gone, ...this.#producers].slice(-GONE_MAX)
+    this.#producers = this.#producers.map(({ id }) => fresh(id + ID_STEP))
+    for (const producer of [...this.#gone, this.#own]) {
       producer.epoch++
       producer.oldestEpoch = producer.epoch
-      producer.next = [0, 0, 0]
     }
   }
 

@@ -7,6 +7,7 @@ import { RetireMode, TopicOperation } from '../../src/plane/layout.ts'
 import { decompress } from '../../src/plane/model_codecs.ts'
 import type {
   CleanOptions,
+  DirectoryLimits,
   PartitionConfig,
   PartitionRow,
   TransactionMarker,
@@ -41,6 +42,7 @@ export type Op =
   | { kind: 'reopen'; slot: number; mode: number; leaderEpoch: number }
   | { kind: 'mark'; slot: number; leaderEpoch: number; marker: TransactionMarker }
   | { kind: 'admit'; question: number; errorCode: number }
+  | { kind: 'limit'; limits: DirectoryLimits }
   | { kind: 'clean'; slot: number; options: CleanOptions }
   | { kind: 'survey'; slot: number }
   | { kind: 'wait'; ms: number }
@@ -168,6 +170,7 @@ export class World {
     else if (op.kind === 'verb') answers.push(await this.#verb(op))
     else if (op.kind === 'mark') this.#mark(op)
     else if (op.kind === 'admit') this.#admit(op)
+    else if (op.kind === 'limit') this.#limit(op.limits)
     else if (op.kind === 'reopen') await this.#reopen(op)
     else if (op.kind === 'clean') answers.push(await this.#clean(op))
     else if (op.kind === 'survey') answers.push(await this.#survey(op.slot))
@@ -263,6 +266,10 @@ export class World {
     const fact = this.under.facts.of('admissionNeeded').at(-1 - question)
     if (fact === undefined) return
     this.under.plane.admit(fact['slot'] as number, fact['ask'] as number, errorCode)
+  }
+
+  #limit(limits: DirectoryLimits): void {
+    this.under.plane.limitDirectory(this.under.directory, limits)
   }
 
   #marked(): unknown[] {

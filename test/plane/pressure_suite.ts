@@ -102,6 +102,20 @@ export function pressureSuite(harness: PlaneHarness): void {
     await f.under.close()
   })
 
+  it('limitDirectory: a batch that is no good is told of the disk first', async () => {
+    const f = await Fixture.open(harness)
+    await f.single()
+    const client = await f.client()
+    limit(f)
+    const spoilt = sequenced(0)
+    spoilt[22] = 6 // a codec that nobody knows
+    expect((await send(client, spoilt)).errorCode).toBe(KAFKA_STORAGE_ERROR)
+    limit(f, NO_LIMIT)
+    expect((await send(client, spoilt)).errorCode).toBe(ErrorCode.CORRUPT_MESSAGE)
+    expect(await send(client, sequenced(0))).toMatchObject({ errorCode: 0, baseOffset: 0 })
+    await f.under.close()
+  })
+
   it('limitDirectory: a transaction is not begun, and may end', async () => {
     const f = await Fixture.open(harness)
     await f.single()

@@ -1,6 +1,7 @@
 // Contract: retention and rolling by time: which segments go, and where the log then starts.
 
 import { expect, it } from 'vitest'
+import { RetireMode } from '../../src/plane/layout.ts'
 import type { PartitionConfig, Retention } from '../../src/plane/plane.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { encodeBatch } from '../../src/protocol/record_batch.ts'
@@ -109,6 +110,19 @@ export function retentionSuite(harness: PlaneHarness): void {
     const done = await g.create(0, {}, { isCleanShutdown: isClean })
     expect(done).toMatchObject({ errorCode: 0, a: 2, b: 3 })
     await g.under.close()
+  })
+
+  it('create: whole segments below the log start go', async () => {
+    const { f } = await open([OLD, OLD, OLD])
+    // While it was the active one it stayed.
+    await f.ask((ticket) => f.plane.trim(0, 3, ticket))
+    const client = await f.client()
+    await client.produce(9, produceOf(stamped(OLD)))
+    expect(await f.row()).toMatchObject({ logStartOffset: 3, segments: 2 })
+    await f.ask((ticket) => f.plane.retire(0, RetireMode.close, ticket))
+    await f.create(0, {}, { isCleanShutdown: true, logStartOffset: 3, recoveryPoint: 4 })
+    expect(await f.row()).toMatchObject({ logStartOffset: 3, logEndOffset: 4, segments: 1 })
+    await f.under.close()
   })
 
   it('retain: a deleted partition leaves its name at once', async () => {

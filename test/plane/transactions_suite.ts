@@ -429,4 +429,19 @@ export function transactionsSuite(harness: PlaneHarness): void {
     expect(await f.row()).toMatchObject({ logEndOffset: 2, lastStableOffset: 0 })
     await f.under.close()
   })
+
+  it('restart: a kill: a transaction of which DeleteRecords left nothing is not open', async () => {
+    const f = await open()
+    const config = { segmentBytesMax: txn(0).length }
+    await f.single(config)
+    const own = (batch: Uint8Array) => f.ask((ticket) => f.plane.append(0, 0, batch, ticket))
+    await own(txn(-1))
+    for (let i = 0; i < 3; i++) await own(batchOf(['a']))
+    await f.ask((ticket) => f.plane.trim(0, 2, ticket))
+    expect(await f.row()).toMatchObject({ highWatermark: 4, lastStableOffset: 2 })
+    const g = await Fixture.on(await f.under.restart({ isClean: false }))
+    await g.single(config, [1], { logStartOffset: 2, highWatermark: 4 })
+    expect(await g.row()).toMatchObject({ highWatermark: 4, lastStableOffset: 4 })
+    await g.under.close()
+  })
 }
