@@ -2,8 +2,6 @@
 // the process at once; data is safe either way, the next start is only slower.
 
 import { readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import {
   absolute,
   formatMissing,
@@ -19,9 +17,7 @@ import { OttlaNode, StartRefused } from '../node.ts'
 import { createNativePlane, lockDirectory } from '../plane/native.ts'
 import { PlaneError } from '../plane/plane.ts'
 import { CliProblem, EXIT } from './output/problems.ts'
-
-/** By then the first clients of a start have what they asked for. */
-const START_SETTLES_MS = 1000
+import { startIsOver } from './start_memory.ts'
 
 export interface StartOptions {
   config?: string
@@ -48,7 +44,7 @@ export async function startCommand(options: StartOptions): Promise<number> {
         process.exit(1)
       },
     })
-    setTimeout(dropStartGarbage, START_SETTLES_MS).unref()
+    startIsOver()
     return await untilStopped(node, world, parsed)
   } finally {
     world.close()
@@ -64,18 +60,6 @@ function configurationOf(options: StartOptions): ParsedConfig {
     options: options.allowUnenforced === true ? { 'ottla.allow.unenforced': true } : {},
     set: options.set,
   })
-}
-
-/**
- * Loading the sources leaves some 12 MB that V8 would keep for as long as little happens. One collection, some 20 ms of this
- * thread; reactors do not notice.
- */
-function dropStartGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  const collect: unknown = runInNewContext('gc')
-  // Anything less leaves the young generation as large as the start made it.
-  if (typeof collect === 'function')
-    collect({ type: 'major', execution: 'sync', flavor: 'last-resort' })
 }
 
 function untilStopped(node: OttlaNode, world: SystemWorld, parsed: ParsedConfig): Promise<number> {

@@ -33,8 +33,13 @@ export interface Marks {
 
 /** How far above a mark its state ends. */
 const END_RATIO = 1.25
-/** With so much room before the reserve, nobody fills it between two measurements. */
+/** Nobody writes so much in a second: with so much room before the reserve it is not filled between two measurements. */
 const FAR_BYTES = 4 * 1024 ** 3
+/** Between two measurements of a disk that is close to a mark. */
+const CLOSE_PACE_MS = 250
+/** Of any other; the further it is from its marks, the later, but a disk that is gone is noticed. */
+export const PACE_MS = 1_000
+const PACE_MS_MAX = 5_000
 
 export function marksOf(settings: PressureSettings, totalBytes: number): Marks {
   const reserveMax = (totalBytes * settings.reservePercentMax) / 100
@@ -62,6 +67,13 @@ export function clientBytes(state: DiskState, usableBytes: number, marks: Marks)
   if (state === 'full') return 0
   const left = usableBytes - marks.reserve
   return marks.reserve === 0 || left > FAR_BYTES ? -1 : left
+}
+
+/** Until a disk must be measured again, so that whoever writes meanwhile does not come past a mark unseen. */
+export function paceMs(state: DiskState, usableBytes: number, marks: Marks): number {
+  if (state !== 'plenty' || clientBytes(state, usableBytes, marks) >= 0) return CLOSE_PACE_MS
+  const farMs = ((usableBytes - Math.max(marks.low, marks.reserve)) / FAR_BYTES) * PACE_MS
+  return Math.round(Math.min(Math.max(farMs, PACE_MS), PACE_MS_MAX))
 }
 
 /** What a topic allows when its disk is low. */

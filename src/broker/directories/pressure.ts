@@ -22,16 +22,14 @@ import {
   mayGoEarly,
   nextState,
   type OldestSegment,
+  PACE_MS,
+  paceMs,
   Victims,
 } from '../../storage/disk_pressure.ts'
 import { INTERNAL_TOPICS } from '../node.ts'
 import type { LocalPartition, Publisher } from '../publisher.ts'
 import type { Checkpoints } from './checkpoints.ts'
 
-/** Between two looks at a disk. */
-const PACE_MS = 1_000
-/** While it is short of room, or may be before the next look. */
-const CLOSE_PACE_MS = 250
 /** A file system needs a moment to give blocks back; only then it is known what is still missing. */
 const GIVE_BACK_MS = 2_000
 const IN_FLIGHT_MAX = 16
@@ -55,6 +53,8 @@ interface Disk {
   isAsked: boolean
   /** What the plane was told. */
   limits: DirectoryLimits
+  /** Until the next look. */
+  paceMs: number
   /** Nothing is deleted early before. */
   restUntilMs: number
 }
@@ -76,6 +76,7 @@ export class DiskPressure {
         state: 'plenty',
         isAsked: false,
         limits: { clientBytes: -1, isShort: false },
+        paceMs: PACE_MS,
         restUntilMs: 0,
       }
     })
@@ -112,10 +113,12 @@ export class DiskPressure {
     return this.options.world.clock.monotonicUs() / 1000
   }
 
+  /** The disk that is closest to a mark says when all are looked at. */
   private wait(): void {
     if (this.isStopped) return
-    const isClose = this.disks.some(({ limits }) => limits.clientBytes >= 0 || limits.isShort)
-    this.cancel = this.options.world.schedule(isClose ? CLOSE_PACE_MS : PACE_MS, () => {
+    this.cancel()
+    const pace = Math.min(...this.disks.map((disk) => disk.paceMs))
+    this.cancel = this.options.world.schedule(pace, () => {
       this.lookAtAll()
       this.wait()
     })
@@ -129,7 +132,9 @@ export class DiskPressure {
     disk.isAsked = true
     const space = await this.options.directories.spaceBeside(disk.path)
     disk.isAsked = false
-    if (space !== null && !this.isStopped) this.judge(disk, space)
+    if (space === null || this.isStopped) return
+    this.judge(disk, space)
+    this.wait()
   }
 
   private judge(disk: Disk, { totalBytes, usableBytes }: Space): void {
@@ -155,6 +160,7 @@ export class DiskPressure {
       plane.limitDirectory(disk.path, limits)
       disk.limits = limits
     }
+    disk.paceMs = paceMs(state, usableBytes, marks)
     if (state !== 'plenty') void this.relieve(disk, marks.lowEnd - usableBytes)
   }
 

@@ -8,6 +8,7 @@ import {
   marksOf,
   mayGoEarly,
   nextState,
+  paceMs,
   Victims,
 } from '../../../src/storage/disk_pressure.ts'
 
@@ -42,6 +43,27 @@ describe('disk pressure: marks', () => {
 
   test('disk pressure: marks: low is never below the reserve', () => {
     expect(marksOf({ ...SETTINGS, lowBytes: 0 }, LARGE).low).toBe(100 * MIB)
+  })
+})
+
+describe('disk pressure: paces', () => {
+  const GIB = 1024 ** 3
+
+  test('disk pressure: paces: at most 4 GiB a second may be written unseen', () => {
+    const far = (gib: number) => paceMs('plenty', MARKS.low + gib * GIB, MARKS)
+    expect([4, 8, 12, 1000].map(far)).toEqual([1000, 2000, 3000, 5000])
+  })
+
+  test('disk pressure: paces: whoever is near a mark, or short of room, is watched closely', () => {
+    expect(paceMs('plenty', MARKS.reserve + 4 * GIB, MARKS)).toBe(250)
+    expect(paceMs('low', MARKS.low + 100 * GIB, MARKS)).toBe(250)
+    expect(paceMs('full', 0, MARKS)).toBe(250)
+  })
+
+  test('disk pressure: paces: without marks there is no hurry', () => {
+    const none = marksOf({ ...SETTINGS, reserveBytes: 0, lowBytes: 0 }, LARGE)
+    expect(paceMs('plenty', 0, none)).toBe(1000)
+    expect(paceMs('plenty', 100 * GIB, none)).toBe(5000)
   })
 })
 
