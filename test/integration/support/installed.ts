@@ -31,6 +31,7 @@ export async function userFolder(
   const tsc = join(ROOT, 'node_modules/.bin/tsc')
   // Types are checked elsewhere.
   await runCommand(tsc, ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(home, 'dist')])
+  await runCommand(process.execPath, [join(ROOT, '.ci/bundle.mjs'), join(home, 'dist')])
   return {
     path,
     [Symbol.asyncDispose]: async () => rmSync(path, { recursive: true, force: true }),
