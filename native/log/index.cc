@@ -225,28 +225,36 @@ Status SparseIndex::floor(Io& io, Column column, int64_t target, IndexEntry* ent
   return Status::good();
 }
 
-// Narrows to a block with one-entry reads, then reads the block: some 10 + 1 reads of the page
-// cache for the largest index.
+// The block that held the last answer, else narrows to a block with one-entry reads and reads that:
+// some 10 + 1 reads of the page cache for the largest index, one for who reads on where he was.
 Status SparseIndex::floor_in_file(Io& io, int64_t count, Column column, int64_t target,
                                   IndexEntry* entry, int64_t* slot) const {
   if (count == 0) return Status::good();
   Pin pin;
   OTTLA_TRY(pin.take(io, &file_));
-  int64_t low = 0, high = count;  // entry `low` may be the answer, `high` is above the target
-  IndexEntry probe;
-  while (high - low > kBlockEntries) {
-    const int64_t middle = low + (high - low) / 2;
-    OTTLA_TRY(read_entries(io, pin.handle(), middle, 1, &probe));
-    (probe.*column <= target ? low : high) = middle;
-  }
   IndexEntry block[kBlockEntries];
+  int64_t low = std::min(hint_.load(std::memory_order_relaxed), count - 1);
+  int64_t high = std::min(low + kBlockEntries, count);
   OTTLA_TRY(read_entries(io, pin.handle(), low, high - low, block));
+  const bool is_here =
+      block[0].*column <= target && (high == count || block[high - low - 1].*column > target);
+  if (!is_here) {
+    low = 0, high = count;  // entry `low` may be the answer, `high` is above the target
+    IndexEntry probe;
+    while (high - low > kBlockEntries) {
+      const int64_t middle = low + (high - low) / 2;
+      OTTLA_TRY(read_entries(io, pin.handle(), middle, 1, &probe));
+      (probe.*column <= target ? low : high) = middle;
+    }
+    OTTLA_TRY(read_entries(io, pin.handle(), low, high - low, block));
+  }
   const IndexEntry* above = std::upper_bound(
       block, block + (high - low), target,
       [column](int64_t wanted, const IndexEntry& candidate) { return wanted < candidate.*column; });
   if (above == block) return Status::good();  // every entry is above the target
   *entry = above[-1];
   *slot = low + (above - block) - 1;
+  hint_.store(*slot, std::memory_order_relaxed);
   return Status::good();
 }
 

@@ -93,6 +93,7 @@ class SparseIndex {
   const IndexKind kind_;
   mutable CachedFile file_;
   std::atomic<Tail*> tail_;
+  mutable std::atomic<int64_t> hint_{0};  // the slot of the last answer from the file; any thread's
   // The writer's own.
   int64_t written_ = 0;  // entries in the file
   bool created_ = false;

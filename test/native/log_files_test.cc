@@ -221,6 +221,39 @@ TEST("log: index: floor by either column, in memory and in the file") {
   files.drain(*io);
 }
 
+TEST("log: index: who reads on where he was needs one look into the file") {
+  SimWorld world(1);
+  std::unique_ptr<Io> io = world.make_io();
+  Quiescence quiescence;
+  FileCache files(4);
+  Limbo limbo(&quiescence);
+  SparseIndex index(IndexKind::kOffset, &files, "/i");
+  constexpr int64_t kEntries = 20000;
+  for (int64_t i = 0; i < kEntries; i += 1) index.append(*io, &limbo, {i * 10, i * 100});
+  CHECK_OK(index.seal(*io, &limbo));
+  IndexEntry found;
+  int64_t slot = 0;
+  for (const int64_t from : {int64_t{15000}, int64_t{40}, kEntries - 300}) {
+    CHECK_OK(index.floor_by_key(*io, from * 10, &found, &slot));  // some looks
+    SimRule rule;
+    rule.op = SimOp::kRead;
+    rule.code = Code::kIo;
+    rule.skip = 299;
+    rule.count = UINT64_MAX;
+    world.add_rule(rule);
+    for (int64_t at = from + 1; at < from + 300; at += 1) {
+      if (at % 2 == 0) CHECK_OK(index.floor_by_key(*io, at * 10 + 5, &found, &slot));
+      if (at % 2 == 1) CHECK_OK(index.floor_by_value(*io, at * 100 + 5, &found, &slot));
+      CHECK_EQ(slot, at);
+    }
+    CHECK(!index.floor_by_key(*io, from * 10, &found, &slot).ok());
+    world.clear_rules();
+  }
+  limbo.reclaim();
+  CHECK_OK(index.file().close(*io));
+  files.drain(*io);
+}
+
 TEST("log: index: a file that refuses entries makes the index sparser, not wrong") {
   SimWorld world(1);
   std::unique_ptr<Io> io = world.make_io();
