@@ -7,6 +7,9 @@
 // Names are synced after each, on a helper: the disk may forget them in any order. From the
 // first .swap on a restart would finish it, so whatever else changes the log finishes it first
 // (settle_swap).
+//
+// A disk without room for a name takes nothing offline: before the .swap are synced all of it is
+// undone, and when only the last names are left they wait, the log being whole as it is.
 #include <algorithm>
 
 #include "../base/assert.h"
@@ -85,6 +88,10 @@ Status Log::swap_begin(Io& io, CleanJob* job) {
   }
   job->group_done();
   Status status = swap->fresh->rename_files(io, kCleanedSuffix, kSwapSuffix);
+  if (status.code == Code::kNoSpace) {
+    const Status undone = state.undo_swap(io, swap->fresh);
+    return undone.ok() ? status : state.fail_forever(undone);
+  }
   // Open from here on, so that nobody looks for it by a name that changes.
   if (status.ok()) status = swap->take_pins(io);
   state.swap = std::move(swap);
@@ -99,8 +106,10 @@ Status Log::swap_advance(Io& io, bool* is_done) {
   OTTLA_TRY(state.offline);
   const Status status = state.advance_swap(io);
   *is_done = state.swap == nullptr;
-  return status.ok() ? status : state.fail_forever(status);
+  return status.ok() || state.waits_for_names(status) ? status : state.fail_forever(status);
 }
+
+bool Log::is_swapping() const { return state_->swap != nullptr; }
 
 const std::string& Log::directory() const { return state_->options.directory; }
 
@@ -130,11 +139,32 @@ Status Log::State::advance_swap(Io& io) {
   return Status::good();
 }
 
+// A start takes a .swap beside a .cleaned for one that never began: it goes first, and for good.
+Status Log::State::undo_swap(Io& io, Segment* fresh) {
+  OTTLA_TRY(fresh->close_files(io));
+  const auto remove = [&](const char* suffix) {
+    for (const auto& kind : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix}) {
+      const std::string path = segment_path(options.directory, fresh->base_offset(), kind);
+      const Status status = io.remove(path + suffix);
+      if (status.code != Code::kNotFound) OTTLA_TRY(status);
+    }
+    return Status::good();
+  };
+  OTTLA_TRY(remove(kSwapSuffix));
+  OTTLA_TRY(io.sync_directory(options.directory));
+  return remove(kCleanedSuffix);
+}
+
+bool Log::State::waits_for_names(const Status& status) const {
+  return status.code == Code::kNoSpace && swap != nullptr && swap->is_replaced;
+}
+
 Status Log::State::settle_swap(Io& io) {
   while (swap != nullptr) {
     Status status = io.sync_directory(options.directory);
-    if (status.ok()) status = advance_swap(io);
     if (!status.ok()) return fail_forever(status);
+    status = advance_swap(io);
+    if (!status.ok()) return waits_for_names(status) ? status : fail_forever(status);
   }
   return Status::good();
 }

@@ -213,12 +213,14 @@ class Log {
   Status append_aborted(Io& io, const AbortedTransaction& transaction);
   // Compaction in steps (cleaner.h): a helper runs the job's; whenever a group is ready, the owner
   // calls swap_begin(), then swap_advance() until it is done, with a sync of directory() before
-  // each on any thread. kNotFound: what was cleaned is gone, the job is over.
+  // each on any thread. kNotFound: what was cleaned is gone, the job is over. kNoSpace: so it is,
+  // or, while is_swapping(), the last names wait: a sync and swap_advance() try again.
   Cleanable cleanable(int64_t first_dirty_offset, int64_t stable_offset, int64_t min_lag_ms,
                       int64_t now_ms) const;
   Status clean_begin(Io& io, const CleanRequest& request, std::unique_ptr<CleanJob>* job);
   Status swap_begin(Io& io, CleanJob* job);
   Status swap_advance(Io& io, bool* is_done);
+  bool is_swapping() const;
   const std::string& directory() const;
   // The status that took the log offline (two failed writes, one failed fsync), or ok.
   Status health() const;

@@ -127,6 +127,8 @@ struct Log::State {
   // clean.cc
   Status advance_swap(Io& io);
   Status settle_swap(Io& io);
+  Status undo_swap(Io& io, Segment* fresh);
+  bool waits_for_names(const Status& status) const;
   // recovery.cc
   Status recover(Io& io, Recovery* recovery);
 };

@@ -401,6 +401,7 @@ Status Segment::sync_all(Io& io) {
 Status Segment::rename_files(Io& io, std::string_view from, std::string_view to) {
   for (CachedFile* file : {&file_, &offsets_.file(), &times_.file(), &aborted_.file()}) {
     const std::string& path = file->path();
+    if (!path.ends_with(from)) continue;  // has it, though a later one found no room
     const std::string renamed = path.substr(0, path.size() - from.size()) + std::string(to);
     if (file != &aborted_.file() || aborted_.exists()) OTTLA_TRY(io.rename(path, renamed));
     file->set_path(renamed);

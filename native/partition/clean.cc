@@ -5,7 +5,8 @@
 //
 // The helper has one step at a time, so the rate is kept by when the next one is lent: nobody
 // sleeps. A failure leaves the log as it is and is the verb's answer, unless a name on the disk
-// was about to change: then the log is offline, and the next start finishes the swap.
+// was about to change: then the log is offline, and the next start finishes the swap. A disk
+// without room for a name is no failure: the verb ends, or, with only the last names left, waits.
 #include <algorithm>
 #include <utility>
 
@@ -17,6 +18,7 @@ namespace {
 constexpr int64_t kUnpackedBytesMin = 64 << 20;
 constexpr int64_t kBatchesUnpacked = 16;
 constexpr double kMicroseconds = 1e6;
+constexpr int64_t kNamesRetryUs = 1'000'000;
 // A step is a part of a second, so that a slow rate is an even one.
 constexpr int64_t kStepsPerSecond = 8;
 constexpr int64_t kStepBytesMin = 64 << 10;
@@ -88,7 +90,14 @@ void Partition::clean_done(PartitionWork* work, PartitionHost& host) {
   Clean& clean = self->clean_;
   if (clean.is_swapping) {
     bool is_done = false;
-    if (clean.status.ok()) clean.status = self->log_->swap_advance(host.io(), &is_done);
+    const bool is_synced = clean.status.ok();
+    if (is_synced) clean.status = self->log_->swap_advance(host.io(), &is_done);
+    if (is_synced && clean.status.code == Code::kNoSpace && self->log_->health().ok()) {
+      if (self->is_retired_) return self->end_cleaning(clean.status, host);
+      const int64_t again_us = host.now_us() + kNamesRetryUs;
+      self->clean_timer_ = host.start_timer(again_us, &Partition::resume_cleaning, self);
+      return;
+    }
     if (!clean.status.ok()) {
       self->go_offline(clean.status, host);
       return self->end_cleaning(clean.status, host);

@@ -72,9 +72,12 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
 Status Partition::recover(Io& io, const Log::Recovery& recovery) {
   const int64_t end = log_->log_end_offset();
   if (epochs_.is_unknown()) OTTLA_TRY(rebuild_epochs(io));
-  OTTLA_TRY(epochs_.truncate_from_end(io, end));
-  OTTLA_TRY(epochs_.truncate_from_start(io, log_->log_start_offset()));
-  OTTLA_TRY(epochs_.flush(io));
+  for (const Status& status :
+       {epochs_.truncate_from_end(io, end),
+        epochs_.truncate_from_start(io, log_->log_start_offset()), epochs_.flush(io)}) {
+    // No room to say so: the next flush does, before it counts for anything.
+    if (status.code != Code::kNoSpace) OTTLA_TRY(status);
+  }
   OTTLA_TRY(load_producers(io, recovery));
   log_->on_roll(&Partition::on_roll, this);
   next_offset_ = end;

@@ -309,6 +309,7 @@ class Partition {
   Status put_away(PartitionHost& host);
   bool is_busy() const { return is_writing_ || is_flushing_ || is_cleaning_; }  // files are in use
   void unlink_doomed(PartitionHost& host);
+  bool waits_for_names(const Status& status) const;
   int64_t unlink_delay(int64_t configured_ms) const;
   Status write_metadata(Io& io);
   void count_segments(Io& io);

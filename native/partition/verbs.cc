@@ -16,7 +16,7 @@ ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
   if (log_start_offset <= this->log_start_offset()) return ErrorCode::kNone;
   const Status status = log_->set_log_start_offset(host.io(), log_start_offset);
   if (!status.ok()) {
-    go_offline(status, host);
+    if (!waits_for_names(status)) go_offline(status, host);
     return ErrorCode::kKafkaStorageError;
   }
   unlink_doomed(host);
@@ -25,6 +25,11 @@ ErrorCode Partition::trim(PartitionHost& host, int64_t log_start_offset) {
   count_segments(host.io());
   changed(host, Wakes::kAll);
   return ErrorCode::kNone;
+}
+
+// A compaction's last names find no room: what would delete beside it comes again.
+bool Partition::waits_for_names(const Status& status) const {
+  return status.code == Code::kNoSpace && log_->is_swapping() && log_->health().ok();
 }
 
 // By age and size. At most so many segments a call: a reactor has no time for a thousand renames.
@@ -42,7 +47,7 @@ ErrorCode Partition::retain(PartitionHost& host, int64_t retention_ms, int64_t r
   host_ = &host;  // a roll saves producers
   const Status status = log_->retain(host.io(), by, retained);
   if (!status.ok()) {
-    go_offline(status, host);
+    if (!waits_for_names(status)) go_offline(status, host);
     return ErrorCode::kKafkaStorageError;
   }
   if (retained->segments == 0) return ErrorCode::kNone;

@@ -63,13 +63,18 @@ struct Story {
 };
 
 struct Life {
-  uint64_t seed;
-  bool unlinks_later;
+  uint64_t seed = 0;
+  bool unlinks_later = false;
   int64_t recovery_point = 0;
   std::vector<Survivors> states;  // after every swap, of a life without death
   size_t reached = 0;             // how many of them, in this one
   bool is_recording = false;
   uint64_t first_operation = 0;  // of the compaction
+
+  SimWorld* world = nullptr;
+  int64_t starves_at = -1;  // the change of a name, by number, that finds no room first
+  uint64_t starved = 0;     // the operation before that
+  std::map<std::string, std::string> values;
 
   Log::Options options() const {
     Log::Options given;
@@ -93,6 +98,16 @@ struct Life {
     return true;
   }
 
+  // Called before each step that changes names.
+  void note_starving() {
+    if (world == nullptr || world->full_faults() > 0) return;
+    starved = world->operations();
+  }
+
+  static bool is_refused(const Status& status, const Log& log) {
+    return status.code == Code::kNoSpace && log.health().ok();
+  }
+
   bool compact(Io& io, Log& log, int64_t now_ms) {
     CleanRequest request = request_at(now_ms);
     request.step_bytes = 900;
@@ -105,15 +120,32 @@ struct Life {
         if (!job->step(io, &bytes).ok()) return false;
         continue;
       }
-      if (!log.swap_begin(io, job.get()).ok()) return false;
+      note_starving();
+      const Status begun = log.swap_begin(io, job.get());
+      // All is as it was: another round.
+      if (is_refused(begun, log) && !log.is_swapping()) return compact(io, log, now_ms);
+      if (!begun.ok()) return false;
       for (bool is_done = false; !is_done;) {
         if (!io.sync_directory(log.directory()).ok()) return false;
-        if (!log.swap_advance(io, &is_done).ok()) return false;
+        note_starving();
+        const Status advanced = log.swap_advance(io, &is_done);
+        if (!advanced.ok() && !is_refused(advanced, log)) return false;
       }
       unlink(io, log);
       note(io, log);
     }
     return true;
+  }
+
+  // No room for three changes of names in a row.
+  void starve(SimWorld& world) const {
+    SimRule rule;
+    rule.op = SimOp::kRename;
+    rule.skip = static_cast<uint64_t>(starves_at);
+    rule.count = 3;
+    rule.code = Code::kNoSpace;
+    rule.error = 28;
+    world.add_rule(rule);
   }
 
   // Two compactions, the second late enough that tombstones and markers go.
@@ -123,6 +155,7 @@ struct Life {
     recovery_point = log.recovery_point();
     first_operation = world.operations();
     note(io, log);
+    if (starves_at >= 0) starve(world);
     if (!compact(io, log, kNow)) return false;
     if (!compact(io, log, kNow + kRetention)) return false;
     return compact(io, log, kNow + 2 * kRetention);
@@ -200,7 +233,9 @@ bool die_and_check(const Life& whole, uint64_t at, SimDeath death) {
 }
 
 void die_everywhere(uint64_t seed, SimDeath death) {
-  Life whole{seed, seed % 2 == 0, 0, {}, 0, false, 0};
+  Life whole;
+  whole.seed = seed;
+  whole.unlinks_later = seed % 2 == 0;
   uint64_t operations = 0;
   {
     SimWorld world(seed);
@@ -222,6 +257,69 @@ void die_everywhere(uint64_t seed, SimDeath death) {
   }
 }
 
+// Three changes of names find no room, from that number on. The log stays online, and has all of
+// its values in the end, also when it dies at operation `at`. Whether it did; with `whole`, whether
+// anything was refused.
+bool starve_and_check(Life life, uint64_t at, SimDeath death, Life* whole) {
+  SimWorld world(life.seed);
+  life.world = &world;
+  life.is_recording = whole != nullptr;
+  std::unique_ptr<Io> io = world.make_io();
+  std::unique_ptr<Log> log;
+  world.die_at(at, death);
+  CHECK_OK(Log::open(*io, life.options(), &log, nullptr));
+  const bool has_ended = life.run(world, *io, *log);
+  CHECK(has_ended || world.is_dead());
+  if (!world.is_dead()) {
+    CHECK_OK(log->health());
+    CHECK(!has_leftovers(*io));
+    if (whole == nullptr) return false;
+    CHECK_OK(log->close(*io, true));
+    *whole = life;
+    return world.full_faults() > 0;
+  }
+  log.reset();
+  world.restart();
+  io = world.make_io();
+  Status opened = Status::fail(Code::kNoSpace, "not yet");
+  while (opened.code == Code::kNoSpace) opened = Log::open(*io, life.options(), &log, nullptr);
+  CHECK_OK(opened);
+  if (log == nullptr) return true;
+  CHECK(!has_leftovers(*io));
+  for (int64_t late = 1; late <= 3; late += 1) {
+    CHECK(life.compact(*io, *log, kNow + late * kRetention));
+  }
+  Survivors found;
+  CHECK(survivors_of(*io, *log, &found));
+  CHECK(values_of(found.rows) == life.values);
+  CHECK_OK(log->close(*io, true));
+  return true;
+}
+
+// Changes of names in turn are the first to find no room, and every operation behind it is one to
+// die at.
+void starve_everywhere(uint64_t seed, SimDeath death) {
+  constexpr uint64_t kOperations = 16;  // what three refusals and their second tries take
+  Life life;
+  life.seed = seed;
+  life.unlinks_later = seed % 2 == 0;
+  Life whole;
+  CHECK(!starve_and_check(life, UINT64_MAX, death, &whole));
+  life.values = values_of(whole.states.back().rows);
+  // A third of them each; OTTLA_SEEDS has the others.
+  for (life.starves_at = static_cast<int64_t>(seed % 3); failures() == 0; life.starves_at += 3) {
+    if (!starve_and_check(life, UINT64_MAX, death, &whole)) break;  // there are no more
+    CHECK(values_of(whole.states.back().rows) == life.values);
+    for (uint64_t at = whole.starved; at < whole.starved + kOperations; at += 1) {
+      if (!starve_and_check(life, at, death, nullptr) || failures() > 0) break;
+    }
+  }
+  CHECK(life.starves_at > 20);
+  if (failures() == 0) return;
+  std::fprintf(stderr, "    seed %d, name %d\n", static_cast<int>(seed),
+               static_cast<int>(life.starves_at));
+}
+
 uint64_t seeds() {
   const char* wanted = std::getenv("OTTLA_SEEDS");
   return wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 2;
@@ -239,6 +337,12 @@ TEST("log: clean: crash: killed at every operation, the log is before a swap or 
 TEST("log: clean: crash: power lost at every operation, the log is before a swap or after it") {
   for (uint64_t seed = 1; seed <= seeds() && failures() == 0; seed += 1) {
     die_everywhere(seed, SimDeath::kPower);
+  }
+}
+
+TEST("log: clean: crash: no room for a name leaves a log online, and whole at every operation") {
+  for (uint64_t seed = 1; seed <= seeds() && failures() == 0; seed += 1) {
+    starve_everywhere(seed, seed % 2 == 0 ? SimDeath::kPower : SimDeath::kKill);
   }
 }
 

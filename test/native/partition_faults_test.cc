@@ -203,8 +203,9 @@ TEST("partition: faults: there is no room to compact: another time, and the log 
   struct Cleaned : CleanOp {
     ErrorCode error = ErrorCode::kUnknownServerError;
   };
+  Cleaned op;
   const auto clean = [&] {
-    Cleaned op;
+    op = Cleaned();
     op.request.map_bytes = 1 << 16;
     op.request.buffer_bytes = 4096;
     op.request.step_bytes = 4096;
@@ -220,8 +221,8 @@ TEST("partition: faults: there is no room to compact: another time, and the log 
   full.path_contains = ".cleaned";
   full.code = Code::kNoSpace;
   full.error = 28;
-  for (const SimOp op : {SimOp::kOpen, SimOp::kWrite}) {
-    full.op = op;
+  for (const SimOp kind : {SimOp::kOpen, SimOp::kWrite, SimOp::kRename}) {
+    full.op = kind;
     full.count = 1;
     node.world.add_rule(full);
     CHECK_EQ(clean(), ErrorCode::kOperationNotAttempted);
@@ -229,8 +230,65 @@ TEST("partition: faults: there is no room to compact: another time, and the log 
     CHECK(!node.partition(0).is_offline());
     node.world.clear_rules();
   }
-  CHECK_EQ(clean(), ErrorCode::kNone);
+  // Only the last names are left, and wait: what would delete beside them comes again.
+  full.path_contains = ".swap";
+  full.skip = 3;
+  full.count = 3;
+  node.world.add_rule(full);
+  CHECK_EQ(clean(), ErrorCode::kUnknownServerError);
   CHECK(node.partition(0).log().bytes() < bytes);
+  CHECK_EQ(node.partition(0).trim(node.at(0), 1), ErrorCode::kKafkaStorageError);
+  CHECK(!node.partition(0).is_offline());
+  node.advance_ms(5000);
+  CHECK_EQ(op.error, ErrorCode::kNone);
+  CHECK_EQ(node.partition(0).trim(node.at(0), 1), ErrorCode::kNone);
+  CHECK(!node.partition(0).is_offline());
+}
+
+TEST("partition: faults: it opens on a disk that is full, and owes what it cannot write down") {
+  SimWorld world(5);
+  const auto small = [](PartitionOptions* options) {
+    options->config.log.segment_bytes_max = 200;
+    options->config.log.index_interval_bytes = 1;
+  };
+  SimRule full;
+  full.op = SimOp::kWrite;
+  full.count = UINT64_MAX;
+  full.code = Code::kNoSpace;
+  full.error = 28;
+  const auto batch = [&](Node& node, int32_t sequence) {
+    return ProduceBody{9, -1, 1000, {{"t", 0, sequenced(node, 5, 0, sequence)}}, ""};
+  };
+  {
+    Node node(&world);
+    node.simple_topic(0, "t", small);
+    for (int32_t i = 0; i < 6; i += 1) CHECK_EQ(produce(node, batch(node, i)).offset(), i);
+    world.add_rule(full);
+    CHECK(node.lead(0, 4, {1}, {1}));
+    CHECK_EQ(produce(node, batch(node, 6)).offset(), 6);
+    node.partitions.clear();
+    world.die(SimDeath::kKill);
+  }
+  world.restart();
+  Node node(&world);
+  CHECK_OK(node.open(0, "t", 0, small));
+  CHECK_EQ(node.partition(0).log_end_offset(), 7);
+  std::vector<SegmentFacts> segments;
+  node.partition(0).log().segments(node.at(0).io(), &segments);
+  CHECK(segments.size() > 2);
+  int64_t epoch = -1, end = -1, unused = -1;
+  (void)node.partition(0).look_up(node.at(0), lookup::kEpochEnd, 3, &end, &epoch, &unused);
+  CHECK_EQ(end, 6);
+  const std::string path = "/data/t-0/leader-epoch-checkpoint";
+  std::string text;
+  CHECK_OK(read_file(node.at(0).io(), path, &text));
+  CHECK_EQ(text, "0\n1\n3 0\n");
+  CHECK(node.lead(0, 5, {1}, {1}));
+  world.clear_rules();
+  CHECK_OK(node.partition(0).retire(node.at(0), false, true));
+  node.run();
+  CHECK_OK(read_file(node.at(0).io(), path, &text));
+  CHECK_EQ(text, "0\n3\n3 0\n4 6\n5 7\n");
 }
 
 RUN_TESTS()

@@ -27,10 +27,6 @@ inline void FaultHistory::clean() {
                !self.has_faults()) {
       self.fail_with("compaction failed on a well disk");
     }
-    // Names that a full disk does not let change leave the rest to the next start.
-    if (self.is_alive() && self.has_faults() && self.partition().is_offline()) {
-      self.is_half_cut_ = true;
-    }
     self.cleaning_.clear();
   };
   cleaned_to_ = std::max(cleaned_to_, partition().last_stable_offset());
