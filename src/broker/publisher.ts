@@ -35,6 +35,8 @@ export interface LocalPartition {
   directory: string
   /** `offline`: its directory failed; `failed`: it was not opened, so the plane does not have it. */
   state: 'opening' | 'open' | 'offline' | 'failed' | 'retiring'
+  /** It was not opened for a reason that passes. */
+  isWaiting: boolean
   /** Its configuration changed while it was being opened. */
   isConfigStale: boolean
   /** The last PartitionRecord's epochs that were told to the plane. */
@@ -58,8 +60,8 @@ export interface PublisherOptions {
   nodeId: number
   listeners: readonly Listener[]
   partitionConfig: (topic: string, image: MetadataImage) => PartitionConfig
-  /** A partition could not be opened, with the system's error. */
-  notOpened: (directory: string, errno: number) => void
+  /** A partition could not be opened, with the system's error. True: it passes, and `openWaiting` is called later. */
+  notOpened: (directory: string, errno: number) => boolean
   /** A partition is open in `directory`; the metadata says that it is in `assignedId`. */
   onOpened?: (partition: LocalPartition, assignedId: string) => void
   /** Our part in a partition has changed, and the plane knows. */
@@ -230,6 +232,21 @@ export class Publisher {
     await this.settled()
   }
 
+  /** Tries those again that there was no room for. */
+  openWaiting(): void {
+    for (const topic of this.topics.values()) {
+      for (const local of topic.partitions.values()) {
+        const partition = this.image?.topics.partition(local.topicId, local.partition)
+        if (local.state !== 'failed' || !local.isWaiting || partition === undefined) continue
+        local.state = 'opening'
+        local.incarnation = ++this.incarnations
+        topic.opening++
+        this.opening++
+        this.create(topic, local, partition, false)
+      }
+    }
+  }
+
   private settle(): void {
     if (this.opening === 0) for (const resolve of this.waiters.splice(0)) resolve()
   }
@@ -277,6 +294,7 @@ export class Publisher {
       partition: partition.partitionId,
       directory: '',
       state: 'opening',
+      isWaiting: false,
       isConfigStale: false,
       leaderEpoch: -1,
       partitionEpoch: -1,
@@ -301,8 +319,12 @@ export class Publisher {
       return
     }
     if (local.state !== 'opening') return this.neverOpened(topic, local)
-    const assigned = directoryOf(partition, nodeId)
-    const place = this.options.directories.place(local.topic, local.partition, assigned, isNew)
+    const { directories } = this.options
+    // Where a first try may have left something.
+    const assigned = local.isWaiting
+      ? directories.idOf(local.directory)
+      : directoryOf(partition, nodeId)
+    const place = directories.place(local.topic, local.partition, assigned, isNew)
     if (place === null) return this.opened(topic, local, ErrorCode.KAFKA_STORAGE_ERROR, 0)
     local.directory = place.directory
     local.isConfigStale = false
@@ -314,7 +336,7 @@ export class Publisher {
       topicId: local.topicId,
       partition: local.partition,
       config: partitionConfig(local.topic, this.image!),
-      isCleanShutdown: place.isCleanShutdown,
+      isCleanShutdown: place.isCleanShutdown && !local.isWaiting,
       recoveryPoint: place.recoveryPoint,
       logStartOffset: place.logStartOffset,
       highWatermark: place.highWatermark,
@@ -344,8 +366,11 @@ export class Publisher {
     this.opening--
     if (!isOpen) {
       const why = local.directory === '' ? 'its directory has failed' : `errno ${cut}`
-      log.error('a partition is not opened', { ...what, errorCode, why })
-      if (local.directory !== '') notOpened(local.directory, cut)
+      if (!local.isWaiting) log.error('a partition is not opened', { ...what, errorCode, why })
+      local.isWaiting = local.directory !== '' && notOpened(local.directory, cut)
+    } else if (local.isWaiting) {
+      log.info('a partition is open after all', what)
+      local.isWaiting = false
     }
     if (local.state === 'opening') {
       const isLost = !directories.online().some(({ path }) => path === local.directory)

@@ -11,6 +11,8 @@ import type { DataPlane } from '../../plane/plane.ts'
 import type { Lifecycle } from '../lifecycle.ts'
 import type { Publisher } from '../publisher.ts'
 
+/** Between two tries at partitions that there was no room for. */
+const RETRY_MS = 2_000
 /** Linux's ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT: they pass, and say nothing of the directory. */
 const PASSING: ReadonlySet<number> = new Set([12, 23, 24, 28, 122])
 
@@ -30,6 +32,7 @@ export interface DirectoryFailuresOptions {
 /** Spreads the word of directories that fail. */
 export class DirectoryFailures {
   private readonly options: DirectoryFailuresOptions
+  private isRetrying = false
 
   constructor(options: DirectoryFailuresOptions) {
     this.options = options
@@ -52,9 +55,26 @@ export class DirectoryFailures {
     if (!directories.fail(path, why) && path === metadataLogDir) this.endWithoutMetadata(path)
   }
 
-  /** A partition is not opened; where the system said why, its directory has failed. -1 is of a node that ends. */
-  notOpened(path: string, errno: number): void {
-    if (errno > 0 && !PASSING.has(errno)) this.options.directories.fail(path, `errno ${errno}`)
+  /**
+   * A partition is not opened; where the system said why, its directory has failed, unless that passes: true, and it is
+   * tried again. -1 is of a node that ends.
+   */
+  notOpened(path: string, errno: number): boolean {
+    if (!PASSING.has(errno)) {
+      if (errno > 0) this.options.directories.fail(path, `errno ${errno}`)
+      return false
+    }
+    if (!this.isRetrying) {
+      this.isRetrying = true
+      this.options.world.schedule(RETRY_MS, () => this.retry())
+    }
+    return true
+  }
+
+  private retry(): void {
+    const { isEnding, publisher } = this.options
+    this.isRetrying = false
+    if (!isEnding()) publisher()?.openWaiting()
   }
 
   private spread(path: string, why: string): void {
