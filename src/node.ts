@@ -30,6 +30,7 @@ import type { ParsedConfig } from './config/parse.ts'
 import { compactionOf, earlyRetentionOf, retentionOf } from './config/topic_config.ts'
 import { ControllerHost } from './host/controller_host.ts'
 import { bootstrapRecords, openDirectories } from './host/formatting.ts'
+import { releaseRoom } from './host/held_room.ts'
 import { LogDirectories } from './host/log_directories.ts'
 import { readBootstrap } from './host/metadata_log.ts'
 import { RaftHost } from './host/raft_host.ts'
@@ -141,8 +142,12 @@ export class OttlaNode {
     const { derived } = this.parsed
     const { files } = this.world
     refuseUnbuilt(this.parsed)
-    for (const path of new Set([derived.metadataLogDir, ...derived.logDirs])) this.lock(path)
+    const paths = new Set([derived.metadataLogDir, ...derived.logDirs])
+    for (const path of paths) this.lock(path)
     const opened = openDirectories(files, derived)
+    for (const directory of releaseRoom(files, paths)) {
+      this.world.log.warn('a disk is full: the room held for a start is let go of', { directory })
+    }
     this.clusterIdText = opened.clusterId
     this.directories = new LogDirectories(files, opened.directories)
     this.directories.cordon(cordonedLogDirs(this.layered))
@@ -152,7 +157,9 @@ export class OttlaNode {
     // A port that the system chooses must be known before it is told to the controller.
     const early = derived.brokerListeners.filter(({ port }) => port === 0)
     for (const listener of early) this.listen(listener, false)
-    await this.raft.start()
+    await this.raft.start().catch((problem: unknown) => {
+      throw withoutRoom(problem) ? noRoomFor(derived.metadataLogDir) : problem
+    })
     this.createLifecycle()
     await this.lifecycle.register()
     await this.publisher.settled()
@@ -631,6 +638,17 @@ function flushPace(config: BrokerConfig): { flushCheckMs?: number } {
   const pace = config.get('log.flush.scheduler.interval.ms')
   const isSet = pace < 1_000_000_000_000
   return isSet ? { flushCheckMs: Math.max(1, pace) } : {}
+}
+
+function withoutRoom(problem: unknown): boolean {
+  const { code } = (problem ?? {}) as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+function noRoomFor(directory: string): StartRefused {
+  return new StartRefused(
+    `the disk of ${directory}, where the metadata log is, has no room for what a start writes: free a mebibyte of it`,
+  )
 }
 
 /** A node is a whole cluster today: what needs a second one is refused before anything is touched. */

@@ -141,8 +141,9 @@ export class RaftHost {
     this.snapshots = listSnapshots(world.files, this.path)
     const snapshot = readLatestSnapshot(world.files, this.path, this.snapshots)
     const opened = await this.openLog(snapshot)
-    const { errorCode } = opened
-    if (errorCode !== 0) throw new Error(`cannot open ${this.path}: error ${errorCode}`)
+    const { errorCode, c: errno } = opened
+    if (errorCode !== 0)
+      throw new Error(`cannot open ${this.path}: error ${errorCode}, errno ${errno}`)
     const { a: logStart, b: logEnd } = await this.reachSnapshot(opened, snapshot)
     const from = Math.max(logStart, snapshot?.endOffset ?? 0)
     const batches = await readLog(tickets, from, logEnd)

@@ -16,7 +16,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { rm, statfs } from 'node:fs/promises'
+import { rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -117,6 +117,17 @@ export class SystemFiles implements Files {
     return this.lockFile(path)
   }
 
+  async hold(path: string, bytes: number): Promise<void> {
+    if (this.isVolatile) return
+    const held = await stat(path).then(({ size }) => size, missing)
+    if (held === bytes) return
+    // Zeros would take nothing where a file system compresses.
+    await writeFile(path, randomBytes(bytes)).catch(async (problem: unknown) => {
+      await rm(path, { force: true })
+      throw problem
+    })
+  }
+
   space(directory: string): Space {
     return spaceOf(statfsSync(directory))
   }
@@ -134,6 +145,12 @@ export class SystemFiles implements Files {
       closeSync(directory)
     }
   }
+}
+
+/** Of what is not there; any other problem is thrown on. */
+function missing(problem: NodeJS.ErrnoException): null {
+  if (problem.code === 'ENOENT') return null
+  throw problem
 }
 
 function orMissing<Value>(look: () => Value, missing: Value, alsoCode = ''): Value {

@@ -28,6 +28,8 @@ export interface Files {
   rename(from: string, to: string): void
   /** Locks a directory's `.lock` for this process; null when another one holds it. */
   lock(path: string): { release(): void } | null
+  /** Takes so many bytes of a disk, in a file of that size, beside everything else; none where files are volatile. */
+  hold(path: string, bytes: number): Promise<void>
   /** Total and usable bytes of the volume. */
   space(directory: string): Space
   /** As `space`, beside everything else: a disk that hangs holds up nobody. */

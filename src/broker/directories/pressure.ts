@@ -3,11 +3,14 @@
 // reserve clients' batches are refused, and everything else goes on. (storage/disk_pressure.ts decides.)
 //
 // Invariants: a disk that hangs is not asked twice and delays no other; what is said to the plane is never more than the
-// last measurement allows; each change of state is logged once, with what to do.
+// last measurement allows; each change of state is logged once, with what to do; with plenty of room some is held for the
+// next start (host/held_room.ts).
 // Apache Kafka has nothing like it: a disk without room fails its log directory.
 
 import type { BrokerConfig } from '../../config/config.ts'
+import { HELD_BYTES, holdRoom } from '../../host/held_room.ts'
 import type { LogDirectories } from '../../host/log_directories.ts'
+import { refusal } from '../../host/log_directory.ts'
 import type { Tickets } from '../../host/tickets.ts'
 import type { Cancel, Space, World } from '../../host/world.ts'
 import { LookupKind } from '../../plane/layout.ts'
@@ -33,6 +36,10 @@ import type { Checkpoints } from './checkpoints.ts'
 /** A file system needs a moment to give blocks back; only then it is known what is still missing. */
 const GIVE_BACK_MS = 2_000
 const IN_FLIGHT_MAX = 16
+/** A broker that runs shorter than this holds nothing for another start. */
+const HOLD_AFTER_MS = 5_000
+/** What is held is at most such a part of the reserve. */
+const HELD_PART = 4
 
 export interface DiskPressureOptions {
   world: World
@@ -57,6 +64,8 @@ interface Disk {
   paceMs: number
   /** Nothing is deleted early before. */
   restUntilMs: number
+  /** Room is held for the next start. */
+  isHeld: boolean
 }
 
 /** The disks of a running broker. */
@@ -66,6 +75,7 @@ export class DiskPressure {
   private cancel: Cancel = () => {}
   private isRelieving = false
   private isStarted = false
+  private holdFromMs = 0
   private isStopped = false
 
   constructor(options: DiskPressureOptions) {
@@ -78,6 +88,7 @@ export class DiskPressure {
         limits: { clientBytes: -1, isShort: false },
         paceMs: PACE_MS,
         restUntilMs: 0,
+        isHeld: false,
       }
     })
     options.directories.pressureOf = (path) => this.stateOf(path)
@@ -90,6 +101,7 @@ export class DiskPressure {
       if (space !== null) this.judge(disk, space)
     }
     this.isStarted = true
+    this.holdFromMs = this.nowMs() + HOLD_AFTER_MS
     this.wait()
   }
 
@@ -162,6 +174,18 @@ export class DiskPressure {
     }
     disk.paceMs = paceMs(state, usableBytes, marks)
     if (state !== 'plenty') void this.relieve(disk, marks.lowEnd - usableBytes)
+    if (!disk.isHeld && this.isStarted) this.hold(disk, usableBytes, marks)
+  }
+
+  private hold(disk: Disk, usableBytes: number, { reserve, reserveEnd }: Marks): void {
+    const isSmall = reserve < HELD_PART * HELD_BYTES
+    if (isSmall || usableBytes < reserveEnd + HELD_BYTES || this.nowMs() < this.holdFromMs) return
+    disk.isHeld = true
+    holdRoom(this.options.world.files, disk.path).catch((problem: unknown) => {
+      const outcome = refusal(problem)
+      // Another problem of the disk's is met by those who need what they write.
+      disk.isHeld = !outcome.ok && !outcome.isPassing
+    })
   }
 
   private changed(disk: Disk, state: DiskState, usableBytes: number, marks: Marks): void {
