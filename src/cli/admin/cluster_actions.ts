@@ -16,6 +16,7 @@ import { EXIT } from '../output/problems.ts'
 import type { Cell, Column } from '../output/table.ts'
 import { formatBytes, formatTime, printable } from '../output/text.ts'
 import type { BrokerOptions, LogDirsOptions } from './cluster.ts'
+import { roomOf } from './disk_room.ts'
 import { counted, errorJson } from './results.ts'
 
 const right = (title: string): Column => ({ title, align: 'right' })
@@ -134,8 +135,10 @@ export function featuresCommand(options: ConnectOptions): Promise<number> {
 export function logDirsCommand(options: LogDirsOptions): Promise<number> {
   return withCluster(options, async (cluster, out) => {
     const directories = await describeLogDirs(cluster, ofBroker(options))
-    const sized = directories.map((directory) => ({
+    const rooms = await roomOf(cluster, directories)
+    const sized = directories.map((directory, i) => ({
       ...directory,
+      room: rooms[i]!,
       size: directory.replicas.reduce((sum, { sizeInBytes }) => sum + sizeInBytes, 0),
       replicas: [...directory.replicas].sort((a, b) =>
         a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : a.partition - b.partition,
@@ -144,11 +147,12 @@ export function logDirsCommand(options: LogDirsOptions): Promise<number> {
     const orNull = (value: number): number | null => (value < 0 ? null : value)
     if (out.isJson) {
       out.json(
-        sized.map(({ brokerId, path, totalBytes, usableBytes, size, replicas, error }) => ({
+        sized.map(({ brokerId, path, totalBytes, usableBytes, room, size, replicas, error }) => ({
           broker: brokerId,
           path,
           totalBytes: orNull(totalBytes),
           usableBytes: orNull(usableBytes),
+          room: room?.state ?? null,
           size,
           replicas: replicas.map(({ topic, partition, sizeInBytes, offsetLag, isFuture }) => ({
             topic,
@@ -175,7 +179,9 @@ export function logDirsCommand(options: LogDirsOptions): Promise<number> {
         each.error === null ? each.path : { text: each.path, paint: out.paint.bad },
         each.replicas.length,
         formatBytes(each.size),
-        bytes(each.usableBytes),
+        each.room?.state === 'full'
+          ? { text: formatBytes(each.usableBytes), paint: out.paint.bad }
+          : bytes(each.usableBytes),
         bytes(each.totalBytes),
       ])
       out.table(columns, rows)
@@ -202,6 +208,7 @@ export function logDirsCommand(options: LogDirsOptions): Promise<number> {
         out.table(titles, cells, 'There are no replicas.')
       }
     }
+    for (const room of rooms) if (room?.remark) out.problem(room.remark)
     const failed = directories.filter(({ error }) => error !== null)
     for (const { error } of failed) out.problem(error!.message)
     return failed.length > 0 ? EXIT.answer : EXIT.ok

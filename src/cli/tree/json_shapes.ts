@@ -192,6 +192,7 @@ export const JSON_SHAPES: Readonly<Record<string, Shape>> = {
       path: 'string',
       totalBytes: 'number | null',
       usableBytes: 'number | null',
+      room: 'string | null',
       size: 'number',
       replicas: [{ ...topicPartition, size: 'number', offsetLag: 'number', isFuture: 'boolean' }],
       error,

@@ -15,6 +15,7 @@ import {
   EndTxn,
   InitProducerId,
 } from '../../../src/protocol/messages/transaction.ts'
+import { callsAgainst } from '../cli/ottla.ts'
 import { eventually } from '../support/eventually.ts'
 import { Bench, batchOf, earliest } from '../support/harness.ts'
 
@@ -70,6 +71,9 @@ test('integration: config: clients leave the reserve of a disk to the broker', a
   await setAll(bench, RESERVE)
   const refused = await producing(bench, 'log', KAFKA_STORAGE_ERROR)
   expect(refused.errorMessage).toMatch(/no room/)
+  const told = await callsAgainst(bench.broker.address)(['cluster', 'log-dirs', '--json'])
+  expect(JSON.parse(told.stdout)).toMatchObject([{ room: 'full' }])
+  expect(told.stderr).toMatch(/produce is refused until/)
   // The disk is looked at beside the answer: some may have been written before.
   const { errorCode, highWatermark } = await bench.fetch('log', 0)
   expect(errorCode).toBe(NONE)
