@@ -2,9 +2,12 @@
 // refused, a stranger takes the last byte, ENOSPC comes for real and the process is killed in it. In the end every number
 // that was acknowledged is there, once and in order. (storage/disk_pressure.ts, docs/decisions/0012)
 
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
-import { beforeAll, expect, type TestContext, test } from 'vitest'
+import { beforeAll, expect, type TestContext, test, vi } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
+import { IncrementalAlterConfigs } from '../../../src/protocol/messages/configs.ts'
 import { DeleteRecords } from '../../../src/protocol/messages/offsets.ts'
 import { Fetch, Produce } from '../../../src/protocol/messages/produce_fetch.ts'
 import { createTopic, deleteTopic } from '../support/admin.ts'
@@ -16,8 +19,10 @@ import { type DiskKind, SmallDisk } from './small_disk/disk.ts'
 import { installWriters, LIBRARIES, type Library, NumberWriter } from './small_disk/writers.ts'
 
 const MIB = 1024 ** 2
-const { NONE } = ErrorCode
+const { NONE, KAFKA_STORAGE_ERROR } = ErrorCode
 const REFUSED = /no room for clients/
+const METADATA_REFUSED = /the metadata log has no room/
+vi.setConfig({ testTimeout: 900_000 })
 const CONFIG = {
   'log.segment.bytes': MIB,
   'offsets.topic.num.partitions': 1,
@@ -50,15 +55,17 @@ async function ballast(address: string, name: string, mebibytes: number): Promis
   client.close()
 }
 
-/** Starts writers of these libraries, each with its topic. */
+/** Starts writers of these libraries, each with its topic. None begins to fill the disk before all have written to it. */
 async function startWriters(libraries: readonly Library[], address: string) {
-  const writers = new AsyncDisposableStack()
+  await using writers = new AsyncDisposableStack()
   const list: NumberWriter[] = []
   for (const library of libraries) {
     await createTopic(address, library)
     list.push(writers.use(new NumberWriter(library, address)))
   }
-  return Object.assign(writers, { list })
+  await Promise.all(list.map((writer) => writer.ready()))
+  for (const writer of list) writer.begin()
+  return Object.assign(writers.move(), { list })
 }
 
 /** Every number of a topic, as it lies there. */
@@ -102,6 +109,57 @@ async function finish(writers: readonly NumberWriter[], address: string): Promis
   }
 }
 
+/** A member of a group reads a hundred, commits this offset and leaves; what the group has committed then. */
+async function readAsGroup(address: string, topic: string, offset: number): Promise<number> {
+  const kafka = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING })
+  const consumer = kafka.consumer({ groupId: 'readers' })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  let seen = 0
+  await consumer.run({ eachBatch: async ({ batch }) => void (seen += batch.messages.length) })
+  await eventually(async () => (seen >= 100 ? true : undefined), 120_000)
+  await consumer.commitOffsets([{ topic, partition: 0, offset: String(offset) }])
+  await consumer.disconnect()
+  const admin = kafka.admin()
+  await admin.connect()
+  const committed = await admin.fetchOffsets({ groupId: 'readers', topics: [topic] })
+  await admin.disconnect()
+  return Number(committed[0]!.partitions[0]!.offset)
+}
+
+/** How a batch to a topic ends. */
+async function produceOne(address: string, topic: string) {
+  const client = await RawClient.open(address)
+  const { responses } = await client.ask(Produce, 9, produceBody(topic, 0, batchOf(['one'])))
+  client.close()
+  return responses[0]!.partitionResponses[0]!
+}
+
+/** Changes of a topic's configuration until the metadata log has used what was allocated ahead of it; on their way. */
+async function fillMetadataLog(broker: BrokerProcess, topic: string): Promise<Promise<void>[]> {
+  const changes: Promise<void>[] = []
+  const deadline = performance.now() + 120_000
+  for (let i = 0; !METADATA_REFUSED.test(broker.said); i++) {
+    expect(performance.now()).toBeLessThan(deadline)
+    changes.push(setReplicas(broker.address, topic, `${i}:1,`.repeat(5000).slice(0, -1)))
+    await pause(100)
+  }
+  return changes
+}
+
+/** Sets a list of replicas, which may be long. */
+async function setReplicas(address: string, topic: string, value: string): Promise<void> {
+  const client = await RawClient.open(address)
+  const name = 'leader.replication.throttled.replicas'
+  const { responses } = await client.ask(IncrementalAlterConfigs, 1, {
+    resources: [
+      { resourceType: 2, resourceName: topic, configs: [{ name, configOperation: 0, value }] },
+    ],
+  })
+  client.close()
+  expect(responses[0]!.errorMessage).toBe(null)
+}
+
 const said = (broker: BrokerProcess, what: RegExp) =>
   eventually(async () => (what.test(broker.said) ? true : undefined), 120_000)
 
@@ -134,21 +192,8 @@ test('a disk that fills: producers wait at the reserve, all else goes on, and so
   // What was on its way when the last look was taken.
   expect(disk.usableBytes).toBeGreaterThan(reserve - 2 * MIB)
 
-  const kafka = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING })
-  const consumer = kafka.consumer({ groupId: 'readers' })
-  await consumer.connect()
-  await consumer.subscribe({ topic: 'java', fromBeginning: true })
-  let seen = 0
-  await consumer.run({ eachBatch: async ({ batch }) => void (seen += batch.messages.length) })
-  await eventually(async () => (seen >= 100 ? true : undefined))
-  await consumer.commitOffsets([{ topic: 'java', partition: 0, offset: '7' }])
-  await consumer.disconnect()
-  const admin = kafka.admin()
-  await admin.connect()
-  const committed = await admin.fetchOffsets({ groupId: 'readers', topics: ['java'] })
-  expect(Number(committed[0]!.partitions[0]!.offset)).toBeGreaterThanOrEqual(7)
+  expect(await readAsGroup(address, 'java', 7)).toBeGreaterThanOrEqual(7)
   await createTopic(address, 'made')
-  await admin.disconnect()
   const client = await RawClient.open(address)
   const { topics } = await client.ask(DeleteRecords, 2, {
     topics: [{ name: 'ballast', partitions: [{ partitionIndex: 0, offset: 16n }] }],
@@ -176,14 +221,25 @@ test('a stranger takes the last byte: nothing ends, what was asked waits, and is
   disk.fill()
   const before = await stuck(writers.list)
   await said(broker, REFUSED)
-  // Metadata are written to the same disk.
+  // And what was given back meanwhile, by a segment that was closed.
+  disk.fill()
+  expect(disk.usableBytes).toBe(0)
+  // Metadata are written to the same disk, into blocks that were allocated ahead while there are any. What is made so
+  // finds no room for its files, and waits for that.
+  await createTopic(address, 'early')
+  await said(broker, /a partition is not opened/)
+  const changes = await fillMetadataLog(broker, 'doomed')
   const made = createTopic(address, 'made')
   const gone = deleteTopic(address, 'doomed')
-  await said(broker, /the metadata log has no room/)
   expect((await numbersIn(address, 'java')).length).toBeGreaterThanOrEqual(before[1]!)
   disk.release()
-  await Promise.all([made, gone])
+  await Promise.all([made, gone, ...changes])
   await Promise.all(writers.list.map((writer) => writer.goesOn(200)))
+  for (const topic of ['early', 'made']) {
+    await eventually(async () => {
+      return (await produceOne(address, topic)).errorCode === NONE ? true : undefined
+    }, 120_000)
+  }
   await finish(writers.list, address)
   await broker.stop()
 })
@@ -205,6 +261,42 @@ for (const kind of ['tmpfs', 'ext4'] as const) {
       await broker.start()
     }
     await Promise.all(writers.list.map((writer) => writer.goesOn(200)))
+    await finish(writers.list, address)
+    await broker.stop()
+  })
+
+  test(`a start without a free byte on ${kind}: consumers are served, producers wait for room`, async (context) => {
+    using disk = mount(context, kind, 112)
+    const config = { ...CONFIG, 'ottla.log.dir.reserve.bytes': 8 * MIB }
+    await using broker = await BrokerProcess.start({ directory: disk.data, config })
+    const { address } = broker
+    await using writers = await startWriters(['confluent', 'java'], address)
+    await Promise.all(writers.list.map((writer) => writer.goesOn(100)))
+    expect(await readAsGroup(address, 'java', 7)).toBeGreaterThanOrEqual(7)
+    const isHeld = () => existsSync(join(disk.data, '.ottla_held_room'))
+    await eventually(async () => (isHeld() ? true : undefined), 120_000)
+
+    disk.fill()
+    const before = await stuck(writers.list)
+    // A start would find room in blocks that were allocated ahead.
+    const unanswered = Promise.allSettled(await fillMetadataLog(broker, 'java'))
+    await broker.kill()
+    await unanswered
+    disk.fill()
+    expect(disk.usableBytes).toBe(0)
+    await broker.start()
+    expect(isHeld()).toBe(false)
+    await said(broker, REFUSED)
+    expect(await produceOne(address, 'java')).toMatchObject({
+      errorCode: KAFKA_STORAGE_ERROR,
+      errorMessage: expect.stringMatching(/no room/),
+    })
+    expect((await numbersIn(address, 'java')).length).toBeGreaterThanOrEqual(before[1]!)
+    expect(await readAsGroup(address, 'java', 8)).toBeGreaterThanOrEqual(8)
+
+    disk.release()
+    await Promise.all(writers.list.map((writer) => writer.goesOn(200)))
+    await eventually(async () => (isHeld() ? true : undefined), 120_000)
     await finish(writers.list, address)
     await broker.stop()
   })

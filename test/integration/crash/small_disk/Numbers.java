@@ -1,4 +1,4 @@
-// What numbers.mjs does, by Apache Kafka's own producer. ADDRESS TOPIC ACKNOWLEDGED STOP.
+// What numbers.mjs does, by Apache Kafka's own producer. ADDRESS TOPIC ACKNOWLEDGED GO STOP.
 
 import java.io.File;
 import java.io.FileWriter;
@@ -19,7 +19,8 @@ public final class Numbers {
     settings.put("linger.ms", "5");
     settings.put("key.serializer", StringSerializer.class);
     settings.put("value.serializer", StringSerializer.class);
-    File stop = new File(args[3]);
+    File go = new File(args[3]);
+    File stop = new File(args[4]);
     String filler = ".".repeat(1024);
     try (PrintWriter acknowledged = new PrintWriter(new FileWriter(args[2]), true);
         KafkaProducer<String, String> producer = new KafkaProducer<>(settings)) {
@@ -30,6 +31,8 @@ public final class Numbers {
             new ProducerRecord<>(args[1], 0, null, value),
             (to, problem) ->
                 acknowledged.println(problem == null ? sent : "failed " + sent + " " + problem));
+        if (number == 0) producer.flush();
+        while (!go.exists()) Thread.sleep(50);
         if (number % 20 == 0) Thread.sleep(5);
       }
       producer.flush();

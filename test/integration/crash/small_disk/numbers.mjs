@@ -1,15 +1,20 @@
 // Sends 0, 1, 2, … to partition 0 of a topic, each padded to a kibibyte, until a file says stop; what was acknowledged is
-// written down, a number a line, and `done` in the end. CLIENT ADDRESS TOPIC ACKNOWLEDGED STOP HOME, where CLIENT is
-// kafkajs or confluent (librdkafka) and HOME the folder whose node_modules has it.
+// written down, a number a line, and `done` in the end. Behind the first ones it waits until a file says go.
+// CLIENT ADDRESS TOPIC ACKNOWLEDGED GO STOP HOME, where CLIENT is kafkajs or confluent (librdkafka) and HOME the folder
+// whose node_modules has it.
 import { appendFileSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
-const [client, address, topic, acknowledged, stop, home] = process.argv.slice(2)
+const [client, address, topic, acknowledged, go, stop, home] = process.argv.slice(2)
 const require = createRequire(`${home}/package.json`)
 const BATCH = 20
 const value = (number) => Buffer.from(String(number).padEnd(1024, '.'))
 const write = (line) => appendFileSync(acknowledged, `${line}\n`)
 let next = 0
+
+async function told() {
+  while (!existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 50))
+}
 
 async function kafkajs() {
   const { Kafka, logLevel } = require('kafkajs')
@@ -22,6 +27,7 @@ async function kafkajs() {
     const messages = numbers.map((number) => ({ partition: 0, value: value(number) }))
     await producer.send({ topic, messages })
     write(numbers.join('\n'))
+    await told()
   }
   await producer.disconnect()
 }
@@ -49,10 +55,11 @@ async function confluent() {
     write(problem ? `failed ${opaque} ${problem.message}` : opaque)
     reported()
   })
-  while (!existsSync(stop)) {
-    for (; waiting < 400; waiting++)
+  for (let most = 1; !existsSync(stop); most = 400) {
+    for (; waiting < most; waiting++)
       producer.produce(topic, 0, value(next), null, Date.now(), next++)
     await new Promise((resolve) => (reported = resolve))
+    await told()
   }
   await promised((done) => producer.flush(120_000, done))
   await promised((done) => producer.disconnect(done))

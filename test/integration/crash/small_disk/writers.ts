@@ -18,7 +18,10 @@ export async function installWriters(libraries: readonly Library[]): Promise<voi
   if (libraries.includes('java')) await installKafka()
 }
 
-/** One producer; its topic has its library's name. */
+/** A runtime that starts has what the machine leaves it. */
+const START_MS = 240_000
+
+/** One producer; its topic has its library's name. Behind its first acknowledgement it waits for `begin`. */
 export class NumberWriter implements AsyncDisposable {
   readonly library: Library
   private readonly folder = mkdtempSync(join(tmpdir(), 'ottla-numbers-'))
@@ -26,7 +29,7 @@ export class NumberWriter implements AsyncDisposable {
 
   constructor(library: Library, address: string) {
     this.library = library
-    const [acknowledged, stop] = [this.acknowledgedFile, this.stopFile]
+    const files = [this.acknowledgedFile, this.goFile, this.stopFile]
     if (library === 'java') {
       const libs = join(ROOT, '.cache/kafka-4.3.1/libs/*')
       const java = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', libs]
@@ -34,20 +37,24 @@ export class NumberWriter implements AsyncDisposable {
       const source = join(import.meta.dirname, 'Numbers.java')
       this.server = new Server('java', [
         ...[...java, quiet, source],
-        ...[address, library, acknowledged, stop],
+        ...[address, library, ...files],
       ])
       return
     }
     const script = join(import.meta.dirname, 'numbers.mjs')
     const isOurs = library === 'kafkajs'
     const home = isOurs ? ROOT : CONFLUENT_HOME
-    const args = [script, library, address, library, acknowledged, stop, home]
+    const args = [script, library, address, library, ...files, home]
     const env = { KAFKAJS_NO_PARTITIONER_WARNING: '1', ...(isOurs ? {} : { PATH: SYSTEM_PATH }) }
     this.server = new Server(isOurs ? process.execPath : 'node', args, { env })
   }
 
   private get acknowledgedFile(): string {
     return join(this.folder, 'acknowledged')
+  }
+
+  private get goFile(): string {
+    return join(this.folder, 'go')
   }
 
   private get stopFile(): string {
@@ -66,6 +73,16 @@ export class NumberWriter implements AsyncDisposable {
     const failed = lines.find((line) => line.startsWith('failed'))
     if (failed !== undefined) throw new Error(`${this.library}: ${failed}`)
     return lines.map(Number)
+  }
+
+  /** It is connected, and something of it was acknowledged. */
+  async ready(): Promise<void> {
+    await this.waitFor(() => this.acknowledged.length > 0, START_MS)
+  }
+
+  /** From now on it sends as fast as it can. */
+  begin(): void {
+    writeFileSync(this.goFile, '')
   }
 
   /** Until so many more were acknowledged than now. */
