@@ -181,7 +181,7 @@ export class DiskPressure {
     const isSmall = reserve < HELD_PART * HELD_BYTES
     if (isSmall || usableBytes < reserveEnd + HELD_BYTES || this.nowMs() < this.holdFromMs) return
     disk.isHeld = true
-    holdRoom(this.options.world.files, disk.path).catch((problem: unknown) => {
+    void holdRoom(this.options.world.files, disk.path).then(undefined, (problem: unknown) => {
       const outcome = refusal(problem)
       // Another problem of the disk's is met by those who need what they write.
       disk.isHeld = !outcome.ok && !outcome.isPassing

@@ -166,6 +166,20 @@ const said = (broker: BrokerProcess, what: RegExp) =>
 const counts = (writers: readonly NumberWriter[]) =>
   writers.map(({ acknowledged }) => acknowledged.length)
 
+/** They send nothing new. */
+function hold(writers: readonly NumberWriter[]): void {
+  for (const writer of writers) writer.hold()
+}
+
+/** One after the other sends so many more; all at once, the fastest would leave no room to the others. */
+async function takeTurns(writers: readonly NumberWriter[], more: number): Promise<void> {
+  for (const writer of writers) {
+    writer.begin()
+    await writer.goesOn(more)
+    writer.hold()
+  }
+}
+
 /** Nobody gets on any more; the counts. */
 const stuck = (writers: readonly NumberWriter[]) =>
   eventually(async () => {
@@ -189,6 +203,7 @@ test('a disk that fills: producers wait at the reserve, all else goes on, and so
   await Promise.all(writers.list.map((writer) => writer.goesOn(100)))
   await said(broker, REFUSED)
   await stuck(writers.list)
+  hold(writers.list)
   // What was on its way when the last look was taken.
   expect(disk.usableBytes).toBeGreaterThan(reserve - 2 * MIB)
 
@@ -202,10 +217,10 @@ test('a disk that fills: producers wait at the reserve, all else goes on, and so
   client.close()
   expect(topics[0]!.partitions[0]!).toMatchObject({ errorCode: NONE, lowWatermark: 16 })
   await said(broker, /has room again|a disk is low/)
-  await Promise.all(writers.list.map((writer) => writer.goesOn(100)))
+  await Promise.all(writers.list.map((writer) => writer.goesOn(1)))
 
   await deleteTopic(address, 'ballast')
-  await Promise.all(writers.list.map((writer) => writer.goesOn(100)))
+  await takeTurns(writers.list, 100)
   await finish(writers.list, address)
   await broker.stop()
 })
@@ -221,6 +236,7 @@ test('a stranger takes the last byte: nothing ends, what was asked waits, and is
   disk.fill()
   const before = await stuck(writers.list)
   await said(broker, REFUSED)
+  hold(writers.list)
   // And what was given back meanwhile, by a segment that was closed.
   disk.fill()
   expect(disk.usableBytes).toBe(0)
@@ -234,7 +250,8 @@ test('a stranger takes the last byte: nothing ends, what was asked waits, and is
   expect((await numbersIn(address, 'java')).length).toBeGreaterThanOrEqual(before[1]!)
   disk.release()
   await Promise.all([made, gone, ...changes])
-  await Promise.all(writers.list.map((writer) => writer.goesOn(200)))
+  await Promise.all(writers.list.map((writer) => writer.goesOn(1)))
+  await takeTurns(writers.list, 200)
   for (const topic of ['early', 'made']) {
     await eventually(async () => {
       return (await produceOne(address, topic)).errorCode === NONE ? true : undefined
@@ -278,6 +295,7 @@ for (const kind of ['tmpfs', 'ext4'] as const) {
 
     disk.fill()
     const before = await stuck(writers.list)
+    hold(writers.list)
     // A start would find room in blocks that were allocated ahead.
     const unanswered = Promise.allSettled(await fillMetadataLog(broker, 'java'))
     await broker.kill()
@@ -295,7 +313,8 @@ for (const kind of ['tmpfs', 'ext4'] as const) {
     expect(await readAsGroup(address, 'java', 8)).toBeGreaterThanOrEqual(8)
 
     disk.release()
-    await Promise.all(writers.list.map((writer) => writer.goesOn(200)))
+    await Promise.all(writers.list.map((writer) => writer.goesOn(1)))
+    await takeTurns(writers.list, 200)
     await eventually(async () => (isHeld() ? true : undefined), 120_000)
     await finish(writers.list, address)
     await broker.stop()

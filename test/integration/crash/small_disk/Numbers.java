@@ -32,7 +32,7 @@ public final class Numbers {
             (to, problem) ->
                 acknowledged.println(problem == null ? sent : "failed " + sent + " " + problem));
         if (number == 0) producer.flush();
-        while (!go.exists()) Thread.sleep(50);
+        while (!go.exists() && !stop.exists()) Thread.sleep(50);
         if (number % 20 == 0) Thread.sleep(5);
       }
       producer.flush();

@@ -1,9 +1,11 @@
 // Sends 0, 1, 2, … to partition 0 of a topic, each padded to a kibibyte, until a file says stop; what was acknowledged is
-// written down, a number a line, and `done` in the end. Behind the first ones it waits until a file says go.
+// written down, a number a line, and `done` in the end. Behind the first ones, and whenever that is taken back, it waits until
+// a file says go.
 // CLIENT ADDRESS TOPIC ACKNOWLEDGED GO STOP HOME, where CLIENT is kafkajs or confluent (librdkafka) and HOME the folder
 // whose node_modules has it.
-import { appendFileSync, existsSync } from 'node:fs'
+import { appendFileSync, existsSync, watch } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
 
 const [client, address, topic, acknowledged, go, stop, home] = process.argv.slice(2)
 const require = createRequire(`${home}/package.json`)
@@ -12,8 +14,18 @@ const value = (number) => Buffer.from(String(number).padEnd(1024, '.'))
 const write = (line) => appendFileSync(acknowledged, `${line}\n`)
 let next = 0
 
-async function told() {
-  while (!existsSync(go)) await new Promise((resolve) => setTimeout(resolve, 50))
+/** Resolves where a file says go, or stop. */
+function told() {
+  return new Promise((resolve) => {
+    if (existsSync(go)) return resolve()
+    const look = () => {
+      if (!existsSync(go) && !existsSync(stop)) return
+      watcher.close()
+      resolve()
+    }
+    const watcher = watch(dirname(go), look)
+    look()
+  })
 }
 
 async function kafkajs() {

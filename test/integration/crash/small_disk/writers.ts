@@ -85,6 +85,11 @@ export class NumberWriter implements AsyncDisposable {
     writeFileSync(this.goFile, '')
   }
 
+  /** It sends nothing new, but what is on its way. */
+  hold(): void {
+    rmSync(this.goFile, { force: true })
+  }
+
   /** Until so many more were acknowledged than now. */
   async goesOn(more: number, timeoutMs = 90_000): Promise<void> {
     const before = this.acknowledged.length
