@@ -38,6 +38,8 @@ export interface MachineOptions {
   /** Operations of the disk take up to so long; 0: no time at all. */
   diskDelayMsMax: number
   bugs: DiskBugs & PlaneBugs
+  /** More of them, and others. */
+  settings?: Readonly<Record<string, string | number>>
 }
 
 export interface MachineParts {
@@ -71,6 +73,8 @@ export class Machine {
   life: Life | null = null
   plane: SimPlane | null = null
   starts = 0
+  /** Timers of its nodes that ran out; what is only deferred is none. */
+  timersFired = 0
   /** Applied to the next life: it ends before the operation of this number. */
   endNextBefore: { operation: number; ending: Ending } | null = null
   /** A life opened logs and has not closed them in order since: no mark may say otherwise. */
@@ -249,7 +253,10 @@ export class Machine {
       let cancel = timeline.after(delayMs, () => {
         if (life.isOver) return
         const lateMs = this.stalledUntilMs - timeline.nowMs
-        if (lateMs <= 0) return run()
+        if (lateMs <= 0) {
+          if (delayMs > 0) this.timersFired++
+          return run()
+        }
         cancel = schedule(lateMs, run)
       })
       return () => cancel()
@@ -296,5 +303,6 @@ function configOf(options: MachineOptions): Record<string, string | number> {
     'log.retention.check.interval.ms': 200,
     // Records carry a fixed time; only scenarios that say so lose any, and those by size.
     'log.retention.ms': -1,
+    ...options.settings,
   }
 }
