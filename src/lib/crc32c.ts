@@ -6,10 +6,12 @@ const TABLES = makeTables()
 
 function makeTables(): Uint32Array {
   const tables = new Uint32Array(8 * 256)
-  for (let byte = 0; byte < 256; byte++) {
-    let crc = byte
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
-    tables[byte] = crc
+  // Single bits first, the others are sums of them: a loop eight times as long has V8 optimize it, and that alone brings 5 MiB
+  // of compiler into memory.
+  let crc = 1
+  for (let bit = 128; bit > 0; bit >>= 1) {
+    crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
+    for (let sum = 0; sum < 256; sum += 2 * bit) tables[bit + sum] = tables[sum]! ^ crc
   }
   for (let i = 256; i < tables.length; i++) {
     const before = tables[i - 256]!
