@@ -217,7 +217,7 @@ test('a disk that fills: producers wait at the reserve, all else goes on, and so
   client.close()
   expect(topics[0]!.partitions[0]!).toMatchObject({ errorCode: NONE, lowWatermark: 16 })
   await said(broker, /has room again|a disk is low/)
-  await Promise.all(writers.list.map((writer) => writer.goesOn(1)))
+  await takeTurns(writers.list, 20)
 
   await deleteTopic(address, 'ballast')
   await takeTurns(writers.list, 100)
@@ -250,7 +250,6 @@ test('a stranger takes the last byte: nothing ends, what was asked waits, and is
   expect((await numbersIn(address, 'java')).length).toBeGreaterThanOrEqual(before[1]!)
   disk.release()
   await Promise.all([made, gone, ...changes])
-  await Promise.all(writers.list.map((writer) => writer.goesOn(1)))
   await takeTurns(writers.list, 200)
   for (const topic of ['early', 'made']) {
     await eventually(async () => {
@@ -313,7 +312,6 @@ for (const kind of ['tmpfs', 'ext4'] as const) {
     expect(await readAsGroup(address, 'java', 8)).toBeGreaterThanOrEqual(8)
 
     disk.release()
-    await Promise.all(writers.list.map((writer) => writer.goesOn(1)))
     await takeTurns(writers.list, 200)
     await eventually(async () => (isHeld() ? true : undefined), 120_000)
     await finish(writers.list, address)
