@@ -21,12 +21,12 @@ export function planOf(targets: readonly Target[]): Planned[] {
     const add = (list: Side[], side: Side) => {
       if (!list.some((known) => isSame(known, side))) list.push(side)
     }
-    for (const { evidence } of targets.filter((target) => target.group === group)) {
+    for (const { evidence, isShownOnly } of targets.filter((target) => target.group === group)) {
       if (evidence.kind === 'start') continue
       // What something is held against comes first: memory that grew does not shrink again.
       add(sides, evidence.to)
       add(sides, evidence.of)
-      if (evidence.kind !== 'ratio' || APART.has(group)) continue
+      if (evidence.kind !== 'ratio' || APART.has(group) || isShownOnly === true) continue
       add(twice, noiseSide(evidence))
       if (evidence.isLooseAsNoise === true) add(twice, evidence.to)
     }
