@@ -10,5 +10,5 @@ import { fileURLToPath } from 'node:url'
 
 // Node 22.0 has none.
 module.enableCompileCache?.(fileURLToPath(new URL('../build/compiled', import.meta.url)))
-const { run } = await import('./cli/commands.ts')
+const { run } = await import('./cli/program.ts')
 process.exitCode = await run(process.argv)

@@ -2,9 +2,10 @@
 // gen.ts; a test keeps the committed file equal to what is emitted.
 
 import type { Command, Option } from 'commander'
-import { buildProgram, everyCommand, optionDescription } from '../commands.ts'
+import { buildProgram } from '../commands.ts'
 import { CONNECTION_GROUP } from '../connect.ts'
 import { EXIT } from '../output/problems.ts'
+import { everyCommand, optionDescription } from '../program.ts'
 import { DUMP_LINES, formatShape, JSON_SHAPES, LINE_SHAPES, type Shape } from './json_shapes.ts'
 
 const INTRODUCTION = `# The command line

@@ -5,7 +5,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { buildProgram, everyCommand } from '../../../src/cli/commands.ts'
+import { buildProgram } from '../../../src/cli/commands.ts'
+import { everyCommand } from '../../../src/cli/program.ts'
 import { JSON_SHAPES, LINE_SHAPES, misfits } from '../../../src/cli/tree/json_shapes.ts'
 import { pathOf } from '../../../src/cli/tree/reference.ts'
 import { type Broker, startBroker } from '../../../src/index.ts'
@@ -221,9 +222,10 @@ describe('cli: scripts', () => {
       const seen = []
       const { registerHooks } = await import('node:module')
       registerHooks({ load(url, context, next) { seen.push(url); return next(url, context) } })
-      const { run } = await import(${JSON.stringify(new URL('../../../src/cli/commands.ts', import.meta.url).href)})
+      const { run } = await import(${JSON.stringify(new URL('../../../src/cli/program.ts', import.meta.url).href)})
       await run(['node', 'ottla', '--help'])
       await run(['node', 'ottla', 'completion', 'bash'])
+      await run(['node', 'ottla', 'start', '--help'])
       console.error(seen.filter((url) => /src\\/(?!cli|lib|protocol)/.test(url)).join('\\n'))`
     const done = await runCommand(process.execPath, ['--input-type=module', '-e', loads])
     expect(done.stderr.trim()).toBe('')

@@ -2,7 +2,7 @@
 // tests that run dozens of them: all is the same but for the start of a process.
 
 import { join } from 'node:path'
-import { run } from '../../../src/cli/commands.ts'
+import { run } from '../../../src/cli/program.ts'
 import { type Finished, ROOT, runCommand } from '../support/commands.ts'
 
 /** The command from the sources. */
