@@ -225,7 +225,7 @@ Status SparseIndex::floor(Io& io, Column column, int64_t target, IndexEntry* ent
   return Status::good();
 }
 
-// The block that held the last answer, else narrows to a block with one-entry reads and reads that:
+// The block around the last answer, else narrows to a block with one-entry reads and reads that:
 // some 10 + 1 reads of the page cache for the largest index, one for who reads on where he was.
 Status SparseIndex::floor_in_file(Io& io, int64_t count, Column column, int64_t target,
                                   IndexEntry* entry, int64_t* slot) const {
@@ -233,7 +233,9 @@ Status SparseIndex::floor_in_file(Io& io, int64_t count, Column column, int64_t 
   Pin pin;
   OTTLA_TRY(pin.take(io, &file_));
   IndexEntry block[kBlockEntries];
-  int64_t low = std::min(hint_.load(std::memory_order_relaxed), count - 1);
+  // A little before it: the batch at an offset begins behind the entry that a size before led to.
+  const int64_t hint = hint_.load(std::memory_order_relaxed) - kBlockEntries / 4;
+  int64_t low = std::clamp<int64_t>(hint, 0, count - 1);
   int64_t high = std::min(low + kBlockEntries, count);
   OTTLA_TRY(read_entries(io, pin.handle(), low, high - low, block));
   const bool is_here =
