@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import type { Slice } from '../../../bench/harness/slice.ts'
 import { ROOT, runCommand } from '../support/commands.ts'
 
 const WORKLOADS = [
@@ -26,7 +27,10 @@ it('measures, goes on where it was, and writes a page', async () => {
   expect(html).toContain('<svg')
   const read = () => readFileSync(path.replace('html', 'json'), 'utf8')
   const before = read()
-  const { slices } = JSON.parse(before) as { slices: { storm?: { asked: number } }[] }
+  const { slices: attempts } = JSON.parse(before) as { slices: Slice[] }
+  // On a busy machine slices are void, and tried again.
+  const name = ({ arm, workload, round }: Slice) => `${arm}: ${workload}, ${round}`
+  const slices = [...new Map(attempts.map((slice) => [name(slice), slice])).values()]
   expect(slices.length).toBe(2 + 1 + 1 + 3 * (2 + 1))
   const storms = slices.flatMap(({ storm }) => (storm === undefined ? [] : [storm]))
   expect(storms.length).toBe(9)
