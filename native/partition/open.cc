@@ -196,11 +196,9 @@ int64_t Partition::producers_needed_from(Io& io) const {
 }
 
 // An old snapshot says that it is. Where compaction has taken its first batch it has ended, and its
-// marker may be gone too: what is open is not compacted. One from before the log start knows of
-// records that are gone, and no marker may ever come for them: Kafka does not ask it at all.
-bool Partition::is_still_open(Io& io, int64_t snapshot, int64_t producer_id,
-                              int64_t first_offset) const {
-  if (first_offset < log_start_offset()) return snapshot > log_start_offset();
+// marker may be gone too: what is open is not compacted.
+bool Partition::is_still_open(Io& io, int64_t producer_id, int64_t first_offset) const {
+  if (first_offset < log_start_offset()) return true;
   struct Look {
     int64_t producer_id, offset;
     bool is_there;
@@ -227,8 +225,7 @@ bool Partition::restore_producers(Io& io, int64_t snapshot) {
     entry.coordinator_epoch = e.coordinator_epoch;
     entry.last_timestamp = e.timestamp;
     const int64_t first = e.current_txn_first_offset;
-    if (first >= 0 && is_still_open(io, snapshot, e.producer_id, first))
-      entry.txn_first_offset = first;
+    if (first >= 0 && is_still_open(io, e.producer_id, first)) entry.txn_first_offset = first;
     if (e.last_offset >= 0) {
       entry.batch_count = 1;
       entry.batches[0] = {e.last_offset, e.timestamp, e.last_sequence, e.offset_delta};
@@ -236,6 +233,30 @@ bool Partition::restore_producers(Io& io, int64_t snapshot) {
     producers_.restore(entry);
   }
   return true;
+}
+
+// A snapshot from before the log start knows of records that are gone. What no marker has ended by
+// the log's end begins with the first record that is left; with none, no marker may ever come.
+Status Partition::forget_gone(Io& io) {
+  const std::vector<ProducerEntry> entries = producers_.entries();
+  for (ProducerEntry entry : entries) {
+    if (entry.txn_first_offset < 0 || entry.txn_first_offset >= log_start_offset()) continue;
+    entry.txn_first_offset = -1;
+    const BatchVisitor visitor{
+        [](void* context, const RecordBatch& batch) {
+          ProducerEntry* entry = static_cast<ProducerEntry*>(context);
+          if (batch.producer_id() != entry->producer_id) return;
+          if (batch.is_control()) {
+            entry->txn_first_offset = -1;
+          } else if (batch.is_transactional() && entry->txn_first_offset < 0) {
+            entry->txn_first_offset = batch.base_offset();
+          }
+        },
+        &entry};
+    OTTLA_TRY(scan_past_damage(io, log_start_offset(), log_end_offset(), visitor));
+    producers_.restore(entry);
+  }
+  return Status::good();
 }
 
 // After a cut, on the reactor: from a snapshot that a segment began with and that the cut left. The
@@ -278,6 +299,7 @@ Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   if (from < end) {
     OTTLA_TRY(replay_producers(io, from, end));
   }
+  if (!is_as_left && from <= log_->log_start_offset()) OTTLA_TRY(forget_gone(io));
   expired_at_ms_ = io.now_us() / 1000;  // the idle get their time again
   return Status::good();
 }

@@ -301,7 +301,8 @@ class Partition {
   // open.cc
   Status recover(Io& io, const Log::Recovery& recovery);
   int64_t producers_needed_from(Io& io) const;
-  bool is_still_open(Io& io, int64_t snapshot, int64_t producer_id, int64_t first_offset) const;
+  bool is_still_open(Io& io, int64_t producer_id, int64_t first_offset) const;
+  Status forget_gone(Io& io);
   bool restore_producers(Io& io, int64_t snapshot);
   Status load_producers(Io& io, const Log::Recovery& recovery);
   Status reload_producers(Io& io);
