@@ -211,6 +211,7 @@ Status Log::State::roll(Io& io, int64_t base_offset) {
   const Status status = fresh->create(io, config);
   if (!status.ok()) {
     (void)io.remove(fresh->path());  // the next start would take it for the log's end
+    directory_dirty = true;
   } else {
     std::vector<Segment*> all = segments();
     all.push_back(fresh);

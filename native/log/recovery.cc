@@ -131,10 +131,10 @@ class Loader {
  private:
   Status find_segments();
   Status load_segments();
-  Status take_trusted(Segment* segment, int64_t bytes, bool is_last, bool* trusted);
-  Status take_tail(Segment* segment, int64_t bytes, bool* trusted);
-  Status replay(Segment* segment, int64_t* bytes_cut);
-  Status replay_batches(Segment* segment, Handle file, int64_t file_bytes);
+  Status take_trusted(Segment* segment, int64_t bytes, int64_t next_base, bool* trusted);
+  Status take_tail(Segment* segment, int64_t bytes, int64_t next_base, bool* trusted);
+  Status replay(Segment* segment, int64_t next_base, int64_t* bytes_cut);
+  Status replay_batches(Segment* segment, int64_t next_base, Handle file, int64_t file_bytes);
   Status drop_from(size_t first);
   Status drop_below(int64_t log_start_offset);
   Status settle();
@@ -169,7 +169,7 @@ Status Loader::find_segments() {
 }
 
 // The tail of a clean log: from the last index entry on, batch headers only.
-Status Loader::take_tail(Segment* segment, int64_t bytes, bool* trusted) {
+Status Loader::take_tail(Segment* segment, int64_t bytes, int64_t next_base, bool* trusted) {
   Handle file = kNoHandle;
   OTTLA_TRY(segment->pin(io_, &file));
   const SparseIndex& times = segment->times();
@@ -196,8 +196,8 @@ Status Loader::take_tail(Segment* segment, int64_t bytes, bool* trusted) {
     end.max_timestamp_offset = batch.last_offset();
   }
   Status status = scanner.status();
-  *trusted =
-      status.ok() && scanner.position() == bytes && end.max_timestamp_offset < end.next_offset;
+  *trusted = status.ok() && scanner.position() == bytes && end.next_offset <= next_base &&
+             end.max_timestamp_offset < end.next_offset;
   if (*trusted && from > 0) {
     BatchScanner first(io_, file, 0, bytes, buffer);
     *trusted = first.next();
@@ -209,18 +209,20 @@ Status Loader::take_tail(Segment* segment, int64_t bytes, bool* trusted) {
   return status.code == Code::kCorrupt ? Status::good() : status;
 }
 
-Status Loader::take_trusted(Segment* segment, int64_t bytes, bool is_last, bool* trusted) {
+Status Loader::take_trusted(Segment* segment, int64_t bytes, int64_t next_base, bool* trusted) {
   *trusted = false;
+  const bool is_last = next_base == INT64_MAX;
   for (const Status& status : {segment->offsets().load(io_, is_last, bytes),
                                segment->times().load(io_, is_last, int64_t{INT32_MAX} + 1),
                                segment->aborted().load(io_, segment->base_offset())}) {
     if (status.code == Code::kNotFound || status.code == Code::kCorrupt) return Status::good();
     OTTLA_TRY(status);
   }
-  return take_tail(segment, bytes, trusted);
+  return take_tail(segment, bytes, next_base, trusted);
 }
 
-Status Loader::replay_batches(Segment* segment, Handle file, int64_t file_bytes) {
+Status Loader::replay_batches(Segment* segment, int64_t next_base, Handle file,
+                              int64_t file_bytes) {
   const size_t wanted =
       static_cast<size_t>(std::clamp(file_bytes, kReplayBytesMin, kReplayBytesMax));
   if (buffer_.size() < wanted) buffer_.resize(wanted);
@@ -230,7 +232,7 @@ Status Loader::replay_batches(Segment* segment, Handle file, int64_t file_bytes)
   while (scanner.next()) {
     OTTLA_TRY(scanner.verify_crc(&valid));
     const RecordBatch& batch = scanner.batch();
-    valid = valid && batch.base_offset() >= next_offset &&
+    valid = valid && batch.base_offset() >= next_offset && batch.base_offset() < next_base &&
             batch.last_offset() - segment->base_offset() <= INT32_MAX;
     if (!valid) break;
     next_offset = batch.next_offset();
@@ -252,7 +254,7 @@ Status Loader::replay_batches(Segment* segment, Handle file, int64_t file_bytes)
   return Status::good();
 }
 
-Status Loader::replay(Segment* segment, int64_t* bytes_cut) {
+Status Loader::replay(Segment* segment, int64_t next_base, int64_t* bytes_cut) {
   state_.touched = true;
   OTTLA_TRY(segment->offsets().reset(io_, &state_.limbo));
   OTTLA_TRY(segment->times().reset(io_, &state_.limbo));
@@ -261,7 +263,7 @@ Status Loader::replay(Segment* segment, int64_t* bytes_cut) {
   OTTLA_TRY(segment->pin(io_, &file));
   int64_t file_bytes = 0;
   Status status = io_.file_bytes(file, &file_bytes);
-  if (status.ok()) status = replay_batches(segment, file, file_bytes);
+  if (status.ok()) status = replay_batches(segment, next_base, file, file_bytes);
   segment->unpin();
   OTTLA_TRY(status);
   segment->publish();
@@ -315,7 +317,7 @@ Status Loader::load_segments() {
       FileInfo info;
       OTTLA_TRY(io_.stat(segment->path(), &info));
       bool trusted = false;
-      OTTLA_TRY(take_trusted(segment, info.bytes, is_last, &trusted));
+      OTTLA_TRY(take_trusted(segment, info.bytes, next_base, &trusted));
       if (trusted) continue;
       recovery_.indexes_rebuilt += 1;
     }
@@ -326,7 +328,9 @@ Status Loader::load_segments() {
     const int64_t gap = expected >= 0 ? segment->base_offset() - expected : 0;
     if (gap < 0 || (gap > 0 && !options.gaps_allowed)) return drop_from(i);
     replaying = !flushed;
-    OTTLA_TRY(replay(segment, &bytes_cut));
+    // Below the recovery point the next segment is the log: what lies beyond its base was refused,
+    // cut, and is back because nothing synced the cut.
+    OTTLA_TRY(replay(segment, flushed ? next_base : INT64_MAX, &bytes_cut));
     if (bytes_cut > 0 && !flushed) return drop_from(i + 1);
     if (is_last) continue;
     // A full disk leaves its indexes shorter than they should be, which is only slower.

@@ -337,6 +337,8 @@ void Partition::on_full(ProduceOps* unwritten, PartitionHost& host) {
     refuse_full(op, host);
   }
   count_segments(host.io());  // a roll may have failed
+  // Epochs came with the batches, and go with them; with no room to say so, the next flush does.
+  if (options_.is_raft || !is_leader()) (void)epochs_.truncate_from_end(host.io(), next_offset_);
   fail_all(unwritten, ErrorCode::kKafkaStorageError, host);
   if (is_retired_ && !is_busy()) return (void)put_away(host);
   settle_flushes(host);

@@ -20,6 +20,7 @@ struct FaultHistory::Walk {
   std::map<int64_t, std::pair<int64_t, int>> last;               // producer → offset, batch
   std::map<int64_t, Open> open;                                  // producer → its transaction
   std::vector<AbortedTransaction> aborted;
+  std::vector<std::pair<int64_t, int64_t>> ended;  // first offset, marker: of all transactions
   // Of a log that is compacted: where each record is, and the newest of each key that is not
   // aborted.
   struct Record {
@@ -110,6 +111,7 @@ inline void FaultHistory::check_sequences(const RecordBatch& batch, Walk* walk) 
   walk->last.erase(id);
   const auto open = walk->open.find(id);
   if (open == walk->open.end()) return;
+  walk->ended.emplace_back(open->second.first_offset, batch.base_offset());
   const Sent& sent = *sent_[static_cast<size_t>(walk->batches[batch.base_offset()])];
   if (!sent.is_commit) {
     walk->aborted.push_back({id, open->second.first_offset, batch.base_offset(), 0});
@@ -132,12 +134,16 @@ inline void FaultHistory::check_epochs(const Walk& walk) {
 inline void FaultHistory::check_transactions(const Walk& walk) {
   int64_t stable = partition().high_watermark();
   for (const auto& [id, open] : walk.open) stable = std::min(stable, open.first_offset);
+  for (const auto& [first, marker] : walk.ended) {
+    if (marker >= partition().high_watermark()) stable = std::min(stable, first);
+  }
   stable = std::max(stable, walk.start);
   const int64_t told = partition().last_stable_offset();
   // What retention took of a transaction is remembered by some, forgotten by a restart.
   if (told > stable || (told < stable && told > walk.start)) {
     fail_with("stable up to " + std::to_string(told) + ", by its records up to " +
-              std::to_string(stable));
+              std::to_string(stable) + ", watermark " +
+              std::to_string(partition().high_watermark()) + " of " + std::to_string(walk.end));
   }
   std::vector<AbortedTransaction> listed;
   CHECK_OK(partition().log().collect_aborted(host().io(), walk.start, told, &listed));

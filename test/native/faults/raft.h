@@ -224,6 +224,7 @@ class RaftHistory : public FailingDisk {
     before_ = attempts_;
     note("cut at " + std::to_string(to));
     forget_from(to);
+    if (entries_.empty()) begins_at_ = to;
     std::erase_if(attempts_, [&](const Entry& each) { return each.base >= to; });
     for (int64_t* point : {&acked_, &flushed_, &saved_recovery_point_}) {
       *point = std::min(*point, to);
@@ -293,7 +294,10 @@ class RaftHistory : public FailingDisk {
         const bool follows =
             batch.base_offset() == offset || (found.empty() && batch.base_offset() < offset);
         if (!follows || batch.computed_crc() != batch.crc()) {
-          return fail_with("a hole in the log at " + std::to_string(offset)), found;
+          return fail_with("a hole in the log at " + std::to_string(offset) + ": " +
+                           std::to_string(batch.base_offset()) + " of epoch " +
+                           std::to_string(batch.leader_epoch())),
+                 found;
         }
         found.push_back({batch.base_offset(),
                          batch.next_offset(),
