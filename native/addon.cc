@@ -265,6 +265,7 @@ ReactorOptions read_options(Arguments& arguments, const Napi::Object& from) {
   };
   const auto reactors = static_cast<int>(number("reactors", 0, 32, 0));
   options.reactors = reactors == 0 ? default_reactors() : reactors;
+  options.directories = static_cast<int>(number("directories", 1, kInt32Max, 1));
   options.node_id = static_cast<int32_t>(arguments.field(from, "nodeId", 0, kInt32Max));
   options.request_bytes_max =
       static_cast<int64_t>(number("requestBytesMax", 8, kInt32Max - 16, 100 << 20));

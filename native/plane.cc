@@ -22,7 +22,6 @@ constexpr int32_t kUnknownPartition =
     static_cast<int32_t>(gen::ErrorCode::kUnknownTopicOrPartition);
 
 constexpr int kTurnsToClose = 1000;
-constexpr int kCleanersMax = 16;  // threads appear as logs are cleaned at the same time
 constexpr int kRecodersMax = 4;
 
 // A copy that has room for the length that Response::finish() adds.
@@ -69,14 +68,10 @@ Status Plane::open_with(const MakeIo& make_io, const MakeIo& make_helpers_io,
   opened->shared_ = std::make_unique<Shared>(options);
   Shared* shared = opened->shared_.get();
   shared->bell = bell;
-  shared->recovery = std::make_unique<WorkerPool>(options.recovery_threads, make_helpers_io);
-  const int syncers = options.recovery_threads > 0 ? 1 : 0;
-  shared->awaited_syncs = std::make_unique<WorkerPool>(syncers, make_helpers_io);
-  shared->idle_syncs = std::make_unique<WorkerPool>(syncers, make_helpers_io);
-  shared->cleaners = std::make_unique<WorkerPool>(syncers * kCleanersMax, make_helpers_io);
+  shared->make_io = make_helpers_io;
   const int recoders = options.recovery_threads > 0 ? std::min(options.reactors, kRecodersMax) : 0;
   shared->recoders = std::make_unique<WorkerPool>(recoders, make_helpers_io);
-  for (int index = 0; index < options.reactors; index += 1) {
+  for (int index = 0; index < shared->reactor_count(); index += 1) {
     std::unique_ptr<Io> io = make_io();
     if (io == nullptr) {
       opened->is_stopped_ = true;
@@ -109,10 +104,7 @@ void Plane::stop() {
   } else {
     for (int turns = 0; turns < kTurnsToClose && !is_closed(); turns += 1) turn_each();
   }
-  for (auto* pool : {&shared_->recovery, &shared_->awaited_syncs, &shared_->idle_syncs,
-                     &shared_->cleaners, &shared_->recoders}) {
-    (*pool)->stop();
-  }
+  if (!reactors_.empty()) shared_->stop_helpers(reactors_[0]->io());
   for (auto& reactor : reactors_) reactor->stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -168,7 +160,7 @@ void Plane::unlisten(int32_t listener) {
 
 uint64_t Plane::dial(const SocketAddress& to) {
   const uint64_t counter = next_dial_++;
-  const int reactor = static_cast<int>(counter % static_cast<uint64_t>(reactors()));
+  const int reactor = static_cast<int>(counter % static_cast<uint64_t>(shared_->options.reactors));
   const uint64_t id = dialled_id(reactor, counter);
   shared_->submit(reactor, [id, to](Reactor& at) { at.dial(id, to); });
   return id;
@@ -187,6 +179,14 @@ void Plane::on_conn(uint64_t conn, Body body) {
 template <typename Body>
 void Plane::on_each_reactor(Body body) {
   for (int reactor = 0; reactor < reactors(); reactor += 1) shared_->submit(reactor, body);
+}
+
+// What requests go by is where connections are.
+template <typename Body>
+void Plane::on_each_connected(Body body) {
+  for (int reactor = 0; reactor < shared_->options.reactors; reactor += 1) {
+    shared_->submit(reactor, body);
+  }
 }
 
 void Plane::send(uint64_t conn, Bytes frame) {
@@ -227,7 +227,9 @@ Status Plane::create(PartitionOptions options, double ticket) {
   if (slots.is_used(slot)) return Status::fail(Code::kExists, "slot");
   slots.set_used(slot, true);
   options.node_id = shared_->options.node_id;
-  options.owner = owner(slot);
+  options.disk = shared_->disk_of(options.log_directory);
+  options.owner = shared_->owner_on(options.disk, slot);
+  slots.set_owner(slot, options.owner);
   options.reactors = reactors();
   options.open_compressed = shared_->options.validates_fully;
   options.producer_expiration_ms = shared_->options.producer_id_expiration_ms;
@@ -438,19 +440,20 @@ void Plane::producers(int32_t slot, double ticket) {
 // --- policy
 
 void Plane::route(const TopicRoute& topic) {
-  on_each_reactor([topic](Reactor& at) { at.requests().route(at, topic); });
+  on_each_connected([topic](Reactor& at) { at.requests().route(at, topic); });
 }
 
 void Plane::forget(int32_t topic_handle) {
-  on_each_reactor([topic_handle](Reactor& at) { at.requests().forget(at, topic_handle); });
+  on_each_connected([topic_handle](Reactor& at) { at.requests().forget(at, topic_handle); });
 }
 
 void Plane::brokers(int32_t listener, const std::vector<BrokerEndpoint>& endpoints) {
-  on_each_reactor([listener, endpoints](Reactor& at) { at.topics().brokers(listener, endpoints); });
+  on_each_connected(
+      [listener, endpoints](Reactor& at) { at.topics().brokers(listener, endpoints); });
 }
 
 void Plane::verdict(int32_t principal, int32_t topic_handle, int32_t operation, bool is_allowed) {
-  on_each_reactor([principal, topic_handle, operation, is_allowed](Reactor& at) {
+  on_each_connected([principal, topic_handle, operation, is_allowed](Reactor& at) {
     at.requests().verdict(at, principal, topic_handle, operation, is_allowed);
   });
 }

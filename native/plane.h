@@ -39,7 +39,7 @@ class Plane {
   Plane& operator=(const Plane&) = delete;
 
   // --- process
-  int reactors() const { return shared_->options.reactors; }
+  int reactors() const { return shared_->reactor_count(); }
   FactRing& ring(int reactor) { return reactors_[static_cast<size_t>(reactor)]->facts(); }
   // Drains, then closes: connections get `grace_ms` for what they are owed, then partitions.
   void close(int64_t grace_ms, bool is_clean);
@@ -111,6 +111,8 @@ class Plane {
   void with(int32_t slot, OwnedPartitions::Verb verb);
   template <typename Body>
   void on_each_reactor(Body body);
+  template <typename Body>
+  void on_each_connected(Body body);
   template <typename Body>
   void on_conn(uint64_t conn, Body body);
 

@@ -192,6 +192,7 @@ export class OttlaNode {
     const { config, derived } = this.parsed
     this.plane = this.parts.createPlane({
       reactors: config.get('ottla.reactor.threads'),
+      directories: new Set([derived.metadataLogDir, ...derived.logDirs]).size,
       nodeId: derived.nodeId,
       requestBytesMax: config.get('socket.request.max.bytes'),
       connectionsMaxIdleMs: config.get('connections.max.idle.ms'),
@@ -575,7 +576,7 @@ export class OttlaNode {
     this.groups.stop()
     this.transactions.stop()
     await this.flushAll()
-    this.checkpoints.write()
+    await this.checkpoints.finish()
     const open = this.publisher.openPartitions()
     await this.closeParts(true)
     await this.removal

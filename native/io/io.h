@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,16 @@ struct WriteOp {
   void* context = nullptr;
 };
 
+// A read that would have waited for a disk. `file` is a descriptor of its own, which whoever takes
+// it closes: what was read from may be gone by then. kNoHandle: nothing was missing.
+struct ColdRead {
+  Handle file = kNoHandle;
+  int64_t position = 0;
+  int64_t bytes = 0;
+};
+// In ColdRead::file: nobody wants to know.
+constexpr Handle kOtherHandle = -2;
+
 struct SocketAddress {
   std::string host;  // numeric IPv4 or IPv6; empty: every interface
   uint16_t port = 0;
@@ -76,6 +87,15 @@ class Io {
   virtual Status close(Handle file) = 0;
   // Reads up to `bytes`; *got is less only at the end of the file.
   virtual Status read(Handle file, void* into, size_t bytes, int64_t position, size_t* got) = 0;
+  // From now until it is called with null, read() of what is not in memory is kWouldBlock, and the
+  // first of them is noted in `missing`. A backend that cannot tell waits. See cold.h.
+  virtual void refuse_to_wait(ColdRead* missing) = 0;
+  // How many of `bytes` from `position` on are in memory, without a gap; perhaps fewer than could
+  // be said. All of them where it cannot be told.
+  virtual int64_t ready_bytes(Handle file, int64_t position, int64_t bytes) = 0;
+  // Brings a range into memory, begins to at least. Only a hint.
+  virtual void prefetch(Handle file, int64_t position, int64_t bytes) = 0;
+  virtual Status duplicate(Handle file, Handle* copy) = 0;
   // Writes all of it, or fails with any prefix written.
   virtual Status write(Handle file, const void* from, size_t bytes, int64_t position) = 0;
   virtual void submit(WriteOp* op) = 0;
@@ -92,6 +112,21 @@ class Io {
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;  // a file, or an empty directory
   virtual Status sync_directory(const std::string& path) = 0;
+  // Puts a synced file in another's place, and makes the name last.
+  virtual Status replace(const std::string& from, const std::string& to);
+  // For hundreds of files at once: until catch_up(), sync(), sync_directory() and replace() only
+  // note that they are owed. catch_up() pays, if anything is owed: `sync_disks`, which brings all
+  // that was written to the disk, then the replacements, and it again. What was owed is not on the
+  // disk before that has answered.
+  virtual void defer_syncs() = 0;
+  virtual Status catch_up(const std::function<Status()>& sync_disks) = 0;
+  // As sync_directory(), and never put off: what is done next relies on it.
+  virtual Status sync_order(const std::string& directory) { return sync_directory(directory); }
+  // The disk that holds a directory: sync_disk() brings everything to it that anybody wrote, and
+  // tells, once, of writes that failed since it was opened. kInvalid where the system cannot
+  // promise that. Held until close().
+  virtual Status open_disk(const std::string& directory, Handle* disk) = 0;
+  virtual Status sync_disk(Handle disk) = 0;
   // Creates `path` when missing and locks it against every other opener, in this process or
   // another, Apache Kafka's `.lock` included; kBusy when held. Held until close().
   virtual Status lock_file(const std::string& path, Handle* file) = 0;
@@ -126,5 +161,11 @@ class Io {
   virtual int poll(Event* events, int count_max, int64_t timeout_us) = 0;
   virtual void wake() = 0;  // any thread
 };
+
+inline Status Io::replace(const std::string& from, const std::string& to) {
+  OTTLA_TRY(rename(from, to));
+  const size_t slash = to.rfind('/');
+  return sync_directory(slash == std::string::npos ? "." : to.substr(0, slash));
+}
 
 }  // namespace ottla

@@ -5,7 +5,10 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -144,6 +147,51 @@ Status read(Handle file, void* into, size_t bytes, int64_t position, size_t* got
   return Status::good();
 }
 
+Status read_ready(Handle file, void* into, size_t bytes, int64_t position, size_t* got) {
+  *got = 0;
+  while (*got < bytes) {
+    const iovec piece{static_cast<uint8_t*>(into) + *got, bytes - *got};
+    const ssize_t result = restarting([&] {
+      return ::preadv2(file, &piece, 1, position + static_cast<int64_t>(*got), RWF_NOWAIT);
+    });
+    if (result < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+      return read(file, into, bytes, position, got);
+    }
+    if (result < 0) return failure("preadv2");
+    if (result == 0) break;
+    *got += static_cast<size_t>(result);
+  }
+  return Status::good();
+}
+
+// mincore says of each page whether it can be read at once; cachestat would count pages that are
+// still on their way. Nothing is touched through the mapping.
+int64_t ready_bytes(Handle file, int64_t position, int64_t bytes) {
+  constexpr int64_t kPage = 4096, kPagesMax = 256;
+  const int64_t begin = position - position % kPage;
+  const int64_t looked_at = std::min(position + bytes - begin, kPage * kPagesMax);
+  void* mapped =
+      ::mmap(nullptr, static_cast<size_t>(looked_at), PROT_NONE, MAP_SHARED, file, begin);
+  if (mapped == MAP_FAILED) return bytes;
+  unsigned char pages[kPagesMax];
+  const bool is_told = ::mincore(mapped, static_cast<size_t>(looked_at), pages) == 0;
+  (void)::munmap(mapped, static_cast<size_t>(looked_at));
+  if (!is_told) return bytes;
+  int64_t page = 0;
+  while (page * kPage < looked_at && (pages[page] & 1) != 0) page += 1;
+  return std::clamp<int64_t>(begin + page * kPage - position, 0,
+                             std::min(bytes, begin + looked_at - position));
+}
+
+void prefetch(Handle file, int64_t position, int64_t bytes) {
+  (void)::posix_fadvise(file, position, bytes, POSIX_FADV_WILLNEED);
+}
+
+Status duplicate(Handle file, Handle* copy) {
+  *copy = ::fcntl(file, F_DUPFD_CLOEXEC, 0);
+  return *copy >= 0 ? Status::good() : failure("fcntl");
+}
+
 Status write(Handle file, const void* from, size_t bytes, int64_t position) {
   for (size_t done = 0; done < bytes;) {
     const ssize_t result = restarting([&] {
@@ -248,6 +296,30 @@ Status remove(const std::string& path) {
   if (::unlink(path.c_str()) == 0) return Status::good();
   if (errno != EISDIR) return failure("unlink");
   return ::rmdir(path.c_str()) == 0 ? Status::good() : failure("rmdir");
+}
+
+namespace {
+
+// Linux 5.8 and newer.
+bool tells_of_failed_writes() {
+  utsname system;
+  int major = 0, minor = 0;
+  if (::uname(&system) != 0 || std::sscanf(system.release, "%d.%d", &major, &minor) != 2) {
+    return false;
+  }
+  return major > 5 || (major == 5 && minor >= 8);
+}
+
+}  // namespace
+
+Status open_disk(const std::string& directory, Handle* disk) {
+  if (!tells_of_failed_writes()) return Status::fail(Code::kInvalid, "syncfs", ENOSYS);
+  *disk = restarting([&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  return *disk >= 0 ? Status::good() : failure("open directory");
+}
+
+Status sync_disk(Handle disk) {
+  return restarting([&] { return ::syncfs(disk); }) == 0 ? Status::good() : failure("syncfs");
 }
 
 Status sync_directory(const std::string& path) {

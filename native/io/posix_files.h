@@ -21,6 +21,12 @@ uint64_t disk_of(Handle file);
 Status open(const std::string& path, OpenMode mode, Handle* file);
 Status close(Handle file);
 Status read(Handle file, void* into, size_t bytes, int64_t position, size_t* got);
+// Without waiting for a disk: kWouldBlock when some of it is not in memory. Waits where the file
+// system cannot tell.
+Status read_ready(Handle file, void* into, size_t bytes, int64_t position, size_t* got);
+int64_t ready_bytes(Handle file, int64_t position, int64_t bytes);
+void prefetch(Handle file, int64_t position, int64_t bytes);
+Status duplicate(Handle file, Handle* copy);
 Status write(Handle file, const void* from, size_t bytes, int64_t position);
 Status write_gathered(Handle file, const iovec* iov, int count, int64_t position);
 Status sync(Handle file);
@@ -34,6 +40,9 @@ Status make_directory(const std::string& path);
 Status rename(const std::string& from, const std::string& to);
 Status remove(const std::string& path);
 Status sync_directory(const std::string& path);
+// kInvalid before Linux 5.8, whose syncfs does not tell of writes that failed.
+Status open_disk(const std::string& directory, Handle* disk);
+Status sync_disk(Handle disk);
 Status lock_file(const std::string& path, Handle* file);
 
 }  // namespace ottla::posix

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "../base/assert.h"
 
 namespace ottla {
@@ -37,6 +39,26 @@ uint64_t PosixIo::random() {
   }
   entropy_left_ -= 1;
   return entropy_[entropy_left_];
+}
+
+Status PosixIo::read_ready(Handle file, void* into, size_t bytes, int64_t position, size_t* got) {
+  const Status status = posix::read_ready(file, into, bytes, position, got);
+  if (status.code != Code::kWouldBlock || missing_->file != kNoHandle) return status;
+  // Without a descriptor for the helper it has to be waited for here.
+  Handle copy = kNoHandle;
+  if (!posix::duplicate(file, &copy).ok()) return posix::read(file, into, bytes, position, got);
+  *missing_ = {copy, position, static_cast<int64_t>(bytes)};
+  return status;
+}
+
+// A name comes after what it names: a file that lost its place to an empty one would be lost.
+Status PosixIo::catch_up(const std::function<Status()>& sync_disks) {
+  is_deferring_ = false;
+  const auto replaces = std::exchange(replaces_, {});
+  if (!std::exchange(owes_sync_, false)) return Status::good();
+  OTTLA_TRY(sync_disks());
+  for (const auto& [to, from] : replaces) OTTLA_TRY(rename(from, to));
+  return replaces.empty() ? Status::good() : sync_disks();
 }
 
 void PosixIo::wake() {

@@ -5,6 +5,8 @@
 // its Writers itself, as their threads call its wake() until they have ended.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -45,12 +47,23 @@ class PosixIo : public Io {
   }
   Status close(Handle file) final { return posix::close(file); }
   Status read(Handle file, void* into, size_t bytes, int64_t position, size_t* got) final {
-    return posix::read(file, into, bytes, position, got);
+    return missing_ == nullptr ? posix::read(file, into, bytes, position, got)
+                               : read_ready(file, into, bytes, position, got);
   }
+  void refuse_to_wait(ColdRead* missing) final { missing_ = missing; }
+  int64_t ready_bytes(Handle file, int64_t position, int64_t bytes) final {
+    return posix::ready_bytes(file, position, bytes);
+  }
+  void prefetch(Handle file, int64_t position, int64_t bytes) final {
+    posix::prefetch(file, position, bytes);
+  }
+  Status duplicate(Handle file, Handle* copy) final { return posix::duplicate(file, copy); }
   Status write(Handle file, const void* from, size_t bytes, int64_t position) final {
     return posix::write(file, from, bytes, position);
   }
-  Status sync(Handle file) final { return is_volatile_ ? Status::good() : posix::sync(file); }
+  Status sync(Handle file) final {
+    return is_volatile_ || owes_sync() ? Status::good() : posix::sync(file);
+  }
   Status truncate(Handle file, int64_t bytes) final { return posix::truncate(file, bytes); }
   Status allocate(Handle file, int64_t position, int64_t bytes) final {
     return posix::allocate(file, position, bytes);
@@ -69,7 +82,23 @@ class PosixIo : public Io {
   }
   Status remove(const std::string& path) final { return posix::remove(path); }
   Status sync_directory(const std::string& path) final {
-    return is_volatile_ ? Status::good() : posix::sync_directory(path);
+    return is_volatile_ || owes_sync() ? Status::good() : posix::sync_directory(path);
+  }
+  Status replace(const std::string& from, const std::string& to) final {
+    if (!owes_sync()) return Io::replace(from, to);
+    replaces_[to] = from;  // once, however often it was written
+    return Status::good();
+  }
+  void defer_syncs() final { is_deferring_ = true; }
+  Status catch_up(const std::function<Status()>& sync_disks) final;
+  Status sync_order(const std::string& directory) final {
+    return is_volatile_ ? Status::good() : posix::sync_directory(directory);
+  }
+  Status open_disk(const std::string& directory, Handle* disk) final {
+    return posix::open_disk(directory, disk);
+  }
+  Status sync_disk(Handle disk) final {
+    return is_volatile_ ? Status::good() : posix::sync_disk(disk);
   }
   Status lock_file(const std::string& path, Handle* file) final {
     return posix::lock_file(path, file);
@@ -117,9 +146,19 @@ class PosixIo : public Io {
   static constexpr size_t kEntropyWords = 32;
 
   void mask_sigpipe();
+  Status read_ready(Handle file, void* into, size_t bytes, int64_t position, size_t* got);
+  // True: it is noted.
+  bool owes_sync() {
+    owes_sync_ = owes_sync_ || is_deferring_;
+    return is_deferring_;
+  }
 
   const Descriptor wake_;
   const bool is_volatile_;
+  ColdRead* missing_ = nullptr;  // somebody does not want to wait
+  bool is_deferring_ = false;
+  bool owes_sync_ = false;
+  std::map<std::string, std::string> replaces_;  // by the name that is to be
   bool is_sigpipe_masked_ = false;
   size_t entropy_left_ = 0;
   uint64_t entropy_[kEntropyWords];

@@ -82,6 +82,7 @@ struct SimChances {
   uint32_t write_stall = 0;     // up to stall_us_max
   uint32_t short_transfer = 0;  // a receive or send moves only a part
   uint32_t reset = 0;           // a receive or send finds the connection reset
+  uint32_t cold_read = 0;       // a read that must not wait would have to
   int64_t stall_us_max = 100'000;
 };
 

@@ -73,6 +73,12 @@ Status SimIo::lock_file(const std::string& path, Handle* file) {
 
 Status SimIo::read(Handle file, void* into, size_t bytes, int64_t position, size_t* got) {
   *got = 0;
+  if (missing_ != nullptr && world_->faults_.chance(world_->chances.cold_read)) {
+    const bool is_first = missing_->file == kNoHandle;
+    if (is_first) OTTLA_TRY(duplicate(file, &missing_->file));
+    if (is_first) *missing_ = {missing_->file, position, static_cast<int64_t>(bytes)};
+    return Status::fail(Code::kWouldBlock, "cold");
+  }
   return on_file(SimOp::kRead, file, bytes, [&](SimWorld::OpenFile* open, const auto& fate) {
     if (!fate.happens) return fate.status;
     SimNode& node = *open->node;
@@ -87,6 +93,19 @@ Status SimIo::read(Handle file, void* into, size_t bytes, int64_t position, size
     std::copy_n(node.now.data() + position, *got, static_cast<uint8_t*>(into));
     return Status::good();
   });
+}
+
+int64_t SimIo::ready_bytes(Handle, int64_t, int64_t bytes) {
+  if (!world_->faults_.chance(world_->chances.cold_read)) return bytes;
+  return static_cast<int64_t>(world_->faults_.below(static_cast<uint64_t>(bytes)));
+}
+
+Status SimIo::duplicate(Handle file, Handle* copy) {
+  if (!is_alive()) return dead();
+  SimWorld::OpenFile* open = world_->file(file);
+  if (open == nullptr) return bad_handle();
+  *copy = world_->open_file(open->node, open->path, open->is_writable, false);
+  return Status::good();
 }
 
 Status SimIo::write_bytes(SimWorld::OpenFile* file, Bytes bytes, int64_t position,

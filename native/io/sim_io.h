@@ -22,6 +22,10 @@ class SimIo final : public Io {
   Status open(const std::string& path, OpenMode mode, Handle* file) override;
   Status close(Handle file) override;
   Status read(Handle file, void* into, size_t bytes, int64_t position, size_t* got) override;
+  void refuse_to_wait(ColdRead* missing) override { missing_ = missing; }
+  int64_t ready_bytes(Handle file, int64_t position, int64_t bytes) override;
+  void prefetch(Handle, int64_t, int64_t) override {}
+  Status duplicate(Handle file, Handle* copy) override;
   Status write(Handle file, const void* from, size_t bytes, int64_t position) override;
   void submit(WriteOp* op) override;
   Status sync(Handle file) override;
@@ -35,6 +39,13 @@ class SimIo final : public Io {
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
+  // Its disk syncs in no time: nothing is put off, so that every operation has its own death.
+  void defer_syncs() override {}
+  Status catch_up(const std::function<Status()>&) override { return Status::good(); }
+  Status open_disk(const std::string&, Handle*) override {
+    return Status::fail(Code::kInvalid, "sim");
+  }
+  Status sync_disk(Handle) override { return Status::fail(Code::kInvalid, "sim"); }
   Status lock_file(const std::string& path, Handle* file) override;
 
   Status listen(const SocketAddress& at, int backlog, const char* congestion_control,
@@ -90,6 +101,7 @@ class SimIo final : public Io {
   Handle polled_last_ = kNoHandle;  // where the next poll() goes on, so that nobody starves
   std::deque<Waiting> waiting_;     // submits, in order of submission
   std::vector<uint8_t> gathered_;
+  ColdRead* missing_ = nullptr;
   bool is_woken_ = false;
   int64_t deadline_us_ = INT64_MAX;  // of the last poll
 };

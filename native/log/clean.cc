@@ -151,7 +151,7 @@ Status Log::State::undo_swap(Io& io, Segment* fresh) {
     return Status::good();
   };
   OTTLA_TRY(remove(kSwapSuffix));
-  OTTLA_TRY(io.sync_directory(options.directory));
+  OTTLA_TRY(io.sync_order(options.directory));
   return remove(kCleanedSuffix);
 }
 
@@ -161,7 +161,7 @@ bool Log::State::waits_for_names(const Status& status) const {
 
 Status Log::State::settle_swap(Io& io) {
   while (swap != nullptr) {
-    Status status = io.sync_directory(options.directory);
+    Status status = io.sync_order(options.directory);
     if (!status.ok()) return fail_forever(status);
     status = advance_swap(io);
     if (!status.ok()) return waits_for_names(status) ? status : fail_forever(status);

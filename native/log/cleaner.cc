@@ -227,8 +227,8 @@ Status CleanJob::begin_group(Io& io) {
   output_ = std::make_unique<Output>();
   const Group& group = groups_[group_];
   segment_ = group.first;
-  output_->segment = new Segment(
-      {files_, directory_, segments_[group.first]->base_offset(), nullptr, kCleanedSuffix});
+  output_->segment = new Segment({files_, directory_, segments_[group.first]->base_offset(),
+                                  nullptr, kCleanedSuffix, segments_[group.first]->disk()});
   OTTLA_TRY(discard(io));  // of a job that ended badly
   OTTLA_TRY(output_->segment->create(io, config_));
   OTTLA_TRY(output_->segment->offsets().reset(io, &output_->limbo));

@@ -34,15 +34,18 @@ void CachedFile::unpin() {
 }
 
 Status CachedFile::close(Io& io) {
-  std::lock_guard lock(cache_->mutex_);
-  uint64_t state = state_.load(std::memory_order_acquire);
-  do {
-    if (handle_of(state) == kNoHandle || (state & kPins) != 0) return Status::good();
-  } while (!state_.compare_exchange_weak(state, 0, std::memory_order_acq_rel));
-  std::vector<CachedFile*>& open = cache_->open_;
-  open[slot_] = open.back();
-  open[slot_]->slot_ = slot_;
-  open.pop_back();
+  uint64_t state = 0;
+  {
+    std::lock_guard lock(cache_->mutex_);
+    state = state_.load(std::memory_order_acquire);
+    do {
+      if (handle_of(state) == kNoHandle || (state & kPins) != 0) return Status::good();
+    } while (!state_.compare_exchange_weak(state, 0, std::memory_order_acq_rel));
+    std::vector<CachedFile*>& open = cache_->open_;
+    open[slot_] = open.back();
+    open[slot_]->slot_ = slot_;
+    open.pop_back();
+  }
   return io.close(handle_of(state));
 }
 
@@ -64,25 +67,32 @@ size_t FileCache::open_count() const {
   return open_.size();
 }
 
+// The disk is waited for without the lock, so that one that hangs holds up only who wants its
+// files.
 Status FileCache::open(Io& io, CachedFile* file) {
   drain(io);
-  std::lock_guard lock(mutex_);
-  if (CachedFile::handle_of(file->state_.load(std::memory_order_acquire)) != kNoHandle) {
-    return Status::good();  // another thread was first
-  }
-  if (open_.size() >= open_max_) sweep(io);
   Handle handle = kNoHandle;
   OTTLA_TRY(io.open(file->path_, OpenMode::kReadWrite, &handle));
-  file->slot_ = open_.size();
-  open_.push_back(file);
-  file->state_.store((static_cast<uint64_t>(handle + 1) << 32) | CachedFile::kUsed,
-                     std::memory_order_release);
+  std::vector<Handle> spare;
+  {
+    std::lock_guard lock(mutex_);
+    if (CachedFile::handle_of(file->state_.load(std::memory_order_acquire)) != kNoHandle) {
+      spare.push_back(handle);  // another thread was first
+    } else {
+      if (open_.size() >= open_max_) sweep(&spare);
+      file->slot_ = open_.size();
+      open_.push_back(file);
+      file->state_.store((static_cast<uint64_t>(handle + 1) << 32) | CachedFile::kUsed,
+                         std::memory_order_release);
+    }
+  }
+  for (const Handle closed : spare) (void)io.close(closed);
   return Status::good();
 }
 
 // Second chance: a used file loses its mark, an unmarked and unpinned one its descriptor. When all
 // are pinned the bound gives way: more work in flight than the limit foresaw must not fail reads.
-void FileCache::sweep(Io& io) {
+void FileCache::sweep(std::vector<Handle>* spare) {
   size_t looks = 2 * open_.size();
   for (; looks > 0 && open_.size() >= open_max_; looks -= 1) {
     if (hand_ >= open_.size()) hand_ = 0;
@@ -95,7 +105,7 @@ void FileCache::sweep(Io& io) {
       open_[hand_] = open_.back();
       open_[hand_]->slot_ = hand_;
       open_.pop_back();
-      (void)io.close(CachedFile::handle_of(state));
+      spare->push_back(CachedFile::handle_of(state));
     }
   }
 }

@@ -4,8 +4,8 @@
 // holds none.)
 //
 // Threads: pin and unpin of an open file are one atomic operation each, from any thread. Opening,
-// closing and the sweep take a mutex: they are system calls on files nobody used lately, never the
-// path of a hot append or a tail read. A file whose last owner is gone is closed by the next thread
+// closing and the sweep take a mutex, but not while the disk is waited for; never the path of a hot
+// append or a tail read. A file whose last owner is gone is closed by the next thread
 // that comes by with an Io.
 #pragma once
 
@@ -67,7 +67,7 @@ class FileCache {
  private:
   friend class CachedFile;
   Status open(Io& io, CachedFile* file);
-  void sweep(Io& io);
+  void sweep(std::vector<Handle>* spare);  // no longer used; to be closed
   void forget(CachedFile* file);
 
   const size_t open_max_;

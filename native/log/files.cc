@@ -175,27 +175,26 @@ Status remove_directory(Io& io, const std::string& path) {
 
 namespace {
 
-Status write_and_rename(Io& io, const std::string& path, std::string_view text, bool synced) {
-  const std::string temporary = path + kTemporarySuffix;
+Status write_temporary(Io& io, const std::string& temporary, std::string_view text, bool synced) {
   Handle file = kNoHandle;
   OTTLA_TRY(io.open(temporary, OpenMode::kTruncate, &file));
   Status status = io.write(file, text.data(), text.size(), 0);
   if (status.ok() && synced) status = io.sync(file);
   const Status closed = io.close(file);
   OTTLA_TRY(status);
-  OTTLA_TRY(closed);
-  return io.rename(temporary, path);
+  return closed;
 }
 
 }  // namespace
 
 Status write_file(Io& io, const std::string& path, std::string_view text) {
-  return write_and_rename(io, path, text, false);
+  OTTLA_TRY(write_temporary(io, path + kTemporarySuffix, text, false));
+  return io.rename(path + kTemporarySuffix, path);
 }
 
 Status replace_file(Io& io, const std::string& path, std::string_view text) {
-  OTTLA_TRY(write_and_rename(io, path, text, true));
-  return io.sync_directory(parent_directory(path));
+  OTTLA_TRY(write_temporary(io, path + kTemporarySuffix, text, true));
+  return io.replace(path + kTemporarySuffix, path);
 }
 
 std::string format_offset_checkpoint(const std::vector<PartitionOffset>& entries) {

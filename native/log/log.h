@@ -131,6 +131,10 @@ class ReadSlice {
   Handle file() const { return file_; }
   int64_t position() const { return position_; }
   int64_t bytes() const { return bytes_; }
+  // Of the last appends: it is taken to be in memory still.
+  int32_t disk() const;  // which its log is on
+  bool is_recent() const { return is_recent_; }
+  void mark_recent() { is_recent_ = true; }
   explicit operator bool() const { return segment_ != nullptr; }
 
  private:
@@ -138,6 +142,7 @@ class ReadSlice {
   Handle file_ = kNoHandle;
   int64_t position_ = 0;
   int64_t bytes_ = 0;
+  bool is_recent_ = false;
 };
 
 // What a reader needs, published as one immutable object.
@@ -158,6 +163,7 @@ class Log {
         nullptr;                 // bytes left for this log dir; null: no limit
     BatchVisitor observer;       // sees every batch that had to be replayed
     bool unlinks_later = false;  // the owner does: see take_doomed()
+    int32_t disk = 0;            // the log directory's: see ReadSlice::disk()
   };
   // What opening found and repaired; counted, logged by TypeScript.
   struct Recovery {

@@ -152,6 +152,7 @@ Status read_segment(Io& io, Segment* segment, bool is_active, int64_t offset,
     *found = true;
     segment->ref();
     *slice = ReadSlice(segment, pin.release(), position, stop - position);
+    slice->mark_recent();
     return Status::good();
   }
   BatchPlace first;
@@ -202,6 +203,7 @@ ReadSlice& ReadSlice::operator=(ReadSlice&& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(position_, other.position_);
   std::swap(bytes_, other.bytes_);
+  std::swap(is_recent_, other.is_recent_);
   return *this;
 }
 
@@ -210,6 +212,8 @@ ReadSlice::~ReadSlice() {
   segment_->unpin();
   segment_->unref();
 }
+
+int32_t ReadSlice::disk() const { return segment_->disk(); }
 
 Status ReadSlice::file(Io&, Handle* file) const {
   if (segment_ == nullptr) return Status::fail(Code::kInvalid, "empty slice has no file");

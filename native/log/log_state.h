@@ -105,7 +105,7 @@ struct Log::State {
   const std::vector<Segment*>& segments() const { return view.read()->segments; }
   Segment* active() const { return segments().back(); }
   Segment::Options segment_options(int64_t base_offset) const {
-    return {files, options.directory, base_offset, options.preallocation_budget};
+    return {files, options.directory, base_offset, options.preallocation_budget, "", options.disk};
   }
   void publish_segments(std::vector<Segment*> segments) {
     view.publish(std::make_unique<const LogView>(std::move(segments)), &limbo);

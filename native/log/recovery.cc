@@ -90,7 +90,7 @@ Status clear_leftovers(Io& io, const std::string& directory) {
     OTTLA_TRY(io.remove(directory + "/" + name));
   }
   // Else a name that went could come back beside what has taken its place.
-  OTTLA_TRY(io.sync_directory(directory));
+  OTTLA_TRY(io.sync_order(directory));
   for (const auto& [name, file] : listing.files) {
     if (file.state != FileState::kSwap || file.offset >= cleaned_min) continue;
     const std::string path = directory + "/" + name;

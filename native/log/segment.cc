@@ -22,6 +22,7 @@ std::string path_of(const Segment::Options& options, std::string_view kind) {
 
 Segment::Segment(const Options& options)
     : base_offset_(options.base_offset),
+      disk_(options.disk),
       file_(options.files, path_of(options, kLogSuffix)),
       offsets_(IndexKind::kOffset, options.files, path_of(options, kIndexSuffix)),
       times_(IndexKind::kTime, options.files, path_of(options, kTimeIndexSuffix)),
@@ -90,6 +91,7 @@ Status Segment::locate(Io& io, Handle file, int64_t offset, const SegmentEnd& en
   IndexEntry entry;
   int64_t slot = -1;
   Status found = offsets_.floor_by_key(io, offset - base_offset_, &entry, &slot);
+  if (found.code == Code::kWouldBlock) return found;
   const bool is_inside = entry.value >= 0 && entry.value < end.bytes;  // else it lies
   int64_t from = found.ok() && slot >= 0 && is_inside ? entry.value : 0;
   uint8_t buffer[kScanBytes];
@@ -121,6 +123,7 @@ Status Segment::whole_batches(Io& io, Handle file, int64_t from, int64_t limit,
   IndexEntry entry;
   int64_t slot = -1;
   const Status found = offsets_.floor_by_value(io, limit, &entry, &slot);
+  if (found.code == Code::kWouldBlock) return found;
   uint8_t buffer[kScanBytes];
   const bool is_inside = entry.value > from && entry.value <= limit;  // else it lies
   int64_t start = found.ok() && slot >= 0 && is_inside ? entry.value : from;

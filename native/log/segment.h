@@ -51,6 +51,7 @@ class Segment {
     int64_t base_offset = 0;
     std::atomic<int64_t>* preallocation_budget = nullptr;
     const char* suffix = "";  // of its files' names: .cleaned while the cleaner writes it
+    int32_t disk = 0;
   };
   // What rolling asks of the batches that would come next: simulates their append.
   class Plan {
@@ -76,6 +77,7 @@ class Segment {
 
   // --- any thread
   int64_t base_offset() const { return base_offset_; }
+  int32_t disk() const { return disk_; }
   SegmentEnd end() const;
   // Its name was given up: whoever opened the file by name looks again in a newer view.
   bool is_gone() const { return gone_.load(std::memory_order_seq_cst); }
@@ -134,6 +136,7 @@ class Segment {
   void release_budget();
 
   const int64_t base_offset_;
+  const int32_t disk_;
   std::atomic<int32_t> refs_{1};
   std::atomic<bool> gone_{false};
   CachedFile file_;

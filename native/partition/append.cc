@@ -303,7 +303,7 @@ void Partition::on_written(Status status, PartitionHost& host) {
   if (!status.ok() || is_offline()) {  // a sync may have failed beside it
     go_offline(status, host);
     fail_all(&written, ErrorCode::kKafkaStorageError, host);
-    if (is_retired_ && !is_busy()) (void)put_away(host);
+    if (is_retired_ && !is_busy()) put_away(host);
     return;
   }
   count(host, counter::kProduceBytes, static_cast<double>(bytes));
@@ -321,7 +321,7 @@ void Partition::on_written(Status status, PartitionHost& host) {
   settle(&written, host);
   complete_waiting(host);
   changed(host, shown() == shown_before ? Wakes::kFollowers : Wakes::kAll);
-  if (is_retired_ && !is_busy()) (void)put_away(host);
+  if (is_retired_ && !is_busy()) put_away(host);
   settle_flushes(host);
   if (!staged_ops_.empty() || !staged_batches_.empty()) host.touch(this);
 }
@@ -340,7 +340,7 @@ void Partition::on_full(ProduceOps* unwritten, PartitionHost& host) {
   // Epochs came with the batches, and go with them; with no room to say so, the next flush does.
   if (options_.is_raft || !is_leader()) (void)epochs_.truncate_from_end(host.io(), next_offset_);
   fail_all(unwritten, ErrorCode::kKafkaStorageError, host);
-  if (is_retired_ && !is_busy()) return (void)put_away(host);
+  if (is_retired_ && !is_busy()) return put_away(host);
   settle_flushes(host);
   changed(host, Wakes::kNobody);
 }

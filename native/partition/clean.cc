@@ -133,7 +133,7 @@ void Partition::end_cleaning(const Status& status, PartitionHost& host) {
                           : is_overtaken ? ErrorCode::kOperationNotAttempted
                                          : ErrorCode::kKafkaStorageError;
   op->done(op, error, host);
-  if (is_retired_ && !is_busy()) (void)put_away(host);
+  if (is_retired_ && !is_busy()) put_away(host);
 }
 
 void Partition::abort_cleaning(PartitionHost& host) {

@@ -31,6 +31,7 @@ Status Epochs::load(Io& io, const std::string& directory) {
   if (status.ok()) status = parse_epoch_checkpoint(text, &read);
   if (!status.ok() && status.code != Code::kNotFound && status.code != Code::kCorrupt)
     return status;
+  is_missing_ = status.code == Code::kNotFound;
   dirty_ = is_unknown_ = !status.ok();
   unsynced_ = status.ok();
   for (const EpochEntry& entry : read) {
@@ -58,7 +59,7 @@ bool Epochs::insert(EpochEntry entry) {
 Status Epochs::assign(Io& io, int32_t epoch, int64_t start_offset) {
   if (!insert({epoch, start_offset})) return Status::good();
   publish();
-  return write(io, entries_.size() > 1 || start_offset > 0);
+  return entries_.size() == 1 && start_offset == 0 ? write(io, false) : Status::good();
 }
 
 void Epochs::observe(int32_t epoch, int64_t start_offset) {
@@ -108,12 +109,12 @@ Status Epochs::clear(Io& io) {
   return write(io, true);
 }
 
-Status Epochs::flush(Io& io) { return dirty_ ? write(io, true) : Status::good(); }
+Status Epochs::create_file(Io& io) { return is_missing_ ? write(io, false) : Status::good(); }
 
 Status Epochs::write(Io& io, bool synced) {
   const std::string text = format_epoch_checkpoint(entries_);
   OTTLA_TRY(synced ? replace_file(io, path_, text) : write_file(io, path_, text));
-  dirty_ = false;
+  dirty_ = is_missing_ = false;
   unsynced_ = !synced;
   return Status::good();
 }
@@ -124,6 +125,8 @@ Status Epochs::prepare_sync(Io& io, bool* unsynced) {
   *unsynced = std::exchange(unsynced_, false);
   return Status::good();
 }
+
+Status Epochs::close(Io& io) { return dirty_ || unsynced_ ? write(io, true) : Status::good(); }
 
 std::vector<EpochEntry> Epochs::entries() const { return entries_; }
 

@@ -1,9 +1,11 @@
 // Epochs: which leader epoch began at which offset, for truncation and fencing of diverged logs.
 // Kafka: LeaderEpochFileCache, LeaderEpochCheckpointFile (KIP-101, KIP-279).
 //
-// Epochs and start offsets both strictly grow. The file (leader-epoch-checkpoint) is replaced and
-// synced at each change, so the list is never behind the records; only the first entry of a new
-// partition is written without sync, since its absence means the same: everything since offset 0.
+// Epochs and start offsets both strictly grow. The file (leader-epoch-checkpoint) follows at the
+// next flush, synced before the recovery point moves: what is above that is replayed and tells its
+// epochs itself, and an epoch without a record is missed by nobody. Ten thousand new leaders write
+// nothing. Cuts are written at once. The first entry of a new partition is too, without a sync, for
+// those who read the file.
 //
 // One writer; end_offset() and latest() may be called from any thread: they read a small array of
 // atomics under a sequence. An outgrown array is kept until the end (each is half of the next).
@@ -33,7 +35,7 @@ class Epochs {
   // Reads the checkpoint of a partition's directory. A missing or malformed one is an empty list.
   Status load(Io& io, const std::string& directory);
   // The leader epoch of an appended or led range. Entries that contradict it go (Kafka's
-  // maybeTruncateNonMonotonicEntries); the file follows when something changed.
+  // maybeTruncateNonMonotonicEntries).
   Status assign(Io& io, int32_t epoch, int64_t start_offset);
   // The same for replayed batches: only newer epochs count, and the file waits for flush().
   void observe(int32_t epoch, int64_t start_offset);  // a batch: what it refutes goes
@@ -44,9 +46,10 @@ class Epochs {
   // The entry that covers `start_offset` begins there; those before it go.
   Status truncate_from_start(Io& io, int64_t start_offset);
   Status clear(Io& io);
-  Status flush(Io& io);  // writes the file if it is behind
+  Status create_file(Io& io);  // if it is missing
   // Brings the file up to date. *unsynced: it may not be on the disk, and the caller sees to that.
   Status prepare_sync(Io& io, bool* unsynced);
+  Status close(Io& io);  // up to date and synced
   const std::string& path() const { return path_; }
   std::vector<EpochEntry> entries() const;
 
@@ -90,8 +93,9 @@ class Epochs {
   std::vector<EpochEntry> entries_;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is in use
   bool dirty_ = false;
-  bool is_unknown_ = false;
-  bool unsynced_ = false;  // written, but not synced by us
+  bool is_missing_ = false;  // the file
+  bool is_unknown_ = false;  // it is missing, or did not add up
+  bool unsynced_ = false;    // written, but not synced by us
 
   // Published: odd while the table changes.
   std::atomic<uint32_t> sequence_{0};

@@ -68,7 +68,7 @@ void Partition::settle_flushes(PartitionHost& host) {
   if (status.code == Code::kNoSpace) return;  // what must be written first finds no room: later
   if (!status.ok()) return go_offline(status, host);
   is_flushing_ = true;
-  flush_.is_awaited = is_awaited;
+  flush_.queue = is_awaited ? DiskQueue::kAwaitedSync : DiskQueue::kIdleSync;
   host.lend(&flush_);
 }
 
@@ -146,7 +146,7 @@ void Partition::flush_done(PartitionWork* work, PartitionHost& host) {
   const Status status = self->end_flush(self->flush_.status);
   if (!status.ok()) self->go_offline(status, host);
   self->publish();
-  if (self->is_retired_ && !self->is_busy()) return (void)self->put_away(host);
+  if (self->is_retired_ && !self->is_busy()) return self->put_away(host);
   self->settle_flushes(host);
 }
 

@@ -26,13 +26,18 @@ struct PartitionWork {
   PartitionWork* next = nullptr;
 };
 
+// Each has helpers of its own: what somebody waits for does not queue behind what nobody does, and
+// neither behind gigabytes that are read, minutes that a log is cleaned, or what takes a processor
+// and no disk.
+enum class DiskQueue : uint8_t { kIdleSync, kAwaitedSync, kRead, kClean, kRecode, kClose };
+
 // Work that waits for a disk: `help` runs on a thread that may wait, with that thread's Io, then
 // `run` on the reactor that lent it, in a later turn. The lender keeps the object alive until then.
 struct DiskWork : PartitionWork {
   void (*help)(DiskWork* work, Io& io) = nullptr;
-  bool is_long = false;     // may take minutes in all: it has threads of its own
-  bool is_awaited = false;  // somebody waits for it: it does not queue behind what nobody waits for
-  bool is_reckoning = false;  // it takes a processor and no disk: helpers of its own
+  DiskQueue queue = DiskQueue::kIdleSync;
+  int32_t disk = 0;  // the log directory's, PartitionOptions::disk
+  Status status;     // of help(); bad also when what it wrote could not be synced
 };
 
 // A fact for TypeScript; fields as gen/layout.h says for its kind.
@@ -67,9 +72,11 @@ class PartitionHost {
   // and says no more than that: signals for one slot become one.
   virtual void signal(int reactor, int32_t slot) = 0;
   virtual void lend(DiskWork* work) = 0;
+  // A read of that disk is under way for so long that no other should wait for it.
+  virtual bool is_stuck(int32_t disk) = 0;
   // Files and directories that nobody will ask for again: a helper gives them back to the disk
   // after so long. What is not given back when the process ends, the next start removes.
-  virtual void unlink_later(std::vector<std::string> paths, int64_t delay_ms) = 0;
+  virtual void unlink_later(int32_t disk, std::vector<std::string> paths, int64_t delay_ms) = 0;
   // Runs partition->end_turn(host) once, after all requests of this turn were admitted.
   virtual void touch(Partition* partition) = 0;
   // One timer per waiting object: fires `run` at its deadline unless cancelled. Ids are

@@ -27,12 +27,13 @@ Partition::Partition(PartitionOptions options) : options_(std::move(options)) {
   flush_.help = &Partition::help_flush;
   flush_.slot = options_.slot;
   flush_.home = options_.owner;
+  flush_.disk = clean_.disk = closing_.disk = options_.disk;
   flush_.partition = this;
   clean_.run = &Partition::clean_done;
   clean_.help = &Partition::help_clean;
   clean_.slot = options_.slot;
   clean_.home = options_.owner;
-  clean_.is_long = true;
+  clean_.queue = DiskQueue::kClean;
   clean_.partition = this;
   if (options_.row != nullptr) row_ = SequencedRow(options_.row, kPartitionColumns);
 }
@@ -55,6 +56,7 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
   log.files = o.files;
   log.preallocation_budget = o.preallocation_budget;
   log.unlinks_later = true;
+  log.disk = o.disk;
   log.observer = {&Partition::replay_epoch, p.get()};
   p->directory_ = log.directory;
   // Who stopped cleanly has synced the directory's name too.
@@ -74,7 +76,7 @@ Status Partition::recover(Io& io, const Log::Recovery& recovery) {
   if (epochs_.is_unknown()) OTTLA_TRY(rebuild_epochs(io));
   for (const Status& status :
        {epochs_.truncate_from_end(io, end),
-        epochs_.truncate_from_start(io, log_->log_start_offset()), epochs_.flush(io)}) {
+        epochs_.truncate_from_start(io, log_->log_start_offset()), epochs_.create_file(io)}) {
     // No room to say so: the next flush does, before it counts for anything.
     if (status.code != Code::kNoSpace) OTTLA_TRY(status);
   }
@@ -343,8 +345,8 @@ void Partition::assign_epoch(Io& io, int32_t leader_epoch, int64_t start_offset)
   if (leader_epoch >= 0) (void)epochs_.assign(io, leader_epoch, start_offset);
 }
 
-Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
-  if (is_retired_) return Status::good();
+void Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
+  if (is_retired_) return;
   is_retired_ = true;
   is_deleted_ = is_deleted;
   is_clean_ = is_clean;
@@ -362,38 +364,65 @@ Status Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
     row_.end();
     options_.row = nullptr;  // the slot may be given to another now
   }
-  return is_busy() ? Status::good()
-                   : put_away(host);  // else when the write and the sync have ended
+  if (!is_busy()) put_away(host);  // else when the write and the sync have ended
 }
 
-Status Partition::put_away(PartitionHost& host) {
-  const bool is_clean = is_clean_ && !is_deleted_ && !is_offline();
-  Status status;
-  if (is_clean) status = save_producers(host.io(), log_end_offset());
-  if (is_clean && status.ok()) status = sync(host.io());
-  if (is_clean && status.ok()) answer_synced(host);
+void Partition::put_away(PartitionHost& host) {
+  if (is_clean_ && !is_deleted_ && !is_offline()) {
+    is_putting_away_ = true;
+    closing_.queue = DiskQueue::kClose;
+    closing_.help = &Partition::help_close;
+    closing_.run = &Partition::close_done;
+    closing_.slot = options_.slot;
+    closing_.home = options_.owner;
+    closing_.partition = this;
+    return host.lend(&closing_);
+  }
   fail_all(&syncing_, ErrorCode::kNotLeaderOrFollower, host);
   fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
   // The files of a failed directory stay as they are; the next start finds what the metadata says.
   if (is_deleted_ && !is_offline()) {
-    status = log_->remove(host.io());
-    host.unlink_later(log_->take_doomed(), unlink_delay(options_.config.directory_delete_delay_ms));
-    return status;
+    end_status_ = log_->remove(host.io());
+    host.unlink_later(options_.disk, log_->take_doomed(),
+                      unlink_delay(options_.config.directory_delete_delay_ms));
+  } else {
+    end_status_ = log_->close(host.io(), false);
   }
-  const Status closed = log_->close(host.io(), is_clean && status.ok());
-  if (status.ok()) status = closed;
-  if (!is_clean || status.ok()) return status;
-  ending_ = status;
+}
+
+// The owner waits for it and touches nothing meanwhile.
+void Partition::help_close(DiskWork* work, Io& io) {
+  work->status = static_cast<Closing*>(work)->partition->close_cleanly(io);
+}
+
+Status Partition::close_cleanly(Io& io) {
+  Status status = save_producers(io, log_end_offset());
+  if (status.ok()) status = epochs_.close(io);
+  if (status.ok()) status = sync(io);
+  const Status closed = log_->close(io, status.ok());
+  return status.ok() ? closed : status;
+}
+
+void Partition::close_done(PartitionWork* work, PartitionHost& host) {
+  Partition* self = static_cast<Closing*>(work)->partition;
+  self->is_putting_away_ = false;
+  const Status& status = self->closing_.status;
+  self->end_status_ = self->ending_ = status;
+  if (status.ok()) self->answer_synced(host);
   // Else a start would trust what a failed sync has lost.
-  if (status.code != Code::kNoSpace) host.directory_failed(options_.log_directory, status.error);
-  return status;
+  if (!status.ok() && status.code != Code::kNoSpace) {
+    host.directory_failed(self->options_.log_directory, status.error);
+  }
+  self->fail_all(&self->syncing_, ErrorCode::kNotLeaderOrFollower, host);
+  self->fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
 }
 
 // Segments that are gone.
 void Partition::unlink_doomed(PartitionHost& host) {
   std::vector<std::string> doomed = log_->take_doomed();
   if (doomed.empty()) return;
-  host.unlink_later(std::move(doomed), unlink_delay(options_.config.file_delete_delay_ms));
+  host.unlink_later(options_.disk, std::move(doomed),
+                    unlink_delay(options_.config.file_delete_delay_ms));
 }
 
 // A disk that is short of room wants its blocks back.

@@ -272,7 +272,12 @@ ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) 
   if (query.bytes_max == 0 && !query.at_least_one) return ErrorCode::kNone;
   const Status status = log_->read(io, query.offset, bound, query.bytes_max, query.at_least_one,
                                    &result->slice, query.replica_id < 0);
-  if (status.ok()) return ErrorCode::kNone;
+  result->is_cold = status.code == Code::kWouldBlock;
+  if (result->is_cold) {  // whoever does without it is in no hurry, and gets none of it
+    result->is_behind = false;
+    result->slice = ReadSlice();
+  }
+  if (status.ok() || result->is_cold) return ErrorCode::kNone;
   if (status.code == Code::kIo) result->disk_error = status.error;
   if (status.code == Code::kCorrupt) return ErrorCode::kCorruptMessage;
   return status.code == Code::kOutOfRange ? ErrorCode::kOffsetOutOfRange

@@ -73,6 +73,7 @@ struct PartitionOptions {
   int owner = 0;     // the reactor that writes it
   int reactors = 1;  // at most kReactorsMax
   std::string log_directory;
+  int32_t disk = 0;  // its number among those of the plane: whose helpers wait for it
   std::string name;  // of its directory in there; empty: <topic>-<partition>
   std::string topic;
   std::array<uint8_t, 16> topic_id{};
@@ -173,6 +174,7 @@ struct FetchResult {
   int disk_error = 0;      // errno, where the disk failed the read
   bool has_data = false;   // its offset lies below its bound, whatever the limits let through
   bool is_behind = false;  // its offset lies in an older segment than its bound
+  bool is_cold = false;    // it would have had to wait for a disk (io/cold.h): read again later
   ReadSlice slice;
 };
 
@@ -216,7 +218,9 @@ class Partition {
   // Rows of 48 bytes, as plane.ts says.
   void dump_producers(std::vector<uint8_t>* rows) const;
   // Ends everything that waits, then closes or deletes the log. The object stays until is_quiet().
-  Status retire(PartitionHost& host, bool is_deleted, bool is_clean);
+  // A clean close waits for disks: a helper does it.
+  void retire(PartitionHost& host, bool is_deleted, bool is_clean);
+  Status end_status() const { return end_status_; }  // of that, once it is quiet
   // No message or write of it is under way in any reactor.
   bool is_quiet() const;
   // Why it was not left in order, once it is quiet; ok when it was, or nobody asked for that.
@@ -307,8 +311,12 @@ class Partition {
   Status load_producers(Io& io, const Log::Recovery& recovery);
   Status reload_producers(Io& io);
   Status save_producers(Io& io, int64_t end_offset);
-  Status put_away(PartitionHost& host);
-  bool is_busy() const { return is_writing_ || is_flushing_ || is_cleaning_; }  // files are in use
+  void put_away(PartitionHost& host);
+  Status close_cleanly(Io& io);
+  static void help_close(DiskWork* work, Io& io);
+  static void close_done(PartitionWork* work, PartitionHost& host);
+  // Files are in use.
+  bool is_busy() const { return is_writing_ || is_flushing_ || is_cleaning_ || is_putting_away_; }
   void unlink_doomed(PartitionHost& host);
   bool waits_for_names(const Status& status) const;
   int64_t unlink_delay(int64_t configured_ms) const;
@@ -478,7 +486,6 @@ class Partition {
     bool syncs_name = false;             // of the log's directory
     bool syncs_epochs = false;           // and the directory that names their file
     std::vector<std::string> snapshots;  // of producers
-    Status status;
   };
   Flush flush_;
   bool is_flushing_ = false;
@@ -489,7 +496,6 @@ class Partition {
     std::unique_ptr<CleanJob> job;
     bool is_swapping = false;
     int64_t bytes = 0;  // of the last step
-    Status status;
   };
   Clean clean_;
   bool is_cleaning_ = false;
@@ -515,6 +521,12 @@ class Partition {
   int64_t bytes_in_ = 0;
   int64_t messages_in_ = 0;
   bool is_retired_ = false;
+  struct Closing : DiskWork {
+    Partition* partition = nullptr;
+  };
+  Closing closing_;
+  bool is_putting_away_ = false;
+  Status end_status_;
   bool is_deleted_ = false;  // how it is to be put away
   bool is_clean_ = false;
   Status ending_;

@@ -53,7 +53,7 @@ void Partition::start_recoding(PartitionHost& host) {
     recoding_->help = &Partition::help_recode;
     recoding_->slot = options_.slot;
     recoding_->home = options_.owner;
-    recoding_->is_reckoning = true;
+    recoding_->queue = DiskQueue::kRecode;
     recoding_->partition = this;
   }
   Recoding& work = *recoding_;

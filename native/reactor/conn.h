@@ -21,7 +21,8 @@
 #include <vector>
 
 #include "../gen/layout.h"
-#include "../io/io.h"
+#include "../io/cold.h"
+#include "../partition/host.h"
 #include "../request/response.h"
 #include "input.h"
 
@@ -41,6 +42,8 @@ class Conn : public Pollable {
   static constexpr int64_t kHeldBytesMax = 16 << 20;     // frames that requests hold
   static constexpr int64_t kReadBytesPerTurn = 1 << 20;  // so that others get their turn
   static constexpr int64_t kSendBytesPerTurn = 8 << 20;
+  // Of old records: who reads gigabytes of them leaves room for those at the tail.
+  static constexpr int64_t kOldBytesPerTurn = 256 << 10;
 
   enum class State : uint8_t { kConnecting, kOpen, kClosing, kGone };
 
@@ -80,7 +83,7 @@ class Conn : public Pollable {
   int32_t principal() const { return principal_; }
   void identify(int32_t principal) { principal_ = principal; }
   bool is_gone() const { return state_ == State::kGone; }
-  bool can_be_freed() const { return is_gone() && holds_ == 0; }
+  bool can_be_freed() const { return is_gone() && holds_ == 0 && !is_reading_; }
   bool is_accepted() const { return !is_dialled_; }
   const std::string& peer_host() const { return peer_.host; }
 
@@ -121,6 +124,12 @@ class Conn : public Pollable {
 
   void send_ready(Reactor& reactor);
   Status send_run(Reactor& reactor, size_t* sent);
+  Status send_slice(Reactor& reactor, const ReadSlice& slice, int64_t skip, size_t* sent);
+  Status gather_slice(Reactor& reactor, const ReadSlice& slice, int64_t skip, uint8_t* into);
+  bool sends_old() const;
+  void lend_read(Reactor& reactor, const ReadSlice& slice, const ColdRead& cold);
+  static void help_read(DiskWork* work, Io& io);
+  static void read_returned(PartitionWork* work, class PartitionHost& host);
   void advance(Reactor& reactor, size_t sent);
   void watch(Reactor& reactor, bool read, bool write);
   void arm_idle(Reactor& reactor);
@@ -165,6 +174,15 @@ class Conn : public Pollable {
 
   size_t fragment_ = 0;        // of the first exchange's response: what is being sent
   int64_t fragment_sent_ = 0;  // of that fragment
+
+  // What is to leave next is not in memory: a helper has it.
+  struct Reading : DiskWork {
+    Conn* conn = nullptr;
+    ColdRead cold;
+  };
+  Reading reading_;
+  bool is_reading_ = false;
+  bool has_waited_ = false;  // for what leaves next: it goes now, in memory or not
 
   int64_t read_this_turn_ = 0;
   int64_t last_active_us_ = 0;

@@ -10,15 +10,12 @@ namespace ottla {
 namespace {
 
 constexpr int kIovMax = 64;
-// The whole of a slice from `skip` on.
-Status read_slice(Io& io, const ReadSlice& slice, int64_t skip, uint8_t* into) {
-  Handle file = kNoHandle;
-  OTTLA_TRY(slice.file(io, &file));
-  const auto bytes = static_cast<size_t>(slice.bytes() - skip);
-  size_t got = 0;
-  OTTLA_TRY(io.read(file, into, bytes, slice.position() + skip, &got));
-  return got == bytes ? Status::good() : Status::fail(Code::kCorrupt, "slice is shorter");
-}
+// A helper brings so much of a slice into memory while its connection waits, and asks for so much
+// behind it, where a consumer that drains a log will be next.
+constexpr int64_t kColdBytes = 512 << 10;
+constexpr int64_t kAheadBytes = 2 << 20;
+// What goes whether or not it is in memory, when it was waited for and is gone again.
+constexpr int64_t kInsistedBytes = 64 << 10;
 
 // After the peer's end: time for what is nearly ready, a reactor away, not for a long poll.
 constexpr int64_t kLingerUs = 10 * 1000;
@@ -84,7 +81,7 @@ void Conn::flush(Reactor& reactor) {
 
 void Conn::send_ready(Reactor& reactor) {
   int64_t budget = kSendBytesPerTurn;
-  while (first_ != next_ && !is_socket_full_) {
+  while (first_ != next_ && !is_socket_full_ && !is_reading_) {
     const Exchange& head = exchange(first_);
     if (head.stage == Stage::kWaiting) return;
     if (head.stage == Stage::kClose) return close(reactor, head.reason);
@@ -95,12 +92,15 @@ void Conn::send_ready(Reactor& reactor) {
     if (budget <= 0) return reactor.mark_dirty(this);
     size_t sent = 0;
     const Status status = send_run(reactor, &sent);
+    if (is_reading_ && sent == 0) return;
     if (status.code == Code::kWouldBlock) {
       is_socket_full_ = true;
       return;
     }
     if (!status.ok()) return close(reactor, DisconnectReason::kPeer);
-    budget -= static_cast<int64_t>(sent);
+    const bool is_old = sent > 0 && sends_old();
+    budget -= is_old ? kSendBytesPerTurn / kOldBytesPerTurn * static_cast<int64_t>(sent)
+                     : static_cast<int64_t>(sent);
     last_active_us_ = reactor.now_us();
     reactor.row().add(counter::kBytesSent, static_cast<double>(sent));
     advance(reactor, sent);
@@ -128,13 +128,17 @@ Status Conn::send_run(Reactor& reactor, size_t* sent) {
         if (bytes == 0) continue;
         if (bytes <= reactor.transport().gathered_bytes_max() &&
             gathered + static_cast<size_t>(bytes) <= scratch.size()) {
-          OTTLA_TRY(read_slice(reactor.io(), run.slice, skip, scratch.data() + gathered));
+          const Status read = gather_slice(reactor, run.slice, skip, scratch.data() + gathered);
+          if (is_reading_ && count > 0) {  // what is there leaves meanwhile
+            return reactor.transport().send_memory(reactor.io(), socket_, iov, count, false, sent);
+          }
+          OTTLA_TRY(read);
           iov[count++] = {scratch.data() + gathered, static_cast<size_t>(bytes)};
           gathered += static_cast<size_t>(bytes);
           continue;
         }
         if (count == 0) {
-          return reactor.transport().send_slice(reactor.io(), socket_, run.slice, skip, sent);
+          return send_slice(reactor, run.slice, skip, sent);
         }
         is_more = true;
         break;
@@ -150,6 +154,82 @@ Status Conn::send_run(Reactor& reactor, size_t* sent) {
   *sent = 0;
   if (count == 0) return Status::good();
   return reactor.transport().send_memory(reactor.io(), socket_, iov, count, is_more, sent);
+}
+
+// A small slice, to be gathered with what is around it.
+Status Conn::gather_slice(Reactor& reactor, const ReadSlice& slice, int64_t skip, uint8_t* into) {
+  Io& io = reactor.io();
+  Handle file = kNoHandle;
+  OTTLA_TRY(slice.file(io, &file));
+  const auto bytes = static_cast<size_t>(slice.bytes() - skip);
+  size_t got = 0;
+  if (std::exchange(has_waited_, false)) {
+    OTTLA_TRY(io.read(file, into, bytes, slice.position() + skip, &got));
+  } else {
+    ColdRead cold;
+    Status status;
+    {
+      const Impatient now(io, &cold);
+      status = io.read(file, into, bytes, slice.position() + skip, &got);
+    }
+    if (cold.file != kNoHandle) lend_read(reactor, slice, cold);
+    OTTLA_TRY(status);
+  }
+  return got == bytes ? Status::good() : Status::fail(Code::kCorrupt, "slice is shorter");
+}
+
+// What of a large slice is in memory; when nothing is, a helper reads some and we come back.
+Status Conn::send_slice(Reactor& reactor, const ReadSlice& slice, int64_t skip, size_t* sent) {
+  int64_t bytes = slice.bytes() - skip;
+  if (!slice.is_recent()) {
+    Io& io = reactor.io();
+    const int64_t wanted = std::min(bytes, kOldBytesPerTurn);
+    const int64_t from = slice.position() + skip;
+    const int64_t ready = io.ready_bytes(slice.file(), from, wanted);
+    const bool insists = std::exchange(has_waited_, false);
+    ColdRead cold{kNoHandle, from, std::min(bytes, kColdBytes)};
+    if (ready == 0 && !insists && io.duplicate(slice.file(), &cold.file).ok()) {
+      lend_read(reactor, slice, cold);
+      return Status::good();
+    }
+    bytes = ready > 0 ? ready : std::min(bytes, kInsistedBytes);
+  }
+  return reactor.transport().send_slice(reactor.io(), socket_, slice, skip, bytes, sent);
+}
+
+void Conn::lend_read(Reactor& reactor, const ReadSlice& slice, const ColdRead& cold) {
+  is_reading_ = true;
+  reading_.disk = slice.disk();
+  reading_.queue = DiskQueue::kRead;
+  reading_.help = &Conn::help_read;
+  reading_.run = &Conn::read_returned;
+  reading_.conn = this;
+  reading_.cold = cold;
+  reactor.lend(&reading_);
+}
+
+void Conn::help_read(DiskWork* work, Io& io) {
+  work->status = read_cold(io, static_cast<Reading*>(work)->cold, kAheadBytes);
+}
+
+void Conn::read_returned(PartitionWork* work, PartitionHost& host) {
+  Reading* reading = static_cast<Reading*>(work);
+  Conn* conn = reading->conn;
+  Reactor& reactor = static_cast<Reactor&>(host);
+  conn->is_reading_ = false;
+  conn->has_waited_ = true;
+  if (conn->is_gone()) return;
+  // What was promised cannot be sent.
+  if (!reading->status.ok()) return conn->close(reactor, DisconnectReason::kPeer);
+  reactor.mark_dirty(conn);
+}
+
+// Whether what was just sent, or goes on now, are old records.
+bool Conn::sends_old() const {
+  const auto& fragments = exchange(first_).response.fragments();
+  if (fragment_ >= fragments.size()) return false;
+  const ReadSlice& slice = fragments[fragment_].slice;
+  return slice && !slice.is_recent();
 }
 
 void Conn::advance(Reactor& reactor, size_t sent) {

@@ -28,7 +28,6 @@ struct CopyVerb : DiskWork {
   uint64_t generation = 0;  // of the source's log, before it was read
   ReadSlice slice;
   std::vector<uint8_t> bytes;
-  Status status;
   ProduceOp op;
   double ticket = 0;
 };
@@ -108,7 +107,8 @@ void OwnedPartitions::begin_copy(Partition* partition, int32_t source, int64_t b
   verb->ticket = ticket;
   verb->help = copy_help;
   verb->run = copy_read;
-  verb->is_long = true;
+  verb->disk = from->options().disk;
+  verb->queue = DiskQueue::kClean;  // as long as that may take, and as little awaited
   copies_ += 1;
   reactor_->lend(verb.release());  // copy_read has it next
 }

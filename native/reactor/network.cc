@@ -56,8 +56,10 @@ void Reactor::unlisten(int32_t number) {
 // the kernel's queue, which is bounded.
 void Reactor::accept_if_heard(Listener* listener) {
   if (listener->socket == kNoHandle) return;
-  for (const Reactor* reactor : shared_->reactors) {
-    if (reactor->has_backlog()) return pause_accepting(listener, kBacklogPauseUs);
+  for (int reactor = 0; reactor < shared_->options.reactors; reactor += 1) {
+    if (shared_->reactors[static_cast<size_t>(reactor)]->has_backlog()) {
+      return pause_accepting(listener, kBacklogPauseUs);
+    }
   }
   accept_some(listener);
 }

@@ -5,8 +5,8 @@
 
 #include "../gen/errors.h"
 #include "../gen/layout.h"
+#include "helpers.h"
 #include "reactor.h"
-#include "worker_pool.h"
 
 namespace ottla {
 
@@ -88,14 +88,26 @@ void OwnedPartitions::create(PartitionOptions options, double ticket) {
     return reactor_->done(ticket, code(gen::ErrorCode::kKafkaStorageError), -1, -1, 0);
   }
   opening_[slot];
-  shared.recovery->submit(
-      reactor_->io(), [this, &shared, slot, ticket, options = std::move(options)](Io& io) mutable {
-        std::unique_ptr<Partition> partition;
-        Log::Recovery recovery;
-        const Status status = Partition::open(io, std::move(options), &partition, &recovery);
-        shared.submit(reactor_->reactor(), [this, slot, status, recovery, ticket,
-                                            partition = std::move(partition)](Reactor&) mutable {
-          opened(slot, status, std::move(partition), recovery, ticket);
+  struct Opened {
+    PartitionOptions options;
+    std::unique_ptr<Partition> partition;
+    Log::Recovery recovery;
+    Status status;
+  };
+  auto work = std::make_shared<Opened>();
+  work->options = std::move(options);
+  Helpers& helpers = shared.helpers(work->options.disk);
+  helpers.openers().submit(
+      reactor_->io(),
+      [&helpers, work](Io& io) {
+        helpers.disk().know(io);
+        work->status =
+            Partition::open(io, std::move(work->options), &work->partition, &work->recovery);
+      },
+      [this, &shared, slot, ticket, work](const Status& synced) {
+        shared.submit(reactor_->reactor(), [this, slot, ticket, work, synced](Reactor&) {
+          const Status status = work->status.ok() ? synced : work->status;
+          opened(slot, status, std::move(work->partition), work->recovery, ticket);
         });
       });
 }
@@ -105,12 +117,18 @@ void OwnedPartitions::opened(int32_t slot, Status status, std::unique_ptr<Partit
   Shared& shared = reactor_->shared();
   auto node = opening_.extract(slot);
   if (is_closing_) {
-    if (status.ok()) start_retiring(std::move(partition), false, is_clean_, kNoTicket);
+    if (partition != nullptr) {
+      start_retiring(std::move(partition), false, is_clean_ && status.ok(), kNoTicket);
+    }
     return;
   }
   if (!status.ok()) {
-    shared.slots.set_used(slot, false);
-    reactor_->done(ticket, code_of(status), -1, -1, static_cast<double>(status.error));
+    if (partition != nullptr) {  // what opening it wrote could not be synced: closed as it is
+      start_retiring(std::move(partition), false, false, ticket, status);
+    } else {
+      shared.slots.set_used(slot, false);
+      reactor_->done(ticket, code_of(status), -1, -1, static_cast<double>(status.error));
+    }
   } else {
     shared.slots.set(slot, partition.get());
     if (shared.has_failed(partition->options().log_directory)) partition->take_offline(*reactor_);
@@ -247,11 +265,11 @@ void OwnedPartitions::retire(int32_t slot, bool is_deleted, double ticket) {
 }
 
 void OwnedPartitions::start_retiring(std::unique_ptr<Partition> partition, bool is_deleted,
-                                     bool is_clean, double ticket) {
+                                     bool is_clean, double ticket, const Status& opening) {
   const int32_t slot = partition->slot();
   reactor_->shared().slots.set(slot, nullptr);
-  const Status status = partition->retire(*reactor_, is_deleted, is_clean);
-  retiring_.push_back({std::move(partition), slot, code_of(status), ticket});
+  partition->retire(*reactor_, is_deleted, is_clean);
+  retiring_.push_back({std::move(partition), slot, ticket, opening});
 }
 
 void OwnedPartitions::close_all(bool is_clean) {
@@ -271,13 +289,19 @@ void OwnedPartitions::reclaim() {
       continue;
     }
     Shared& shared = reactor_->shared();
-    const Status& ending = gone.partition->ending();
-    if (!ending.ok()) gone.error = code_of(ending);
-    if (is_closing_ && ending.code == Code::kNoSpace) tell_disorder(*gone.partition);
+    const Status ended = gone.partition->end_status();
+    if (is_closing_ && gone.partition->ending().code == Code::kNoSpace) {
+      tell_disorder(*gone.partition);
+    }
     reactor_->limbo().retire(std::unique_ptr<const Partition>(std::move(gone.partition)));
     shared.slots.clear_row(gone.slot);
     shared.slots.set_used(gone.slot, false);
-    if (gone.ticket != kNoTicket) reactor_->done(gone.ticket, gone.error);
+    if (!gone.opening.ok()) {
+      reactor_->done(gone.ticket, code_of(gone.opening), -1, -1,
+                     static_cast<double>(gone.opening.error));
+    } else if (gone.ticket != kNoTicket) {
+      reactor_->done(gone.ticket, code_of(ended));
+    }
     gone = std::move(retiring_.back());
     retiring_.pop_back();
   }

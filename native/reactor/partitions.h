@@ -56,15 +56,15 @@ class OwnedPartitions {
   struct Retiring {
     std::unique_ptr<Partition> partition;
     int32_t slot;
-    int32_t error;
-    double ticket;  // kNoTicket: nobody asked
+    double ticket;   // kNoTicket: nobody asked
+    Status opening;  // bad: it was never open to anybody, and that is the answer
   };
   static constexpr double kNoTicket = -1;
 
   void opened(int32_t slot, Status status, std::unique_ptr<Partition> partition,
               const Log::Recovery& recovery, double ticket);
   void start_retiring(std::unique_ptr<Partition> partition, bool is_deleted, bool is_clean,
-                      double ticket);
+                      double ticket, const Status& opening = Status::good());
   void tell_disorder(const Partition& partition);
   void begin_copy(Partition* partition, int32_t source, int64_t bytes_max, double ticket);
   static void copy_read(PartitionWork* work, PartitionHost& host);

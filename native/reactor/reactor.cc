@@ -7,6 +7,7 @@
 #include "../request/topics.h"
 #include "../request/verdicts.h"
 #include "conn_id.h"
+#include "helpers.h"
 #include "partitions.h"
 
 namespace ottla {
@@ -17,7 +18,8 @@ constexpr int kEventsPerTurn = 256;
 constexpr size_t kScratchBytes = 64 * 1024;
 constexpr size_t kMailboxMessages = 8192;
 constexpr int64_t kRetryUs = 1000;  // facts wait for room
-constexpr int kRoundsPerTurn = 8;   // of end_turn, while watermarks move
+constexpr int64_t kStuckUs = 1000 * 1000;
+constexpr int kRoundsPerTurn = 8;  // of end_turn, while watermarks move
 constexpr size_t kResponsesKept = 256;
 constexpr size_t kResponseBytesKept = 64 * 1024;
 constexpr uint32_t kBlocksWarm = 8;
@@ -97,7 +99,7 @@ TopicTable& Reactor::topics() { return parts_->topics; }
 VerdictTable& Reactor::verdicts() { return parts_->verdicts; }
 
 void Reactor::run() {
-  blocks_.warm(Input::kBlockBytes, kBlocksWarm);
+  if (has_connections()) blocks_.warm(Input::kBlockBytes, kBlocksWarm);
   while (!is_stopped_.load(std::memory_order_acquire)) turn(-1);
   leave();
 }
@@ -209,12 +211,12 @@ void Reactor::step_shutdown() {
   Shutdown& all = shared_->shutdown;
   if (phase_ == Phase::kDraining) {
     if (now_us_ >= drained_by_us_) close_connections(DisconnectReason::kShutdown);
-    if (connections_open() > 0) return;
+    if (connections_open() > 0 || reading_ > 0) return;
     requests_->close(*this);
     phase_ = Phase::kDrained;
-    meet(&all.drained);
+    if (has_connections()) meet(&all.drained, all.connected);
   }
-  if (phase_ == Phase::kDrained && all.drained.load() == all.reactors) {
+  if (phase_ == Phase::kDrained && all.drained.load() == all.connected) {
     phase_ = Phase::kClosing;
     partitions_->close_all(is_clean_);
     partitions_->reclaim();
@@ -224,13 +226,13 @@ void Reactor::step_shutdown() {
     has_backlog_ = facts_.publish();
     if (has_backlog_ && now_us_ < drained_by_us_) return;
     phase_ = Phase::kClosed;
-    meet(&all.closed);
+    meet(&all.closed, all.reactors);
   }
 }
 
-void Reactor::meet(std::atomic<int>* count) {
-  if (count->fetch_add(1) + 1 < shared_->shutdown.reactors) return;
-  for (int other = 0; other < shared_->options.reactors; other += 1) {
+void Reactor::meet(std::atomic<int>* count, int all) {
+  if (count->fetch_add(1) + 1 < all) return;
+  for (int other = 0; other < shared_->reactor_count(); other += 1) {
     shared_->submit(other, [](Reactor&) {});
   }
   if (count != &shared_->shutdown.closed) return;
@@ -311,9 +313,23 @@ bool Reactor::post(int reactor, PartitionWork* work) {
   return false;
 }
 
-void Reactor::unlink_later(std::vector<std::string> paths, int64_t delay_ms) {
+void Reactor::lend(DiskWork* work) {
+  if (work->queue == DiskQueue::kRead) reading_ += 1;
+  shared_->lend(index_, *io_, work);
+}
+
+void Reactor::returned(DiskWork* work) {
+  if (work->queue == DiskQueue::kRead) reading_ -= 1;
+  work->run(work, *this);
+}
+
+bool Reactor::is_stuck(int32_t disk) {
+  return shared_->helpers(disk).readers().is_stuck_since(now_us_ - kStuckUs);
+}
+
+void Reactor::unlink_later(int32_t disk, std::vector<std::string> paths, int64_t delay_ms) {
   if (paths.empty()) return;
-  unlinker_.add(std::move(paths), now_us_ + delay_ms * 1000);
+  unlinker_.add(disk, std::move(paths), now_us_ + delay_ms * 1000);
   if (delay_ms == 0) unlink_due();
 }
 

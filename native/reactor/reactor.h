@@ -69,8 +69,10 @@ class Reactor final : public Context {
   bool post(int reactor, PartitionWork* work) override;
   void signal(int reactor, int32_t slot) override;
   void hear() override { (void)hear_signals(); }
-  void lend(DiskWork* work) override { shared_->lend(index_, *io_, work); }
-  void unlink_later(std::vector<std::string> paths, int64_t delay_ms) override;
+  void lend(DiskWork* work) override;
+  void returned(DiskWork* work);  // by its helper
+  bool is_stuck(int32_t disk) override;
+  void unlink_later(int32_t disk, std::vector<std::string> paths, int64_t delay_ms) override;
   void touch(Partition* partition) override;
   void directory_failed(const std::string& directory, int error) override;
   uint64_t start_timer(int64_t deadline_us, Timers::Run run, void* object) override {
@@ -125,7 +127,8 @@ class Reactor final : public Context {
   void drain_connections();
   void close_connections(DisconnectReason reason);
   void step_shutdown();
-  void meet(std::atomic<int>* count);  // wakes the others when it is the last one
+  bool has_connections() const { return index_ < shared_->options.reactors; }
+  void meet(std::atomic<int>* count, int all);  // wakes the others when it is the last one
 
   int64_t wait_us(int64_t wait_us_max);
   bool run_commands();
@@ -203,6 +206,7 @@ class Reactor final : public Context {
   Phase phase_ = Phase::kServing;
   bool is_clean_ = false;
   int64_t drained_by_us_ = 0;
+  int reading_ = 0;  // lent reads that have not come back
 };
 
 }  // namespace ottla

@@ -7,6 +7,8 @@
 #include "../base/assert.h"
 #include "../partition/host.h"
 #include "../partition/partition.h"
+#include "conn_id.h"
+#include "helpers.h"
 #include "partitions.h"
 #include "reactor.h"
 #include "worker_pool.h"
@@ -23,14 +25,22 @@ std::shared_ptr<double> zeroed_doubles(size_t count) {
   return std::shared_ptr<double>(cells, [](double* gone) { std::free(gone); });
 }
 
+// As many as there are directories, as far as there are numbers for them.
+int storage_reactors_of(const ReactorOptions& options) {
+  const int most = std::min(options.directories, kReactorsMax - options.reactors);
+  return most > 1 ? most : 0;
+}
+
 }  // namespace
 
 Shared::Shared(const ReactorOptions& with)
     : options(with),
-      counters(zeroed_doubles(kCounterColumns * static_cast<size_t>(with.reactors))),
+      storage_reactors(storage_reactors_of(with)),
+      counters(zeroed_doubles(kCounterColumns * static_cast<size_t>(reactor_count()))),
       files(with.files_open_max),
       recoding_budget(kRecodingBudget) {
-  shutdown.reactors = with.reactors;
+  shutdown.connected = with.reactors;
+  shutdown.reactors = reactor_count();
   limits.set({with.connections_max, with.connections_per_ip_max, {}});
 }
 
@@ -40,16 +50,39 @@ void Shared::submit_command(int reactor, Command* command) {
   reactors[static_cast<size_t>(reactor)]->submit(command);
 }
 
+int32_t Shared::disk_of(const std::string& directory) {
+  std::lock_guard<std::mutex> lock(lock_);
+  const auto [known, is_new] = disks_.try_emplace(directory, static_cast<int32_t>(helpers_.size()));
+  if (is_new) {
+    helpers_.push_back(std::make_unique<Helpers>(directory, options.recovery_threads, make_io));
+  }
+  return known->second;
+}
+
+Helpers& Shared::helpers(int32_t disk) {
+  std::lock_guard<std::mutex> lock(lock_);
+  return *helpers_[static_cast<size_t>(disk)];
+}
+
+void Shared::stop_helpers(Io& io) {
+  recoders->stop();
+  std::lock_guard<std::mutex> lock(lock_);
+  for (auto& helpers : helpers_) {
+    helpers->stop();
+    helpers->disk().close(io);
+  }
+}
+
 void Shared::lend(int reactor, Io& io, DiskWork* work) {
-  WorkerPool& helper = work->is_reckoning ? *recoders
-                       : work->is_long    ? *cleaners
-                       : work->is_awaited ? *awaited_syncs
-                                          : *idle_syncs;
-  helper.submit(io, [this, reactor, work](Io& helping) {
-    work->help(work, helping);
-    // Never refused, as a mailbox may: a partition lends one work at a time.
-    submit(reactor, [work](Reactor& at) { work->run(work, at); });
-  });
+  WorkerPool& pool =
+      work->queue == DiskQueue::kRecode ? *recoders : helpers(work->disk).of(work->queue);
+  pool.submit(
+      io, [work](Io& helping) { work->help(work, helping); },
+      [this, reactor, work](const Status& synced) {
+        if (!synced.ok()) work->status = synced;
+        // Never refused, as a mailbox may: a partition lends one work at a time.
+        submit(reactor, [work](Reactor& at) { at.returned(work); });
+      });
 }
 
 bool Shared::fail_directory(const std::string& directory) {
@@ -57,7 +90,7 @@ bool Shared::fail_directory(const std::string& directory) {
     std::lock_guard<std::mutex> lock(lock_);
     if (!failed_directories_.insert(directory).second) return false;
   }
-  for (int reactor = 0; reactor < options.reactors; reactor += 1) {
+  for (int reactor = 0; reactor < reactor_count(); reactor += 1) {
     submit(reactor, [directory](Reactor& at) { at.partitions().take_offline(directory); });
   }
   return true;
@@ -140,6 +173,17 @@ bool SlotTable::is_used(int32_t slot) const {
 
 void SlotTable::set_used(int32_t slot, bool is_used) {
   chunk_of(slot)->is_used[slot % kPartitionRowsPerChunk].store(is_used, std::memory_order_release);
+}
+
+int SlotTable::owner(int32_t slot) const {
+  const Chunk* chunk = chunk_of(slot);
+  if (chunk == nullptr) return -1;
+  return chunk->owners[slot % kPartitionRowsPerChunk].load(std::memory_order_acquire) - 1;
+}
+
+void SlotTable::set_owner(int32_t slot, int reactor) {
+  chunk_of(slot)->owners[slot % kPartitionRowsPerChunk].store(static_cast<int8_t>(reactor + 1),
+                                                              std::memory_order_release);
 }
 
 std::shared_ptr<double> SlotTable::rows(int32_t chunk) const {

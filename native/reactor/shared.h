@@ -2,8 +2,10 @@
 // Everything in it is either constant after start, atomic, or behind a lock that no hot path takes.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -24,11 +26,15 @@ namespace ottla {
 class Partition;
 class Reactor;
 struct DirectoryRoom;
+class Helpers;
 class WorkerPool;
 struct DiskWork;
 
 struct ReactorOptions {
-  int reactors = 1;
+  int reactors = 1;  // that have connections
+  // Log directories. Where there are several, each has a reactor of its own that writes what is in
+  // it, so that one that hangs holds up no other and no connection.
+  int directories = 1;
   int32_t node_id = 0;
   int64_t request_bytes_max = 100 << 20;
   int64_t connections_max = INT32_MAX;
@@ -79,12 +85,16 @@ class SlotTable {
   // the owner.
   bool is_used(int32_t slot) const;
   void set_used(int32_t slot, bool is_used);
+  // The reactor that writes it, from `create` on; -1: nobody was named yet.
+  int owner(int32_t slot) const;
+  void set_owner(int32_t slot, int reactor);
   std::shared_ptr<double> rows(int32_t chunk) const;  // null: not used yet
 
  private:
   struct Chunk {
     std::atomic<Partition*> partitions[kPartitionRowsPerChunk] = {};
     std::atomic<bool> is_used[kPartitionRowsPerChunk] = {};
+    std::atomic<int8_t> owners[kPartitionRowsPerChunk] = {};  // and one: 0 is nobody
     std::shared_ptr<double> rows;
   };
   Chunk* chunk_of(int32_t slot) const {
@@ -140,6 +150,11 @@ struct Shared {
   void submit_command(int reactor, Command* command);
   // Host's lend() of that reactor, whose Io is used when there are no threads.
   void lend(int reactor, Io& io, DiskWork* work);
+  // The number of a log directory, which has helpers of its own from then on; any thread.
+  int32_t disk_of(const std::string& directory);
+  Helpers& helpers(int32_t disk);
+  // Jobs that run are finished, those that wait are dropped; `io` closes what they had open.
+  void stop_helpers(Io& io);
   // From now on its partitions are offline; any thread. False: that was known.
   bool fail_directory(const std::string& directory);
   bool has_failed(const std::string& directory);
@@ -150,10 +165,21 @@ struct Shared {
   // plane.ts DirectoryLimits; client_bytes -1 is no limit. Any thread.
   void limit_directory(const std::string& directory, int64_t client_bytes, bool is_short);
 
-  int owner(int32_t slot) const { return slot < 0 ? 0 : slot % options.reactors; }
+  // All of them: those with connections come first, then those of directories.
+  int reactor_count() const { return options.reactors + storage_reactors; }
+  int owner(int32_t slot) const {
+    const int owner = slots.owner(slot);
+    return owner >= 0 ? owner : std::max(slot, 0) % options.reactors;
+  }
+  // Who is to write a partition on that disk.
+  int owner_on(int32_t disk, int32_t slot) const {
+    if (storage_reactors == 0) return slot % options.reactors;
+    return options.reactors + disk % storage_reactors;
+  }
   double* counter_row(int reactor) const { return counters.get() + reactor * kCounterColumns; }
 
   const ReactorOptions options;
+  const int storage_reactors;
   Bell bell;
   Quiescence quiescence;
   SlotTable slots;
@@ -162,17 +188,14 @@ struct Shared {
   std::vector<Reactor*> reactors;    // constant after start
   FileCache files;
   Shutdown shutdown;
-  std::unique_ptr<WorkerPool> recovery;
-  // One thread each: the sync of a rolled segment may take seconds, and who waits for an
-  // acknowledgement or for the metadata log does not queue behind it.
-  std::unique_ptr<WorkerPool> awaited_syncs;
-  std::unique_ptr<WorkerPool> idle_syncs;
-  std::unique_ptr<WorkerPool> cleaners;  // TypeScript says how many clean at a time
-  std::unique_ptr<WorkerPool> recoders;  // recompression
-  std::atomic<int64_t> recoding_budget;  // kRecodingBudget, less what is taken
+  std::function<std::unique_ptr<Io>()> make_io;  // for helpers
+  std::unique_ptr<WorkerPool> recoders;          // recompression
+  std::atomic<int64_t> recoding_budget;          // kRecodingBudget, less what is taken
 
  private:
   std::mutex lock_;
+  std::unordered_map<std::string, int32_t> disks_;
+  std::vector<std::unique_ptr<Helpers>> helpers_;  // by disk
   std::unordered_map<std::string, std::unique_ptr<std::atomic<int64_t>>> budgets_;
   std::unordered_map<std::string, std::unique_ptr<DirectoryRoom>> rooms_;
   std::unordered_set<std::string> failed_directories_;

@@ -1,5 +1,6 @@
 // Shutdown: how reactors end together. Connections first (what they are owed leaves, or the grace
-// is over), then, when no reactor has one left, the partitions that all of them read.
+// is over), then, when no reactor has one left, the partitions that all of them read. Those of
+// directories have no connections, and one that hangs keeps the others from nothing but the end.
 //
 //   serving ─close()─► draining ─no connection left─► drained ─all drained─► closing ─► closed
 #pragma once
@@ -17,6 +18,7 @@ namespace ottla {
 struct Shutdown {
   std::atomic<int> drained{0};
   std::atomic<int> closed{0};
+  int connected = 1;  // reactors that have connections: drained counts these
   int reactors = 1;
 
   std::mutex lock;

@@ -17,12 +17,12 @@ class PlainTransport final : public Transport {
     return io.send(socket, iov, count, more, sent);
   }
 
-  Status send_slice(Io& io, Handle socket, const ReadSlice& slice, int64_t skip,
+  Status send_slice(Io& io, Handle socket, const ReadSlice& slice, int64_t skip, int64_t bytes,
                     size_t* sent) override {
     Handle file = kNoHandle;
     OTTLA_TRY(slice.file(io, &file));
-    const auto bytes = static_cast<size_t>(slice.bytes() - skip);
-    OTTLA_TRY(io.send_file(socket, file, slice.position() + skip, bytes, sent));
+    const auto wanted = static_cast<size_t>(bytes);
+    OTTLA_TRY(io.send_file(socket, file, slice.position() + skip, wanted, sent));
     return *sent > 0 ? Status::good() : Status::fail(Code::kCorrupt, "slice is shorter");
   }
 };
@@ -37,12 +37,11 @@ class CopyTransport final : public Transport {
     return io.send(socket, iov, count, more, sent);
   }
 
-  Status send_slice(Io& io, Handle socket, const ReadSlice& slice, int64_t skip,
+  Status send_slice(Io& io, Handle socket, const ReadSlice& slice, int64_t skip, int64_t bytes,
                     size_t* sent) override {
     Handle file = kNoHandle;
     OTTLA_TRY(slice.file(io, &file));
-    const size_t want =
-        std::min<size_t>(scratch_.size(), static_cast<size_t>(slice.bytes() - skip));
+    const size_t want = std::min<size_t>(scratch_.size(), static_cast<size_t>(bytes));
     size_t got = 0;
     OTTLA_TRY(io.read(file, scratch_.data(), want, slice.position() + skip, &got));
     if (got < want) return Status::fail(Code::kCorrupt, "slice is shorter");

@@ -22,9 +22,9 @@ class Transport {
   // `more`: a file range follows at once. kWouldBlock when the socket is full.
   virtual Status send_memory(Io& io, Handle socket, const iovec* iov, int count, bool more,
                              size_t* sent) = 0;
-  // From `skip` bytes into the slice. kCorrupt: the file has less than was promised.
+  // `bytes` from `skip` bytes into the slice. kCorrupt: the file has less than was promised.
   virtual Status send_slice(Io& io, Handle socket, const ReadSlice& slice, int64_t skip,
-                            size_t* sent) = 0;
+                            int64_t bytes, size_t* sent) = 0;
 };
 
 std::unique_ptr<Transport> make_plain_transport();

@@ -9,18 +9,19 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../log/log.h"
+#include "helpers.h"
 #include "shared.h"
-#include "worker_pool.h"
 
 namespace ottla {
 
 class Unlinker {
  public:
-  void add(std::vector<std::string> paths, int64_t due_us) {
-    std::vector<std::string>& waiting = waiting_[due_us];
+  void add(int32_t disk, std::vector<std::string> paths, int64_t due_us) {
+    std::vector<std::string>& waiting = waiting_[{due_us, disk}];
     waiting.insert(waiting.end(), paths.begin(), paths.end());
   }
   // What lies in this directory is due, whatever its delay.
@@ -40,15 +41,17 @@ class Unlinker {
   }
   // Lends what is due; `io` is used where there are no helpers.
   void run(Shared& shared, Io& io, int64_t now_us) {
-    while (!waiting_.empty() && waiting_.begin()->first <= now_us) {
+    while (!waiting_.empty() && waiting_.begin()->first.first <= now_us) {
       auto due = waiting_.extract(waiting_.begin());
-      shared.idle_syncs->submit(
-          io, [paths = std::move(due.mapped())](Io& helping) { Log::unlink(helping, paths); });
+      shared.helpers(due.key().second)
+          .idle_syncs()
+          .submit(io,
+                  [paths = std::move(due.mapped())](Io& helping) { Log::unlink(helping, paths); });
     }
   }
 
  private:
-  std::map<int64_t, std::vector<std::string>> waiting_;  // by when
+  std::map<std::pair<int64_t, int32_t>, std::vector<std::string>> waiting_;  // by when, and disk
 };
 
 }  // namespace ottla

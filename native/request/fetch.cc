@@ -68,6 +68,8 @@ Fetches::Pending* Fetches::take() {
   pending->targets.clear();
   pending->reads.clear();
   pending->cells.clear();
+  pending->cold_rounds = 0;
+  pending->skips_cold = false;
   return pending;
 }
 
@@ -76,6 +78,7 @@ void Fetches::recycle(Context& context, Pending* pending) {
   if (pending->stage == Stage::kParked) parked_ -= 1;
   if (pending->session != nullptr) sessions_.release(std::exchange(pending->session, nullptr));
   pending->reads.clear();  // lets go of segments
+  drop_cold(context, pending);
   if (pending->targets.capacity() > kTargetsKept) {
     const auto give_back = [](auto& list) { std::remove_reference_t<decltype(list)>().swap(list); };
     give_back(pending->targets);
@@ -167,6 +170,7 @@ void Fetches::begin(Context& context, Pending* pending) {
 
 // Everything was read and every progress report has come back.
 void Fetches::proceed(Context& context, Pending* pending) {
+  if (!pending->is_gone && !pending->cold.empty()) return lend_reads(context, pending);
   if (pending->is_gone || is_ready(*pending)) return answer(context, pending);
   wait(context, pending);
 }
@@ -184,7 +188,8 @@ void Fetches::disconnected(Context& context, uint64_t conn) {
   by_connection_[bucket_of(conn)].for_each([&](Pending* pending) {
     if (pending->frame.ref.conn != conn || pending->is_gone) return;
     pending->is_gone = true;
-    if (pending->stage == Stage::kParked || pending->stage == Stage::kWaiting) {
+    if (pending->stage == Stage::kParked || pending->stage == Stage::kWaiting ||
+        pending->stage == Stage::kCold) {
       answer(context, pending);
     }
   });
@@ -276,7 +281,7 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
   FetchQuery query = query_of(*pending, target);
   query.bytes_max = std::max<int64_t>(std::min<int64_t>(target.bytes_max, bytes_left), 0);
   query.at_least_one = at_least_one;
-  partition->fetch(context.io(), query, &read.result);
+  read_ready(context, pending, *partition, query, &read.result);
   read.bytes = read.result.slice.bytes();
   if (read.result.disk_error != 0) {
     context.directory_failed(partition->options().log_directory, read.result.disk_error);
@@ -411,6 +416,7 @@ void Fetches::timed_out(void* object, PartitionHost& host) {
   Context& context = context_of(host);
   pending->timer = 0;
   pending->fetches->read_all(context, pending, false);
+  if (!pending->cold.empty()) return pending->fetches->lend_reads(context, pending);
   pending->fetches->answer(context, pending);
 }
 

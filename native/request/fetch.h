@@ -14,9 +14,11 @@
 //
 // The request is copied if it is small, so that a waiting fetch does not hold its connection's
 // buffer; a large one stays there, where the connection's bound counts it.
-// While it waits it holds no segment; a wake-up re-reads only the partitions that changed until
-// there is enough, then all once more. Of a session "all" are those that may have something to say
-// (fetch_session.h), but for a follower, whose Fetch tells its progress in every partition.
+// What would wait for a disk is not read here: helpers read it, and then all is read again (cold;
+// fetch_cold.cc); where that takes too long, the rest is answered without it. While it waits it
+// holds no segment; a wake-up re-reads only the partitions that changed until there is enough, then
+// all once more. Of a session "all" are those that may have something to say (fetch_session.h), but
+// for a follower, whose Fetch tells its progress in every partition.
 #pragma once
 
 #include <array>
@@ -26,6 +28,7 @@
 
 #include "../base/intrusive_list.h"
 #include "../gen/messages.h"
+#include "../io/cold.h"
 #include "../log/txn_index.h"
 #include "../partition/partition.h"
 #include "fetch_session.h"
@@ -54,7 +57,7 @@ class Fetches {
   const FetchSessions& sessions() const { return sessions_; }
 
  private:
-  enum class Stage : uint8_t { kReading, kParked, kCounting, kWaiting };
+  enum class Stage : uint8_t { kReading, kParked, kCounting, kWaiting, kCold };
   enum class SessionKind : uint8_t { kNone, kFull, kIncremental, kError };
 
   // One partition's answer so far.
@@ -66,6 +69,20 @@ class Fetches {
     const Partition* partition = nullptr;  // that was read; only to compare
     bool is_unknown = false;   // found before reading: does not end a wait, and comes last
     bool is_included = false;  // in the response
+  };
+  struct Pending;
+  struct Missing {
+    ColdRead range;
+    int32_t slot;
+    int64_t incarnation;
+    Status status;  // of reading it
+  };
+  // Of one disk.
+  struct Cold : DiskWork {
+    Fetches* fetches = nullptr;
+    Pending* pending = nullptr;  // null: it waits no longer
+    std::vector<Missing> reads;
+    bool is_lent = false;
   };
   struct Pending : FetchWaiter {
     RequestFrame frame;
@@ -89,7 +106,12 @@ class Fetches {
     bool is_gone = false;  // its connection is
     int64_t deadline_us = 0;
     uint64_t timer = 0;
-    ListLink link;  // of its connection's bucket
+    std::vector<Cold*> cold;  // what is to be read, or being read
+    size_t cold_reads = 0;    // in them
+    size_t cold_lent = 0;
+    size_t cold_rounds = 0;
+    bool skips_cold = false;  // it has waited long enough
+    ListLink link;            // of its connection's bucket
   };
   // A follower's progress, told to the partition's reactor.
   struct Progress : PartitionWork {
@@ -122,6 +144,18 @@ class Fetches {
   // The session has gone on without it: it is answered at once, with that.
   static bool is_superseded(const Pending& pending);
   static bool reads_due(const Pending& pending);
+  // fetch_cold.cc
+  void read_ready(Context& context, Pending* pending, const Partition& partition,
+                  const FetchQuery& query, FetchResult* result);
+  Cold* take_cold(Pending* pending, int32_t disk);
+  void put_back(Context& context, Cold* cold);
+  void drop_cold(Context& context, Pending* pending);
+  void lend_reads(Context& context, Pending* pending);
+  static void help_reads(DiskWork* work, Io& io);
+  static void reads_returned(PartitionWork* work, PartitionHost& host);
+  static void waited_enough(void* object, PartitionHost& host);
+  void read_again(Context& context, Pending* pending);
+
   bool is_ready(const Pending& pending) const;
   int64_t bytes_max(const Pending& pending) const;
 
@@ -162,6 +196,8 @@ class Fetches {
   std::vector<std::unique_ptr<Pending>> all_;
   std::vector<Pending*> idle_;
   std::vector<std::unique_ptr<Progress>> all_progress_;
+  std::vector<std::unique_ptr<Cold>> all_cold_;
+  std::vector<Cold*> idle_cold_;
   std::vector<Progress*> idle_progress_;
   std::array<PendingList, kBuckets> by_connection_;
   size_t parked_ = 0;

@@ -19,6 +19,13 @@ constexpr int64_t kCopiedBytesMax = 16 * 1024;
 constexpr int16_t kTopicIdSince = 13;
 constexpr int16_t kLeaderSince = 16;
 
+// kWouldBlock: it is not in memory.
+Status read_slice(Io& io, const ReadSlice& slice, uint8_t* into, size_t* got) {
+  ColdRead known{kOtherHandle};
+  const Impatient now(io, &known);
+  return io.read(slice.file(), into, static_cast<size_t>(slice.bytes()), slice.position(), got);
+}
+
 }  // namespace
 
 // Which partitions the response carries, and what the session will remember of it.
@@ -192,10 +199,13 @@ bool Fetches::write_records(Context& context, const gen::FetchResponse::Partitio
     const size_t at = out.size();
     size_t got = 0;
     out.resize(at + static_cast<size_t>(read->bytes));
-    const Status status =
-        context.io().read(read->result.slice.file(), out.data() + at,
-                          static_cast<size_t>(read->bytes), read->result.slice.position(), &got);
-    if (!status.ok() || got < static_cast<size_t>(read->bytes)) return false;
+    const Status status = read_slice(context.io(), read->result.slice, out.data() + at, &got);
+    if (status.code == Code::kWouldBlock) {  // whoever sends it lets a helper read it
+      out.resize(at);
+      response->add_slice(std::move(read->result.slice));
+    } else if (!status.ok() || got < static_cast<size_t>(read->bytes)) {
+      return false;
+    }
   }
   partition.write_rest(sink, version);
   return true;

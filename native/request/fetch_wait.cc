@@ -78,11 +78,13 @@ void Fetches::look_again(Context& context, Pending* pending) {
     read_woken(context, pending);
     is_alone = pending->targets.size() == 1;
   }
+  if (!pending->cold.empty()) return lend_reads(context, pending);
   if (!is_ready(*pending)) {
     for (Read& read : pending->reads) read.result.slice = ReadSlice();
     return;
   }
   if (!is_alone) read_all(context, pending, false);
+  if (!pending->cold.empty()) return lend_reads(context, pending);
   answer(context, pending);
 }
 

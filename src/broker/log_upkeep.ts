@@ -35,7 +35,8 @@ export interface LogUpkeepOptions {
 export class LogUpkeep {
   private readonly options: LogUpkeepOptions
   private manager: LogManager | null = null
-  private round: RetentionRound<LocalPartition> | null = null
+  /** That are not over, by directory: one that hangs holds up no other. */
+  private readonly rounds = new Map<string, RetentionRound<LocalPartition>>()
   private cancel: Cancel = () => {}
   private isStopped = false
 
@@ -78,37 +79,42 @@ export class LogUpkeep {
   private tick(): void {
     for (const task of this.manager!.take(this.nowMs())) {
       if (task !== 'retention') this.options.checkpoints.write([task])
-      // One that is not over is the one that was due.
-      else if (this.round === null) this.startRound()
+      else this.startRounds()
     }
     this.wait()
   }
 
-  private startRound(): void {
-    this.round = new RetentionRound(this.options.publisher.openPartitions(), IN_FLIGHT_MAX)
-    this.goOn()
+  private startRounds(): void {
+    const logs = Map.groupBy(this.options.publisher.openPartitions(), ({ directory }) => directory)
+    for (const [directory, within] of logs) {
+      // One that is not over is the one that was due.
+      if (this.rounds.has(directory)) continue
+      this.rounds.set(directory, new RetentionRound(within, IN_FLIGHT_MAX))
+      this.goOn(directory)
+    }
   }
 
-  private goOn(): void {
-    const { round } = this
-    if (round === null || this.isStopped) return
+  private goOn(directory: string): void {
+    const round = this.rounds.get(directory)
+    if (round === undefined || this.isStopped) return
     for (let looked = 0; looked < LOOKED_AT_MAX; looked++) {
       const log = round.take()
-      if (log === undefined) return this.rest(round)
-      this.ask(round, log)
+      if (log === undefined) return this.rest(directory, round)
+      this.ask(directory, round, log)
     }
-    this.options.world.schedule(0, () => this.goOn())
+    this.options.world.schedule(0, () => this.goOn(directory))
   }
 
-  private rest(round: RetentionRound<LocalPartition>): void {
+  private rest(directory: string, round: RetentionRound<LocalPartition>): void {
     if (!round.isOver) return
-    this.round = null
-    if (round.segments === 0) return
-    this.options.world.log.info('retention deleted segments', { segments: round.segments })
-    void this.options.checkpoints.logStarts()
+    this.rounds.delete(directory)
+    const { segments } = round
+    if (segments === 0) return
+    this.options.world.log.info('retention deleted segments', { directory, segments })
+    void this.options.checkpoints.logStarts(directory)
   }
 
-  private ask(round: RetentionRound<LocalPartition>, log: LocalPartition): void {
+  private ask(directory: string, round: RetentionRound<LocalPartition>, log: LocalPartition): void {
     const { plane, tickets, retention } = this.options
     const { policy, ...configured } = retention(log.topic)
     const limits = limitsOf(policy, configured)
@@ -120,7 +126,7 @@ export class LogUpkeep {
       ({ errorCode, b: segments, c }) => {
         const isDone = errorCode === ErrorCode.NONE
         round.answered(log, isDone ? { segments, isMore: c === 1 } : null)
-        this.goOn()
+        this.goOn(directory)
       },
     )
   }

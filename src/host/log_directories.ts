@@ -6,85 +6,46 @@
 // log may lie in a directory that failed.
 // Kafka: LogManager (liveLogDirs, nextLogDirs, handleLogDirFailure), ReplicaManager; KIP-112, KIP-858, KIP-1066.
 
-import { uuidToBytes } from '../lib/uuid.ts'
 import { DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED } from '../metadata/topics.ts'
 import type { DataPlane, PartitionRow } from '../plane/plane.ts'
 import { DISK_STATES, type DiskState } from '../storage/disk_pressure.ts'
+import { CheckpointWriter } from './checkpoint_writer.ts'
 import {
   attempt,
   CHECKPOINTS,
+  type Checkpointed,
   type CheckpointKind,
   CLEAN_SHUTDOWN,
   CLEANER_OFFSETS,
+  type Copied,
   type Directory,
+  type Expected,
   encodeCheckpoint,
   type FoundDirectory,
   FUTURE,
+  isOnDisk,
   loadDirectory,
+  nameAside,
   type Offsets,
+  type Place,
   refusal,
+  type Unfinished,
 } from './log_directory.ts'
 import { METADATA_DIRECTORY } from './metadata_log.ts'
 import type { Files, Space } from './world.ts'
 
-/** What a partition should be opened with. */
-export interface Place {
-  directory: string
-  isCleanShutdown: boolean
-  recoveryPoint: number
-  logStartOffset: number
-  highWatermark: number
-}
-
-/** A partition as checkpoints need it. */
-export interface Checkpointed {
-  slot: number
-  topic: string
-  partition: number
-  directory: string
-}
-
-/** What the metadata says of a partition directory that was found: its topic's id, and where the replica should be. */
-export interface Expected {
-  topicId: string
-  directoryId: string
-}
-
-/** A partition's copy in directory `to`. */
-export interface Unfinished {
-  readonly topic: string
-  readonly topicId: string
-  readonly partition: number
-  readonly to: string
-  /** Of its directory in there. */
-  readonly name: string
-}
-
-/** A copy, and the directory that its partition is in. */
-export interface Copied extends Unfinished {
-  readonly from: string
-}
+export type { Checkpointed, Copied, Expected, Place, Unfinished } from './log_directory.ts'
 
 const KINDS = Object.keys(CHECKPOINTS) as CheckpointKind[]
-const NAME_LENGTH_MAX = 255
-const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
-
-/** `topic-0` becomes `topic-0.<32 digits>-<kind>`; a topic's name too long for that is cut, as Kafka does. */
-function nameAside(name: string, id: string | null, kind: 'stray' | 'delete' | 'future'): string {
-  const dash = name.lastIndexOf('-')
-  const bytes = uuidToBytes(id ?? NO_TOPIC_ID)
-  const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  const suffix = `${name.slice(dash)}.${digits}-${kind}`
-  return `${name.slice(0, Math.min(dash, NAME_LENGTH_MAX - suffix.length))}${suffix}`
-}
 
 /** The log directories of a node. */
 export class LogDirectories {
   private readonly files: Files
   private readonly directories: Directory[]
+  private readonly beside: CheckpointWriter
   private cordoned: ReadonlySet<string> = new Set()
   /** Partitions that have taken another's place and are not open yet: what the checkpoints say of them. */
   private readonly arriving = new Map<string, { directory: Directory; row: PartitionRow }>()
@@ -101,6 +62,7 @@ export class LogDirectories {
   /** Directories with their ids, as meta.properties has them. Consumes the clean-shutdown marks. */
   constructor(files: Files, found: readonly FoundDirectory[]) {
     this.files = files
+    this.beside = new CheckpointWriter(files)
     this.directories = found.map((one) => loadDirectory(files, one))
   }
 
@@ -175,6 +137,7 @@ export class LogDirectories {
     const directory = this.directoryFor(name, assignedId, isNew)
     if (directory === null) return null
     directory.placed.add(name)
+    directory.changes++
     this.attempt(directory, () => this.disown(directory, name))
     if (directory.failure !== null) return null
     // A checkpoint may outlive its partition by a crash; it says nothing about a new namesake.
@@ -377,6 +340,7 @@ export class LogDirectories {
     const name = `${topic}-${partition}`
     const directory = this.at(path)
     if (directory === undefined) return
+    directory.changes++
     directory.placed.delete(name)
     directory.existing.delete(name)
     directory.recoveryPoints.delete(name)
@@ -432,6 +396,33 @@ export class LogDirectories {
       if (!outcome.ok && !this.judge(directory, outcome)) refused.push(outcome)
     }
     if (refused[0] !== undefined) throw refused[0].problem
+  }
+
+  /**
+   * As `checkpoint`, or of one directory, and beside everything else: one that hangs holds up no other, and what is asked
+   * of it meanwhile is one write more. Rejects as `checkpoint` throws.
+   */
+  async checkpointBeside(
+    plane: DataPlane,
+    partitions: () => Iterable<Checkpointed>,
+    kinds: readonly CheckpointKind[] = KINDS,
+    only?: string,
+  ): Promise<void> {
+    const asked = this.directories.filter((one) => isOnline(one) && (only ?? one.path) === one.path)
+    const writes = asked.map((directory) => {
+      const published = () =>
+        this.published(plane, partitions()).find((one) => one.directory === directory)?.offsets
+      return this.beside.write(directory, kinds, published)
+    })
+    const outcomes = await Promise.all(writes)
+    outcomes.forEach((outcome, i) => {
+      if (outcome !== null && !this.judge(asked[i]!, outcome)) throw outcome.problem
+    })
+  }
+
+  /** Once nothing is being written beside. */
+  async settled(): Promise<void> {
+    await this.beside.settled()
   }
 
   /** What the plane says of the partitions that work, by directory; of others, what is written of them. */
@@ -507,12 +498,11 @@ export class LogDirectories {
     return unmarked
   }
 
-  private write({ path, onDisk }: Directory, file: string, offsets: Offsets): void {
-    const known = onDisk.get(file)
-    const isSame = ([name, offset]: [string, number]) => known?.get(name) === offset
-    if (known?.size === offsets.size && [...offsets].every(isSame)) return
-    this.files.replace(`${path}/${file}`, encodeCheckpoint(offsets))
-    onDisk.set(file, offsets)
+  private write(directory: Directory, file: string, offsets: Offsets): void {
+    if (isOnDisk(directory, file, offsets)) return
+    directory.changes++
+    this.files.replace(`${directory.path}/${file}`, encodeCheckpoint(offsets))
+    directory.onDisk.set(file, offsets)
   }
 
   /** Does something to a directory that works; null when it does not, as may turn out now. */

@@ -4,6 +4,7 @@
 // replication-offset-checkpoint, cleaner-offset-checkpoint, .kafka_cleanshutdown, .lock. (docs/STORAGE.md)
 // Kafka: LogManager.loadLogs, OffsetCheckpointFile, CleanShutdownFileHandler.
 
+import { uuidToBytes } from '../lib/uuid.ts'
 import type { PartitionRow } from '../plane/plane.ts'
 import type { Files } from './world.ts'
 
@@ -53,6 +54,46 @@ export interface Directory {
   readonly leftovers: string[]
   /** Copies that were to take a partition's place here: `<topic>-<partition>.<id>-future`. */
   readonly futures: string[]
+  /** Raised by whatever makes a checkpoint that is being written out of date. */
+  changes: number
+}
+
+/** What a partition should be opened with. */
+export interface Place {
+  directory: string
+  isCleanShutdown: boolean
+  recoveryPoint: number
+  logStartOffset: number
+  highWatermark: number
+}
+
+/** A partition as checkpoints need it. */
+export interface Checkpointed {
+  slot: number
+  topic: string
+  partition: number
+  directory: string
+}
+
+/** What the metadata says of a partition directory that was found: its topic's id, and where the replica should be. */
+export interface Expected {
+  topicId: string
+  directoryId: string
+}
+
+/** A partition's copy in directory `to`. */
+export interface Unfinished {
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  readonly to: string
+  /** Of its directory in there. */
+  readonly name: string
+}
+
+/** A copy, and the directory that its partition is in. */
+export interface Copied extends Unfinished {
+  readonly from: string
 }
 
 /** A directory and its id, as formatting.ts found it; `failure` says why it cannot be used. */
@@ -62,8 +103,24 @@ export interface FoundDirectory {
   readonly failure?: string | null
 }
 
+const NAME_LENGTH_MAX = 255
+const NO_TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAAAA'
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
+
+/** `topic-0` becomes `topic-0.<32 digits>-<kind>`; a topic's name too long for that is cut, as Kafka does. */
+export function nameAside(
+  name: string,
+  id: string | null,
+  kind: 'stray' | 'delete' | 'future',
+): string {
+  const dash = name.lastIndexOf('-')
+  const bytes = uuidToBytes(id ?? NO_TOPIC_ID)
+  const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  const suffix = `${name.slice(dash)}.${digits}-${kind}`
+  return `${name.slice(0, Math.min(dash, NAME_LENGTH_MAX - suffix.length))}${suffix}`
+}
 
 /** The text of an offset checkpoint: version 0, a count, then `topic partition offset` lines. */
 export function encodeCheckpoint(offsets: Iterable<readonly [string, number]>): Uint8Array {
@@ -112,6 +169,7 @@ function nothing(): Contents {
     unread: [],
     leftovers: [],
     futures: [],
+    changes: 0,
   }
 }
 
@@ -145,6 +203,13 @@ function read(files: Files, path: string): Contents {
     leftovers: names.filter((name) => /-\d+\.[^/]+-delete$/.test(name)),
     futures: names.filter((name) => FUTURE.test(name)),
   }
+}
+
+/** Whether a checkpoint says so already. */
+export function isOnDisk({ onDisk }: Directory, file: string, offsets: Offsets): boolean {
+  const known = onDisk.get(file)
+  const isSame = ([name, offset]: [string, number]) => known?.get(name) === offset
+  return known?.size === offsets.size && [...offsets].every(isSame)
 }
 
 /** A full disk may have room again, and descriptors come back: neither says that a directory is lost. */

@@ -16,7 +16,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { open, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -76,6 +76,24 @@ export class SystemFiles implements Files {
     }
     renameSync(temporary, path)
     this.syncDirectory(dirname(path))
+  }
+
+  async replaceBeside(path: string, bytes: Uint8Array, isWanted: () => boolean): Promise<boolean> {
+    // A name of its own: somebody may replace the file meanwhile.
+    const temporary = `${path}.beside.tmp`
+    const file = await open(temporary, 'w', 0o644)
+    await file
+      .writeFile(bytes)
+      .then(() => (this.isVolatile ? undefined : file.sync()))
+      .finally(() => file.close())
+    const wanted = isWanted()
+    if (wanted) renameSync(temporary, path)
+    else await rm(temporary, { force: true })
+    if (wanted && !this.isVolatile) {
+      const directory = await open(dirname(path), 'r')
+      await directory.sync().finally(() => directory.close())
+    }
+    return wanted
   }
 
   remove(path: string): void {

@@ -16,6 +16,11 @@ export interface Files {
   read(path: string): Uint8Array | null
   /** tmp, fsync, rename, fsync of the directory: afterwards the old or the new file is there, whole. */
   replace(path: string, bytes: Uint8Array): void
+  /**
+   * As `replace`, beside everything else: a disk may take its time. `isWanted` is asked last, and when it says no the old
+   * file stays; says whether the new one is there.
+   */
+  replaceBeside(path: string, bytes: Uint8Array, isWanted: () => boolean): Promise<boolean>
   /** A file, or a directory with all it holds; the removal is durable. Nothing there is fine. */
   remove(path: string): void
   /** As `remove`, beside everything else: a large file takes a disk its time. */

@@ -17,6 +17,8 @@ export type Ticket = number
 export interface PlaneOptions {
   /** 0: one, and more from five cores on. */
   reactors?: number
+  /** Log directories; where there are several, none waits for another. */
+  directories?: number
   nodeId: number
   /** socket.request.max.bytes */
   requestBytesMax?: number

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "../../native/io/cold.h"
 #include "../../native/io/posix_files.h"
 #include "real_io.h"
 #include "temp_directory.h"
@@ -151,6 +152,96 @@ TEST("io: kernel: files: a gathered append of more pieces than the kernel takes 
   CHECK_EQ(outcome.calls, 2);
   CHECK_EQ(outcome.status.code, Code::kInvalid);
   CHECK_EQ(outcome.status.error, EBADF);
+}
+
+TEST("io: kernel: files: what is not in memory is told, not waited for") {
+  const auto io = make_real_io();
+  TempDirectory directory;
+  const std::string path = directory.file("cold");
+  Handle file = kNoHandle;
+  std::vector<uint8_t> bytes(300'000);
+  for (size_t i = 0; i < bytes.size(); i += 1) bytes[i] = static_cast<uint8_t>(i * 31);
+  CHECK_OK(io->open(path, OpenMode::kReadWriteCreate, &file));
+  CHECK_OK(io->write(file, bytes.data(), bytes.size(), 0));
+  CHECK_EQ(io->ready_bytes(file, 0, 300'000), 300'000);
+  CHECK_EQ(io->ready_bytes(file, 4'097, 200'000), 200'000);
+  CHECK_OK(io->sync(file));
+  CHECK_EQ(::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED), 0);
+  std::vector<uint8_t> read(bytes.size());
+  size_t got = 0;
+  ColdRead missing;
+  Status status;
+  {
+    const Impatient now(*io, &missing);
+    status = io->read(file, read.data(), 1000, 50'000, &got);
+  }
+  if (status.code == Code::kWouldBlock) {  // a file system in memory has nothing to wait for
+    CHECK_EQ(missing.position, 50'000);
+    CHECK_EQ(missing.bytes, 1000);
+    CHECK_EQ(io->ready_bytes(file, 250'000, 50'000), 0);
+    missing.position = 0;
+    missing.bytes = 300'000;
+    CHECK_OK(read_cold(*io, missing, 1 << 20));
+    CHECK_EQ(io->ready_bytes(file, 0, 300'000), 300'000);
+  } else {
+    CHECK_OK(status);
+    CHECK_EQ(missing.file, kNoHandle);
+  }
+  const Impatient now(*io, &missing);
+  CHECK_OK(io->read(file, read.data(), read.size(), 0, &got));
+  CHECK_EQ(got, bytes.size());
+  CHECK(read == bytes);
+  CHECK_OK(io->read(file, read.data(), 10, 300'000, &got));
+  CHECK_EQ(got, size_t{0});
+  CHECK_OK(io->close(file));
+}
+
+TEST(
+    "io: kernel: files: deferred syncs: a replacement gets its name once its bytes are on the "
+    "disk") {
+  const auto io = make_real_io();
+  TempDirectory directory;
+  Handle disk = kNoHandle;
+  const Status opened = io->open_disk(directory.file("."), &disk);
+  if (!opened.ok()) {
+    CHECK_EQ(opened.code, Code::kInvalid);  // an old kernel
+    return;
+  }
+  const auto put = [&](const std::string& name, const std::string& text) {
+    Handle file = kNoHandle;
+    CHECK_OK(io->open(directory.file(name), OpenMode::kTruncate, &file));
+    CHECK_OK(write_text(io.get(), file, text, 0));
+    CHECK_OK(io->sync(file));
+    CHECK_OK(io->close(file));
+  };
+  const auto get = [&](const std::string& name) {
+    Handle file = kNoHandle;
+    CHECK_OK(io->open(directory.file(name), OpenMode::kRead, &file));
+    const std::string text = read_text(io.get(), file, 100, 0);
+    CHECK_OK(io->close(file));
+    return text;
+  };
+  put("a", "old");
+  io->defer_syncs();
+  put("a.tmp", "new");
+  CHECK_OK(io->replace(directory.file("a.tmp"), directory.file("a")));
+  put("a.tmp", "newer");  // once more before it has its name
+  CHECK_OK(io->replace(directory.file("a.tmp"), directory.file("a")));
+  CHECK_OK(io->sync_directory(directory.file(".")));
+  CHECK_EQ(get("a"), "old");
+  const auto sync_disk = [&] { return io->sync_disk(disk); };
+  CHECK_OK(io->catch_up(sync_disk));
+  CHECK_EQ(get("a"), "newer");
+  put("b.tmp", "at once");
+  CHECK_OK(io->replace(directory.file("b.tmp"), directory.file("b")));
+  CHECK_EQ(get("b"), "at once");
+  io->defer_syncs();
+  const auto fail = [] { return Status::fail(Code::kIo, "test"); };
+  CHECK_OK(io->catch_up(fail));  // nothing was owed: nobody is asked
+  io->defer_syncs();
+  put("c", "x");
+  CHECK(!io->catch_up(fail).ok());
+  CHECK_OK(io->close(disk));
 }
 
 TEST("io: kernel: files: directories, names and removal") {

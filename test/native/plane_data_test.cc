@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <thread>
 
-#include "../../native/base/crc32c.h"
-#include "plane_client.h"
+#include "../../native/plane_sim.h"
+#include "plane_requests.h"
 
 using namespace ottla;
 using namespace ottla::test;
@@ -21,112 +21,6 @@ struct Directory {
   ~Directory() { std::filesystem::remove_all(path); }
   std::string path;
 };
-
-class Writer {
- public:
-  Writer& u8(uint8_t value) { return bytes.push_back(value), *this; }
-  Writer& i16(int16_t value) { return grow(2), store_i16(end() - 2, value), *this; }
-  Writer& i32(int32_t value) { return grow(4), store_i32(end() - 4, value), *this; }
-  Writer& i64(int64_t value) { return grow(8), store_i64(end() - 8, value), *this; }
-  Writer& text(const char* value) {
-    i16(static_cast<int16_t>(std::strlen(value)));
-    bytes.insert(bytes.end(), value, value + std::strlen(value));
-    return *this;
-  }
-  Writer& raw(const std::vector<uint8_t>& more) {
-    bytes.insert(bytes.end(), more.begin(), more.end());
-    return *this;
-  }
-  std::vector<uint8_t> bytes;
-
- private:
-  void grow(size_t count) { bytes.resize(bytes.size() + count); }
-  uint8_t* end() { return bytes.data() + bytes.size(); }
-};
-
-// One batch of one record whose value is `bytes` long and starts with `mark`.
-std::vector<uint8_t> batch(int64_t mark, size_t bytes) {
-  std::vector<uint8_t> value(std::max<size_t>(bytes, 8), 'v');
-  store_i64(value.data(), mark);
-  uint8_t length[10], record_length[10];
-  auto varint = [](uint8_t* at, int64_t number) {
-    uint64_t rest = zigzag(number);
-    size_t count = 0;
-    for (; rest >= 0x80; rest >>= 7) at[count++] = static_cast<uint8_t>(rest | 0x80);
-    at[count++] = static_cast<uint8_t>(rest);
-    return count;
-  };
-  const size_t length_bytes = varint(length, static_cast<int64_t>(value.size()));
-  // attributes, timestamp delta, offset delta, no key, value, no headers
-  const size_t record_bytes = 1 + 1 + 1 + 1 + length_bytes + value.size() + 1;
-  const size_t prefix = varint(record_length, static_cast<int64_t>(record_bytes));
-  Writer out;
-  out.i64(0).i32(0).i32(-1).u8(2).i32(0).i16(0).i32(0).i64(1000).i64(1000).i64(-1).i16(-1).i32(-1);
-  out.i32(1);
-  out.bytes.insert(out.bytes.end(), record_length, record_length + prefix);
-  out.u8(0).u8(0).u8(0).u8(1);
-  out.bytes.insert(out.bytes.end(), length, length + length_bytes);
-  out.raw(value).u8(0);
-  store_i32(out.bytes.data() + 8, static_cast<int32_t>(out.bytes.size() - 12));
-  store_u32(out.bytes.data() + 17, crc32c(Bytes(out.bytes).subspan(21)));
-  return out.bytes;
-}
-
-std::vector<uint8_t> framed(const Writer& body) {
-  Writer frame;
-  frame.i32(static_cast<int32_t>(body.bytes.size())).raw(body.bytes);
-  return frame.bytes;
-}
-
-// Produce 3: one partition, one batch.
-std::vector<uint8_t> produce(int32_t id, int32_t partition, const std::vector<uint8_t>& records,
-                             int16_t acks = -1) {
-  Writer body;
-  body.i16(0).i16(3).i32(id).i16(-1).i16(-1).i16(acks).i32(30000).i32(1).text("events").i32(1);
-  body.i32(partition).i32(static_cast<int32_t>(records.size())).raw(records);
-  return framed(body);
-}
-
-// Fetch 4: one partition.
-std::vector<uint8_t> fetch(int32_t id, int32_t partition, int64_t offset, int32_t wait_ms,
-                           int32_t bytes_max = 1 << 20) {
-  Writer body;
-  body.i16(1).i16(4).i32(id).i16(-1).i32(-1).i32(wait_ms).i32(1).i32(bytes_max).u8(0).i32(1);
-  body.text("events").i32(1).i32(partition).i64(offset).i32(bytes_max);
-  return framed(body);
-}
-
-struct Produced {
-  int32_t id = -1;
-  int16_t error = -1;
-  int64_t base_offset = -1;
-};
-Produced read_produced(const std::vector<uint8_t>& frame) {
-  // id, topics, "events", partitions, index, error, offset
-  constexpr size_t kError = 4 + 4 + 8 + 4 + 4;
-  if (frame.size() < kError + 10) return {};
-  return {load_i32(frame.data()), load_i16(frame.data() + kError),
-          load_i64(frame.data() + kError + 2)};
-}
-
-struct Fetched {
-  int32_t id = -1;
-  int16_t error = -1;
-  int64_t high_watermark = -1;
-  std::vector<uint8_t> records;
-};
-Fetched read_fetched(const std::vector<uint8_t>& frame) {
-  // id, throttle, topics, "events", partitions, index, error, watermark, stable, aborted, records
-  constexpr size_t kError = 4 + 4 + 4 + 8 + 4 + 4;
-  constexpr size_t kRecords = kError + 2 + 8 + 8 + 4;
-  if (frame.size() < kRecords + 4) return {};
-  const int32_t aborted = load_i32(frame.data() + kError + 18);
-  CHECK(aborted <= 0);
-  return {load_i32(frame.data()),
-          load_i16(frame.data() + kError),
-          load_i64(frame.data() + kError + 2),
-          {frame.begin() + kRecords + 4, frame.end()}};
-}
 
 struct Events : Fixture {
   Events(ReactorOptions options, const std::string& directory, Recompression recompression = {})
@@ -190,6 +84,87 @@ TEST("plane: produce and fetch: what goes in comes out, whoever owns it") {
         CHECK(answer.records == expected);
       }
     }
+  }
+}
+
+// One partition and one client in a simulated world.
+struct SimEvents {
+  SimEvents() {
+    ReactorOptions options = with_reactors(2);
+    options.node_id = 1;
+    is_open = SimPlane::open(options, inbox.bell(), 7, &sim).ok();
+    if (!is_open) return;
+    PartitionOptions create;
+    create.slot = 0;
+    create.incarnation = 1;
+    create.log_directory = SimPlane::kDirectory;
+    create.topic = "events";
+    create.topic_id[0] = 9;
+    Plane& plane = sim->plane();
+    CHECK_OK(plane.create(create, 1));
+    plane.lead(0, 0, 0, {1}, {1});
+    TopicRoute route;
+    route.handle = 1;
+    route.name = "events";
+    route.id.bytes[0] = 9;
+    route.partitions.push_back({0, 1, 0});
+    plane.route(route);
+    uint16_t port = 0;
+    CHECK_OK(plane.listen(0, {"127.0.0.1", 0}, true, &port));
+    sim->step(1000);
+    client = sim->world().connect_client(port);
+    sim->step(1000);
+  }
+  // What comes back within a second.
+  std::vector<uint8_t> ask(const std::vector<uint8_t>& frame) {
+    size_t moved = 0;
+    for (size_t sent = 0; sent < frame.size(); sent += moved) {
+      const Status status = sim->world().client_send(client, Bytes(frame).subspan(sent), &moved);
+      if (status.code == Code::kWouldBlock) sim->step(1000);
+      if (!status.ok() && status.code != Code::kWouldBlock) return {};
+    }
+    std::vector<uint8_t> answer;
+    for (int turn = 0; turn < 1000; turn += 1) {
+      sim->step(1000);
+      uint8_t part[65536];
+      while (sim->world().client_receive(client, part, sizeof part, &moved).ok() && moved > 0) {
+        answer.insert(answer.end(), part, part + moved);
+      }
+      if (answer.size() < 4) continue;
+      if (answer.size() >= 4 + static_cast<size_t>(load_i32(answer.data()))) break;
+    }
+    return {answer.begin() + std::min<ptrdiff_t>(4, std::ssize(answer)), answer.end()};
+  }
+
+  Inbox inbox;
+  std::unique_ptr<SimPlane> sim;
+  Handle client = kNoHandle;
+  bool is_open = false;
+};
+
+TEST("plane: fetch: what is not in memory arrives all the same, whatever a helper must read") {
+  SimEvents events;
+  REQUIRE(events.is_open);
+  std::vector<uint8_t> expected;
+  for (int64_t offset = 0; offset < 30; offset += 1) {
+    auto records = batch(offset, offset % 7 == 6 ? 400'000 : static_cast<size_t>(offset) * 700);
+    CHECK_EQ(read_produced(events.ask(produce(7, 0, records))).base_offset, offset);
+    store_i64(records.data(), offset);
+    store_i32(records.data() + 12, 0);
+    expected.insert(expected.end(), records.begin(), records.end());
+  }
+  for (const uint32_t chance : {0u, 300'000u, 1'000'000u}) {
+    events.sim->world().chances.cold_read = chance;
+    const Fetched whole = read_fetched(events.ask(fetch(8, 0, 0, 100, 4 << 20)));
+    CHECK_EQ(whole.error, 0);
+    CHECK(whole.records == expected);
+    std::vector<uint8_t> parts;
+    for (int64_t offset = 0; offset < 30; offset += 1) {
+      const Fetched one = read_fetched(events.ask(fetch(8, 0, offset, 100, 1)));
+      CHECK_EQ(one.error, 0);
+      parts.insert(parts.end(), one.records.begin(), one.records.end());
+    }
+    CHECK(parts == expected);
   }
 }
 

@@ -128,7 +128,7 @@ TEST("plane: flush: what somebody waits for does not queue behind what nobody wa
   Work awaited;
   idle.waits = &after;
   awaited.tells = &helped;
-  awaited.is_awaited = true;
+  awaited.queue = DiskQueue::kAwaitedSync;
   for (Work* work : {&idle, &awaited}) {
     work->help = [](DiskWork* lent, Io&) {
       Work* self = static_cast<Work*>(lent);

@@ -1,12 +1,16 @@
 // The reactor's smaller parts: timers, request headers, input blocks, connection ids.
 #include <algorithm>
+#include <atomic>
 #include <random>
+#include <thread>
 
 #include "../../native/base/bytes.h"
+#include "../../native/io/epoll.h"
 #include "../../native/reactor/conn_id.h"
 #include "../../native/reactor/header.h"
 #include "../../native/reactor/input.h"
 #include "../../native/reactor/timers.h"
+#include "../../native/reactor/worker_pool.h"
 #include "test.h"
 
 using namespace ottla;
@@ -253,6 +257,37 @@ TEST("reactor: conn ids: exact in a double, reactor known, kinds apart") {
   CHECK(is_dialled(dialled));
   CHECK_EQ(reactor_of(dialled), 5);
   CHECK(static_cast<uint64_t>(static_cast<double>(dialled)) == dialled);
+}
+
+TEST("reactor: workers: of many jobs none is finished before what its batch wrote is synced") {
+  constexpr int kJobs = 500;
+  const auto make_io = [] { return make_epoll_io(); };
+  const auto io = make_epoll_io();
+  Disk disk("/tmp");
+  disk.know(*io);
+  std::atomic<int> worked{0}, finished{0}, failed{0};
+  std::atomic<bool> may_go{false};
+  {
+    WorkerPool pool(2, make_io, &disk, 16);
+    for (int i = 0; i < 2; i += 1) {  // one for each thread, until all are there
+      pool.submit(*io, [&](Io&) {
+        while (!may_go) std::this_thread::yield();
+      });
+    }
+    for (int i = 0; i < kJobs; i += 1) {
+      pool.submit(
+          *io, [&](Io&) { worked += 1; },
+          [&](const Status& status) {
+            finished += 1;
+            if (!status.ok() || finished > worked) failed += 1;
+          });
+    }
+    may_go = true;
+    while (finished < kJobs) std::this_thread::yield();
+  }
+  CHECK_EQ(worked.load(), kJobs);
+  CHECK_EQ(failed.load(), 0);
+  disk.close(*io);
 }
 
 RUN_TESTS()

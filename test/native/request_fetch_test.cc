@@ -101,6 +101,93 @@ TEST("fetch: large records leave as a file range, small ones are copied") {
   CHECK(answer.offsets(1) == (Offsets{0, 1}));
 }
 
+// Every read that must not wait is told to: what comes of it is the same, only later.
+TEST("fetch: what is not in memory is read by a helper, and the answer is the same") {
+  Node node;
+  node.simple_topic(0, "small");
+  node.simple_topic(1, "large");
+  fill(node, "small", 40);
+  fill(node, "large", 4, 20'000);
+  // Offset 31 is no recent append's end: it has to be looked for.
+  const FetchBody body = ask({{"small", 0, 1}, {"large", 0, 1}});
+  const FetchAnswer expected = fetch(node, body);
+  REQUIRE(expected.is_answered);
+  node.world.chances.cold_read = 1'000'000;
+  node.at(0).holds_lent = true;
+  uint32_t sequence = node.at(0).fetch(12, encode(body));
+  node.run();
+  CHECK(!node.at(0).responses.contains(sequence));
+  REQUIRE(node.at(0).lent() == 1);
+  node.at(0).help_one();
+  node.at(0).holds_lent = false;
+  node.run();
+  const FetchAnswer answer = fetch_answer(node.at(0), sequence, 12);
+  REQUIRE(answer.is_answered);
+  CHECK(answer.offsets(0) == expected.offsets(0));
+  CHECK(answer.offsets(1) == expected.offsets(1));
+  for (const uint32_t chance : {100'000u, 500'000u, 900'000u}) {
+    node.world.chances.cold_read = chance;
+    for (int64_t offset = 0; offset < 40; offset += 3) {
+      const FetchAnswer again = fetch(node, ask({{"small", 0, offset}, {"large", 0, 0}}));
+      REQUIRE(again.is_answered);
+      CHECK_EQ(again.offsets(0).size(), static_cast<size_t>(40 - offset));
+      CHECK_EQ(again.offsets(1).size(), size_t{4});
+    }
+  }
+}
+
+TEST("fetch: a connection that ends while a helper reads for it leaves nothing") {
+  Node node;
+  node.simple_topic();
+  fill(node, "t", 40);
+  node.world.chances.cold_read = 1'000'000;
+  node.at(0).holds_lent = true;
+  const uint32_t sequence = node.at(0).fetch(12, encode(ask({{"t", 0, 1}})));
+  node.run();
+  REQUIRE(node.at(0).lent() == 1);
+  node.at(0).requests().disconnected(node.at(0), 100);
+  node.run();
+  CHECK(node.at(0).silent == std::vector<uint32_t>{sequence});
+  node.at(0).help_one();
+  CHECK_EQ(node.at(0).silent.size(), size_t{1});
+  CHECK_EQ(node.at(0).frames_held(), size_t{0});
+}
+
+TEST("fetch: a helper that takes too long is not waited for, and one that is stuck not asked") {
+  Node node;
+  node.simple_topic(0, "old");
+  node.simple_topic(1, "new");
+  fill(node, "old", 40);
+  fill(node, "new", 4);
+  node.world.chances.cold_read = 1'000'000;
+  node.at(0).holds_lent = true;
+  // The end of a recent append is found in memory, offset 1 of the first is not.
+  const std::vector<uint8_t> body = encode(ask({{"old", 0, 1}, {"new", 0, 3}}));
+  const auto answered = [&](uint32_t sequence) {
+    const FetchAnswer answer = fetch_answer(node.at(0), sequence, 12);
+    return answer.is_answered && answer.part_error(0) == ErrorCode::kNone &&
+           answer.offsets(0).empty() && answer.offsets(1).size() == 1;
+  };
+  const uint32_t first = node.at(0).fetch(12, body);
+  node.run();
+  REQUIRE(node.at(0).lent() == 1);
+  node.advance_ms(999);
+  CHECK(!node.at(0).responses.contains(first));
+  node.advance_ms(2);
+  CHECK(answered(first));
+  node.at(0).disk_is_stuck = true;
+  const uint32_t second = node.at(0).fetch(12, body);
+  node.run();
+  CHECK_EQ(node.at(0).lent(), size_t{1});
+  CHECK(answered(second));
+  node.at(0).help_one();  // comes back to nobody
+  node.at(0).disk_is_stuck = false;
+  node.world.chances.cold_read = 0;
+  const uint32_t third = node.at(0).fetch(12, body);
+  node.run();
+  CHECK_EQ(fetch_answer(node.at(0), third, 12).offsets(0).size(), size_t{39});
+}
+
 TEST("fetch: unknown topics and partitions come last and do not hurry a wait") {
   Node node;
   node.simple_topic();

@@ -48,7 +48,8 @@ class FakeReactor final : public Context {
     return signals_.take([this](size_t slot) { purgatory_.wake(static_cast<int32_t>(slot)); });
   }
   void lend(DiskWork* work) override { lent_.push_back(work); }
-  void unlink_later(std::vector<std::string> paths, int64_t delay_ms) override {
+  bool is_stuck(int32_t) override { return disk_is_stuck; }
+  void unlink_later(int32_t, std::vector<std::string> paths, int64_t delay_ms) override {
     for (std::string& path : paths) doomed.emplace_back(std::move(path), delay_ms);
     if (!holds_doomed) unlink_doomed();
   }
@@ -99,6 +100,7 @@ class FakeReactor final : public Context {
   std::vector<Fact> facts;
   int mailbox_room = INT32_MAX;
   int64_t looks = 0;                                    // at partitions, of whatever reactor
+  bool disk_is_stuck = false;
   bool holds_lent = false;                              // the helper is busy elsewhere
   bool holds_doomed = false;                            // files stay until unlink_doomed()
   std::vector<std::pair<std::string, int64_t>> doomed;  // with their delays
@@ -160,7 +162,7 @@ struct Node {
     for (auto& reactor : reactors) reactor->requests().close(*reactor);
     run();
     for (auto& [slot, partition] : partitions) {
-      (void)partition->retire(at(partition->owner()), false, true);
+      partition->retire(at(partition->owner()), false, true);
     }
     run();
   }

@@ -177,6 +177,12 @@ class MountedFiles implements Files {
     this.sync(parent)
   }
 
+  async replaceBeside(path: string, bytes: Uint8Array, isWanted: () => boolean): Promise<boolean> {
+    const wanted = isWanted()
+    if (wanted) this.replace(path, bytes)
+    return wanted
+  }
+
   remove(path: string): void {
     const [parent, name] = split(path)
     const directory = this.disk.directory(parent)

@@ -1,5 +1,5 @@
 // The checkpoints of a running broker: at the log manager's pace, at the end, and where logs start as soon as somebody
-// waits for it. Those who wait in one turn share one write.
+// waits for it. Those who ask while a directory is being written share the next write.
 // Kafka: LogManager's checkpointLogRecoveryOffsets and checkpointLogStartOffsets, ReplicaManager.checkpointHighWatermarks.
 
 import type { LogDirectories } from '../../host/log_directories.ts'
@@ -18,40 +18,45 @@ export interface CheckpointsOptions {
 /** Writes what the plane has published into the checkpoint files. */
 export class Checkpoints {
   private readonly options: CheckpointsOptions
-  private waiting: ((isWritten: boolean) => void)[] = []
 
   constructor(options: CheckpointsOptions) {
     this.options = options
   }
 
-  /** These, or all, now. One that cannot be written for want of room costs a longer recovery. */
+  /** These, or all, at the pace of each disk. One that cannot be written for want of room costs a longer recovery. */
   write(kinds?: readonly CheckpointKind[]): void {
+    void this.beside(kinds)
+  }
+
+  /** All, once whatever is being written is; at the end. */
+  async finish(): Promise<void> {
     const { plane, directories, publisher } = this.options
-    this.attempt(() => directories.checkpoint(plane, publisher.openPartitions(), kinds))
-  }
-
-  /** Every log start that is published now is on the disk, in directories that work; false when there was no room. */
-  logStarts(): Promise<boolean> {
-    const { world, plane, directories, publisher } = this.options
-    if (this.waiting.length === 0) {
-      world.defer(() => {
-        const isWritten = this.attempt(() =>
-          directories.checkpoint(plane, publisher.openPartitions(), ['logStarts']),
-        )
-        for (const resolve of this.waiting.splice(0)) resolve(isWritten)
-      })
-    }
-    return new Promise((resolve) => this.waiting.push(resolve))
-  }
-
-  private attempt(write: () => void): boolean {
+    await directories.settled()
     try {
-      write()
-      return true
+      directories.checkpoint(plane, publisher.openPartitions())
     } catch (problem) {
-      const why = { problem: String(problem) }
-      this.options.world.log.error('cannot write the offset checkpoints', why)
-      return false
+      this.refused(problem)
     }
+  }
+
+  /** Every log start that is published now is on the disk, in this directory or all; false when there was no room. */
+  logStarts(directory?: string): Promise<boolean> {
+    return this.beside(['logStarts'], directory)
+  }
+
+  private beside(kinds?: readonly CheckpointKind[], directory?: string): Promise<boolean> {
+    const { plane, directories, publisher } = this.options
+    const partitions = () => publisher.openPartitions()
+    return directories.checkpointBeside(plane, partitions, kinds, directory).then(
+      () => true,
+      (problem) => this.refused(problem),
+    )
+  }
+
+  private refused(problem: unknown): false {
+    this.options.world.log.error('cannot write the offset checkpoints', {
+      problem: String(problem),
+    })
+    return false
   }
 }

@@ -55,7 +55,7 @@ async function deleteBelow(
   const found = findLeader(node, topic, partitionIndex)
   if ('errorCode' in found) return refused(found.errorCode)
   if (!mayDelete(node, name)) return refused(ErrorCode.POLICY_VIOLATION)
-  const { slot } = found.local
+  const { slot, directory } = found.local
   const { highWatermark } = node.plane.partition(slot)
   const target = offset === HIGH_WATERMARK ? highWatermark : Number(offset)
   if (target < 0 || target > highWatermark) return refused(ErrorCode.OFFSET_OUT_OF_RANGE)
@@ -63,7 +63,7 @@ async function deleteBelow(
     plane.trim(slot, target, ticket),
   )
   if (errorCode !== ErrorCode.NONE) return refused(errorCode)
-  if (!(await node.checkpoints.logStarts())) return refused(ErrorCode.KAFKA_STORAGE_ERROR)
+  if (!(await node.checkpoints.logStarts(directory))) return refused(ErrorCode.KAFKA_STORAGE_ERROR)
   const after = findLeader(node, topic, partitionIndex)
   if ('errorCode' in after) return refused(after.errorCode)
   return { partitionIndex, lowWatermark: logStart, errorCode }

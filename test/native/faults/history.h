@@ -172,11 +172,11 @@ class FaultHistory : public FailingDisk {
     const int64_t end = partition().log_end_offset();
     const int64_t start = partition().log_start_offset();
     is_stepping_down_ = true;
-    const Status status = partition().retire(host(), false, true);
+    partition().retire(host(), false, true);
     node_->run();
     is_stepping_down_ = false;
     if (!is_alive() || was_offline) return;
-    CHECK_OK(status);
+    CHECK_OK(partition().end_status());
     is_clean_ = true;
     acked_ = synced_ = saved_recovery_point_ = end;
     saved_start_ = start;
