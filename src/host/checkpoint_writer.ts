@@ -77,7 +77,7 @@ export class CheckpointWriter {
     published: Published,
   ): Promise<void> {
     // Where nothing changes nothing is written, and a disk that is gone would not be missed.
-    if (directory.failure === null) this.files.space(directory.path)
+    if (directory.failure === null) await this.files.spaceBeside(directory.path)
     for (const kind of kinds) {
       while (!(await this.replace(directory, kind, published))) {
         // Something has changed: what is true now is tried.

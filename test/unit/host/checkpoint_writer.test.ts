@@ -22,7 +22,7 @@ class World {
     remove: () => {},
     list: () => [],
     isDirectory: () => true,
-    space: () => ({ totalBytes: 1, usableBytes: 1 }),
+    spaceBeside: async () => ({ totalBytes: 1, usableBytes: 1 }),
     replace: (path, bytes) => {
       this.written.set(path, bytes)
     },
