@@ -27,17 +27,20 @@ class Unlinker {
   // What lies in this directory is due, whatever its delay.
   void hurry(const std::string& directory) {
     const std::string prefix = directory + "/";
-    std::vector<std::string> due;
+    std::map<int32_t, std::vector<std::string>> due;  // by disk
     for (auto entry = waiting_.begin(); entry != waiting_.end();) {
       std::vector<std::string>& paths = entry->second;
       const auto first = std::stable_partition(paths.begin(), paths.end(), [&](const auto& path) {
         return path.compare(0, prefix.size(), prefix) != 0;
       });
-      due.insert(due.end(), first, paths.end());
+      std::vector<std::string>& taken = due[entry->first.second];
+      taken.insert(taken.end(), first, paths.end());
       paths.erase(first, paths.end());
       entry = paths.empty() ? waiting_.erase(entry) : std::next(entry);
     }
-    if (!due.empty()) add(std::move(due), INT64_MIN);
+    for (auto& [disk, paths] : due) {
+      if (!paths.empty()) add(disk, std::move(paths), INT64_MIN);
+    }
   }
   // Lends what is due; `io` is used where there are no helpers.
   void run(Shared& shared, Io& io, int64_t now_us) {
