@@ -407,7 +407,7 @@ void Partition::close_done(PartitionWork* work, PartitionHost& host) {
   Partition* self = static_cast<Closing*>(work)->partition;
   self->is_putting_away_ = false;
   const Status& status = self->closing_.status;
-  self->end_status_ = self->ending_ = status;
+  self->end_status_ = status;
   if (status.ok()) self->answer_synced(host);
   // Else a start would trust what a failed sync has lost.
   if (!status.ok() && status.code != Code::kNoSpace) {

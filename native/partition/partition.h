@@ -220,11 +220,10 @@ class Partition {
   // Ends everything that waits, then closes or deletes the log. The object stays until is_quiet().
   // A clean close waits for disks: a helper does it.
   void retire(PartitionHost& host, bool is_deleted, bool is_clean);
-  Status end_status() const { return end_status_; }  // of that, once it is quiet
   // No message or write of it is under way in any reactor.
   bool is_quiet() const;
-  // Why it was not left in order, once it is quiet; ok when it was, or nobody asked for that.
-  const Status& ending() const { return ending_; }
+  // Once it is quiet: whether it was left as was asked.
+  const Status& end_status() const { return end_status_; }
 
   // --- appends; `done` comes exactly once, inline or later
   void produce(ProduceOp* op, PartitionHost& host);
@@ -529,7 +528,6 @@ class Partition {
   Status end_status_;
   bool is_deleted_ = false;  // how it is to be put away
   bool is_clean_ = false;
-  Status ending_;
 };
 
 }  // namespace ottla

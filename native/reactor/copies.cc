@@ -82,7 +82,8 @@ void OwnedPartitions::begin_copy(Partition* partition, int32_t source, int64_t b
   }
   if (partition->is_leader()) return refuse(ErrorCode::kNotLeaderOrFollower);
   const int64_t start = from->log_start_offset();
-  if (partition->log_end_offset() < start) {
+  // It is behind what the source still has, or a power loss took its first segments.
+  if (partition->log_end_offset() < start || partition->log_start_offset() > start) {
     const ErrorCode error = partition->begin_at(*reactor_, start);
     if (error != ErrorCode::kNone) return refuse(error);
   }

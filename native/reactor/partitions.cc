@@ -290,9 +290,7 @@ void OwnedPartitions::reclaim() {
     }
     Shared& shared = reactor_->shared();
     const Status ended = gone.partition->end_status();
-    if (is_closing_ && gone.partition->ending().code == Code::kNoSpace) {
-      tell_disorder(*gone.partition);
-    }
+    if (is_closing_ && ended.code == Code::kNoSpace) tell_disorder(*gone.partition);
     reactor_->limbo().retire(std::unique_ptr<const Partition>(std::move(gone.partition)));
     shared.slots.clear_row(gone.slot);
     shared.slots.set_used(gone.slot, false);
@@ -312,7 +310,7 @@ void OwnedPartitions::tell_disorder(const Partition& partition) {
   const std::string& directory = partition.options().log_directory;
   Fact fact;
   fact.kind = fact::kDirectoryFailed;
-  fact.status = partition.ending().error;
+  fact.status = partition.end_status().error;
   fact.body = directory.data();
   fact.body_bytes = static_cast<uint32_t>(directory.size());
   reactor_->fact(fact);

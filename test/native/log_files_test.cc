@@ -135,6 +135,9 @@ TEST("log: epochs: where each one ends, as LeaderEpochFileCache answers") {
   CHECK_EQ(epochs.epoch_of(5), -1);
   CHECK_EQ(epochs.epoch_of(10), 2);
   CHECK_EQ(epochs.epoch_of(25), 5);
+  bool is_unsynced = true;
+  CHECK_OK(epochs.prepare_sync(*io, &is_unsynced));  // the file follows with the next flush
+  CHECK(!is_unsynced);
   CHECK_EQ(file_text(*io, "/t-0/leader-epoch-checkpoint"), "0\n3\n2 6\n3 11\n5 20\n");
 
   Epochs again;

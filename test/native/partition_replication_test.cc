@@ -276,8 +276,8 @@ TEST("replication: a retired partition wakes its readers, however full their mai
   node.run();
   node.at(0).mailbox_room = 0;
   node.partition(1).retire(node.at(1), false, true);
-  CHECK(node.partition(1).is_quiet());
   node.run();
+  CHECK(node.partition(1).is_quiet());
   CHECK_EQ(fetch_answer(node.at(0), waits, 10).part_error(), ErrorCode::kNotLeaderOrFollower);
 }
 
