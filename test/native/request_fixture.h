@@ -99,7 +99,7 @@ class FakeReactor final : public Context {
   std::map<uint32_t, DisconnectReason> closed;
   std::vector<Fact> facts;
   int mailbox_room = INT32_MAX;
-  int64_t looks = 0;                                    // at partitions, of whatever reactor
+  int64_t looks = 0;  // at partitions, of whatever reactor
   bool disk_is_stuck = false;
   bool holds_lent = false;                              // the helper is busy elsewhere
   bool holds_doomed = false;                            // files stay until unlink_doomed()
