@@ -182,17 +182,23 @@ class Life {
     )
   }
 
-  /** All that clients can learn of groups and transactions, once nothing is on its way. */
+  /**
+   * All that clients can learn of groups and transactions, once nothing is on its way. A group that only aborted
+   * transactions wrote to is known until it expires, or until their records are compacted away: it is left out.
+   */
   async known(): Promise<unknown> {
     const { groups, errorCode } = await this.client(ListGroups, 5, {})
     if (errorCode !== ErrorCode.NONE) return undefined
-    const ids = groups.map(({ groupId }) => groupId).sort()
-    const { groups: classic } = await this.client(DescribeGroups, 5, { groups: ids })
-    const { groups: consumers } = await this.client(ConsumerGroupDescribe, 1, { groupIds: ids })
-    const { groups: fetched } = await this.client(OffsetFetch, 8, {
-      groups: ids.map((groupId) => ({ groupId, topics: null })),
+    const { groups: all } = await this.client(OffsetFetch, 8, {
+      groups: groups.map(({ groupId }) => ({ groupId, topics: null })),
       requireStable: false,
     })
+    const fetched = all
+      .filter(({ groupId, topics }) => topics.length > 0 || !groupId.startsWith('in-'))
+      .sort((a, b) => (a.groupId < b.groupId ? -1 : 1))
+    const ids = fetched.map(({ groupId }) => groupId)
+    const { groups: classic } = await this.client(DescribeGroups, 5, { groups: ids })
+    const { groups: consumers } = await this.client(ConsumerGroupDescribe, 1, { groupIds: ids })
     const { transactionStates: listed } = await this.client(ListTransactions, 1, {})
     const transactionalIds = listed.map((one) => one.transactionalId).sort()
     const { transactionStates } = await this.client(DescribeTransactions, 0, { transactionalIds })
