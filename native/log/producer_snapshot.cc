@@ -65,9 +65,10 @@ Status parse_producer_snapshot(Bytes bytes, std::vector<ProducerSnapshotEntry>* 
 }
 
 Status write_producer_snapshot(Io& io, const std::string& directory, int64_t offset,
-                               const std::vector<ProducerSnapshotEntry>& entries) {
-  return write_file(io, segment_path(directory, offset, kSnapshotSuffix),
-                    format_producer_snapshot(entries));
+                               const std::vector<ProducerSnapshotEntry>& entries, bool is_synced) {
+  const std::string path = segment_path(directory, offset, kSnapshotSuffix);
+  const std::string text = format_producer_snapshot(entries);
+  return is_synced ? replace_file(io, path, text) : write_file(io, path, text);
 }
 
 Status read_producer_snapshot(Io& io, const std::string& directory, int64_t offset,

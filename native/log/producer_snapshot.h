@@ -33,9 +33,9 @@ std::string format_producer_snapshot(const std::vector<ProducerSnapshotEntry>& e
 Status parse_producer_snapshot(Bytes bytes, std::vector<ProducerSnapshotEntry>* entries);
 
 // The snapshot of `offset` in a partition's directory. Written under a temporary name and renamed;
-// not synced: its CRC tells a torn one.
+// its CRC tells a torn one.
 Status write_producer_snapshot(Io& io, const std::string& directory, int64_t offset,
-                               const std::vector<ProducerSnapshotEntry>& entries);
+                               const std::vector<ProducerSnapshotEntry>& entries, bool is_synced);
 Status read_producer_snapshot(Io& io, const std::string& directory, int64_t offset,
                               std::vector<ProducerSnapshotEntry>* entries);
 

@@ -306,7 +306,7 @@ Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   return Status::good();
 }
 
-Status Partition::save_producers(Io& io, int64_t end_offset) {
+Status Partition::save_producers(Io& io, int64_t end_offset, bool is_synced) {
   std::vector<ProducerEntry> rows;
   producers_.collect(end_offset, &rows);
   std::vector<ProducerSnapshotEntry> entries;
@@ -322,7 +322,8 @@ Status Partition::save_producers(Io& io, int64_t end_offset) {
     e.current_txn_first_offset = row.txn_first_offset;
     entries.push_back(e);
   }
-  return write_producer_snapshot(io, directory_, end_offset, entries);
+  return write_producer_snapshot(io, directory_, end_offset, entries,
+                                 is_synced && !entries.empty());
 }
 
 void Partition::on_roll(void* self, int64_t base_offset) {
@@ -330,7 +331,7 @@ void Partition::on_roll(void* self, int64_t base_offset) {
   p->segments_ += 1;
   p->sync_idly_to_ = base_offset;  // Kafka: UnifiedLog.roll schedules it
   // Losing a snapshot costs a longer replay, never a record: its failure is not the append's.
-  if (p->host_ == nullptr || !p->save_producers(p->host_->io(), base_offset).ok()) return;
+  if (p->host_ == nullptr || !p->save_producers(p->host_->io(), base_offset, false).ok()) return;
   p->rolled_snapshots_.push_back(segment_path(p->directory_, base_offset, kSnapshotSuffix));
 }
 
@@ -396,7 +397,9 @@ void Partition::help_close(DiskWork* work, Io& io) {
 }
 
 Status Partition::close_cleanly(Io& io) {
-  Status status = save_producers(io, log_end_offset());
+  // Nothing is replayed after a clean stop: what is not in there is forgotten. Nobody need not
+  // last.
+  Status status = save_producers(io, log_end_offset(), true);
   if (status.ok()) status = epochs_.close(io);
   if (status.ok()) status = sync(io);
   const Status closed = log_->close(io, status.ok());

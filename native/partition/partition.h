@@ -309,7 +309,7 @@ class Partition {
   bool restore_producers(Io& io, int64_t snapshot);
   Status load_producers(Io& io, const Log::Recovery& recovery);
   Status reload_producers(Io& io);
-  Status save_producers(Io& io, int64_t end_offset);
+  Status save_producers(Io& io, int64_t end_offset, bool is_synced);
   void put_away(PartitionHost& host);
   Status close_cleanly(Io& io);
   static void help_close(DiskWork* work, Io& io);

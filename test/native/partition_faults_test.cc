@@ -286,8 +286,9 @@ TEST("partition: faults: it opens on a disk that is full, and owes what it canno
   CHECK_EQ(text, "0\n1\n3 0\n");
   CHECK(node.lead(0, 5, {1}, {1}));
   world.clear_rules();
-  CHECK_OK(node.partition(0).retire(node.at(0), false, true));
+  node.partition(0).retire(node.at(0), false, true);
   node.run();
+  CHECK_OK(node.partition(0).end_status());
   CHECK_OK(read_file(node.at(0).io(), path, &text));
   CHECK_EQ(text, "0\n3\n3 0\n4 6\n5 7\n");
 }
