@@ -375,6 +375,8 @@ Status Loader::settle() {
     log_end = options.log_start_offset;
     segments_.push_back(new Segment(state_.segment_options(log_end)));
     OTTLA_TRY(segments_.back()->create(io_, state_.config));
+    // Else a loss of power could leave what follows it, without the log's beginning.
+    OTTLA_TRY(io_.sync_directory(options.directory));
     state_.directory_dirty = state_.parent_dirty = true;  // likely a new log in a new directory
     state_.touched = true;
   }
