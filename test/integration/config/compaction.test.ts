@@ -217,7 +217,8 @@ test('integration: config: as many logs are compacted at a time as there are cle
   expect(await together(['c', 'd'])).toBe(2)
 })
 
-test('integration: config: the cleaner reads in pieces of its buffer', async () => {
+// It counts what the whole process reads: on a busy machine that is more than the cleaner's, now and then.
+test('integration: config: the cleaner reads in pieces of its buffer', { retry: 2 }, async () => {
   const { bench, rounds } = await waiting({ 'log.cleaner.io.buffer.size': 8192 })
   await using _ = bench
   const reads = async (topic: string) => {
@@ -233,7 +234,6 @@ test('integration: config: the cleaner reads in pieces of its buffer', async () 
   const small = await reads('small')
   await set(bench, { 'log.cleaner.io.buffer.size': String(1 << 20) })
   const large = await reads('large')
-  // Beside what the whole process reads for other reasons.
   expect(small - large).toBeGreaterThan(250)
 })
 
