@@ -209,7 +209,7 @@ Status Log::flush_begin(Io& io, int64_t up_to_offset, std::unique_ptr<FlushJob>*
 
 Status Log::flush_run(Io& io, FlushJob* job) {
   for (const FlushJob::Part& part : job->parts) {
-    const Status status = part.is_sealed ? part.segment->sync_all(io) : part.segment->sync(io);
+    const Status status = part.is_sealed ? part.segment->sync_all(io) : part.segment->sync_kept(io);
     if (!status.ok() && !part.segment->is_gone()) return status;
   }
   if (job->sync_directory) OTTLA_TRY(io.sync_directory(job->directory));

@@ -390,15 +390,25 @@ Status Segment::sync(Io& io) {
   return status;
 }
 
-Status Segment::sync_all(Io& io) {
+namespace {
+
+Status sync_file(Io& io, CachedFile* file) {
+  Pin pin;
+  OTTLA_TRY(pin.take(io, file));
+  return io.sync(pin.handle());
+}
+
+}  // namespace
+
+Status Segment::sync_kept(Io& io) {
   OTTLA_TRY(sync(io));
-  for (CachedFile* file : {&offsets_.file(), &times_.file(), &aborted_.file()}) {
-    if (file == &aborted_.file() && !aborted_.exists()) continue;
-    Pin pin;
-    OTTLA_TRY(pin.take(io, file));
-    OTTLA_TRY(io.sync(pin.handle()));
-  }
-  return Status::good();
+  return aborted_.exists() ? sync_file(io, &aborted_.file()) : Status::good();
+}
+
+Status Segment::sync_all(Io& io) {
+  OTTLA_TRY(sync_kept(io));
+  OTTLA_TRY(sync_file(io, &offsets_.file()));
+  return sync_file(io, &times_.file());
 }
 
 Status Segment::rename_files(Io& io, std::string_view from, std::string_view to) {

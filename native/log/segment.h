@@ -119,8 +119,9 @@ class Segment {
   Status truncate_to(Io& io, Limbo* limbo, int64_t offset, int64_t* log_end);
   // Cuts what a failed write may have left behind the end.
   Status cut_tail(Io& io);
-  Status sync(Io& io);      // the records
-  Status sync_all(Io& io);  // and the indexes
+  Status sync(Io& io);       // the records
+  Status sync_kept(Io& io);  // the log, and what was aborted: a start can miss the other indexes
+  Status sync_all(Io& io);   // and the indexes
   void mark_gone() { gone_.store(true, std::memory_order_seq_cst); }
   // Renamed to .deleted, then gone; with `later` they are only named there. The producers' state at
   // its base goes too, unless another segment begins there.
