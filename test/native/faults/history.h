@@ -62,10 +62,6 @@ class FaultHistory : public FailingDisk {
     size_t producer = kProducers;  // kProducers: nobody's, a marker for one that is gone
     std::vector<uint8_t> copy;
   };
-  struct Flushing : FlushOp {
-    FaultHistory* history = nullptr;
-    int64_t acked = 0;
-  };
   struct Cleaning : CleanOp {
     FaultHistory* history = nullptr;
   };
@@ -221,7 +217,7 @@ class FaultHistory : public FailingDisk {
   }
   void read();
 
-  void flush();
+  void flushed(int64_t recovery_point) override { synced_ = std::max(synced_, recovery_point); }
   void truncate();
 
   void forget_from(int64_t offset);
@@ -280,12 +276,10 @@ class FaultHistory : public FailingDisk {
   std::vector<std::pair<int64_t, int16_t>> hanging_;  // transactions whose producer is gone
   Waiting<Pending> pending_;
   Waiting<Pending> answered_;
-  Waiting<Flushing> flushing_;
   Waiting<Cleaning> cleaning_;
   std::map<int64_t, int> content_;  // base offset → batch: what is in the log, or was at its front
   int64_t maybe_gone_from_ = INT64_MAX;  // a truncation may have happened from here on
   int64_t cut_at_ = INT64_MAX;
-  int64_t acked_ = 0;   // a kill may not lose what lies below
   int64_t synced_ = 0;  // nor power what lies below
   int64_t start_max_ = 0;
   int64_t next_producer_id_ = 100;

@@ -110,14 +110,23 @@ inline SimRule random_rule(SimRandom* random) {
   return rule;
 }
 
+// Those who wait for an answer.
+template <typename Op>
+using Waiting = std::vector<std::unique_ptr<Op>>;
+
 class FailingDisk : public FaultMachine {
  protected:
+  struct Flushing : FlushOp {
+    FailingDisk* history = nullptr;
+    int64_t acked = 0;
+  };
   using FaultMachine::FaultMachine;
 
   virtual bool open() = 0;  // false: the disk was not well enough
   virtual void step() = 0;
   virtual void end_life() = 0;
   virtual void settled() = 0;  // what was under way went on for a while
+  virtual void flushed(int64_t recovery_point) = 0;
 
   void live() override {
     if (!open()) return end_life();
@@ -158,6 +167,27 @@ class FailingDisk : public FaultMachine {
       node_->run();
     }
     settled();
+  }
+
+  // All that is acknowledged by now.
+  void flush() {
+    auto op = std::make_unique<Flushing>();
+    op->history = this;
+    op->acked = acked_;
+    op->done = [](FlushOp* done, ErrorCode error, PartitionHost&) {
+      Flushing* mine = static_cast<Flushing*>(done);
+      FailingDisk& self = *mine->history;
+      if (!self.is_alive()) return;
+      if (error == ErrorCode::kNone) {
+        CHECK(done->recovery_point >= mine->acked);
+        self.flushed(done->recovery_point);
+      } else if (!self.has_faults()) {
+        self.fail_with("a flush failed on a well disk");
+      }
+    };
+    Flushing* raw = op.get();
+    flushing_.push_back(std::move(op));
+    partition().flush(raw, host());
   }
 
   // Nothing is under way any more.
@@ -233,6 +263,8 @@ class FailingDisk : public FaultMachine {
   }
 
   int64_t saved_recovery_point_ = 0, saved_start_ = 0;  // the checkpoints
+  int64_t acked_ = 0;                                   // a kill may not lose what lies below
+  Waiting<Flushing> flushing_;
   bool is_half_cut_ = false;
 
  private:
@@ -240,10 +272,6 @@ class FailingDisk : public FaultMachine {
   uint64_t hard_faults_ = 0, full_faults_ = 0;
   uint64_t lost_syncs_ = 0;
 };
-
-// Those who wait for an answer.
-template <typename Op>
-using Waiting = std::vector<std::unique_ptr<Op>>;
 
 // Who was answered stays for a while: whoever answers may look at it still.
 template <typename Op>

@@ -26,10 +26,6 @@ class RaftHistory : public FailingDisk {
     int64_t base = 0, next = 0;
     std::vector<uint8_t> copy;
   };
-  struct Flushing : FlushOp {
-    RaftHistory* history = nullptr;
-    int64_t acked = 0;
-  };
 
   int64_t start() { return partition().log_start_offset(); }
   int64_t end() const { return entries_.empty() ? begins_at_ : entries_.back().next; }
@@ -178,27 +174,11 @@ class RaftHistory : public FailingDisk {
     });
   }
 
-  void flush() {
-    auto op = std::make_unique<Flushing>();
-    op->history = this;
-    op->acked = acked_;
-    op->done = [](FlushOp* done, ErrorCode error, PartitionHost&) {
-      Flushing* mine = static_cast<Flushing*>(done);
-      RaftHistory& self = *mine->history;
-      if (!self.is_alive()) return;
-      if (error == ErrorCode::kNone) {
-        CHECK(done->recovery_point >= mine->acked);
-        self.flushed_ = std::max(self.flushed_, done->recovery_point);
-        self.saved_recovery_point_ = self.flushed_;
-        self.forget_attempts();
-        self.note("flushed " + std::to_string(self.flushed_));
-      } else if (!self.has_faults()) {
-        self.fail_with("a flush failed on a well disk");
-      }
-    };
-    Flushing* raw = op.get();
-    flushing_.push_back(std::move(op));
-    partition().flush(raw, host());
+  void flushed(int64_t recovery_point) override {
+    flushed_ = std::max(flushed_, recovery_point);
+    saved_recovery_point_ = flushed_;
+    forget_attempts();
+    note("flushed " + std::to_string(flushed_));
   }
 
   // What is committed stays.
@@ -376,9 +356,7 @@ class RaftHistory : public FailingDisk {
   std::vector<Entry> before_;    // a cut that nobody answered
   Waiting<Pending> pending_;
   Waiting<Pending> answered_;
-  Waiting<Flushing> flushing_;
   int64_t begins_at_ = 0;  // where the log ends while it holds nothing
-  int64_t acked_ = 0;      // a kill may not lose what lies below
   int64_t flushed_ = 0;    // nor power what lies below
   int64_t committed_ = 0;
   int64_t next_id_ = 0;

@@ -200,26 +200,6 @@ inline void FaultHistory::read() {
   CHECK(rest.empty());
 }
 
-inline void FaultHistory::flush() {
-  auto op = std::make_unique<Flushing>();
-  op->history = this;
-  op->acked = acked_;
-  op->done = [](FlushOp* done, ErrorCode error, PartitionHost&) {
-    Flushing* mine = static_cast<Flushing*>(done);
-    FaultHistory& self = *mine->history;
-    if (!self.is_alive()) return;
-    if (error == ErrorCode::kNone) {
-      CHECK(done->recovery_point >= mine->acked);
-      self.synced_ = std::max(self.synced_, done->recovery_point);
-    } else if (!self.has_faults()) {
-      self.fail_with("a flush failed on a well disk");
-    }
-  };
-  Flushing* raw = op.get();
-  flushing_.push_back(std::move(op));
-  partition().flush(raw, host());
-}
-
 // Another leads for a while, and has less.
 inline void FaultHistory::truncate() {
   drain();
