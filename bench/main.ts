@@ -38,9 +38,17 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     fresh: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
+    minutes: { type: 'string' },
   },
 })
 const isFull = positionals[0] === FULL
+for (const name of ['rounds', 'seconds', 'minutes'] as const) {
+  const given = values[name]
+  if (given !== undefined && !(Number(given) > 0)) {
+    console.error(`--${name} is "${given}"; it has to be a number above 0`)
+    process.exit(2)
+  }
+}
 
 const settings = {
   workloads: positionals.join(', ') || 'quick',

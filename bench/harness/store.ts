@@ -1,7 +1,8 @@
-// What a result depends on beside the programs, and the slices of a run on disk: on which machine, of which commit, with
+// What a result depends on beside the programs, and the slices of a run on disk: on which machine, of which sources, with
 // which settings; another of any is another file. bench/history/ has a summary per commit, for the growth curves.
 
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { arch, availableParallelism, cpus, release, totalmem } from 'node:os'
 import { Lines } from './lines.ts'
@@ -10,6 +11,8 @@ import type { Slice } from './slice.ts'
 /** What a result depends on beside the programs. */
 export interface Facts {
   readonly commit: string
+  /** What git calls the folders that are measured and measure: a commit of words alone does not change it. */
+  readonly sources: string
   readonly isClean: boolean
   readonly processor: string
   readonly cores: number
@@ -39,12 +42,25 @@ function said(command: string, ...args: string[]): string {
   }
 }
 
+const MEASURED = ['native', 'src', 'package.json', 'package-lock.json', '.ci/bundle.mjs']
+const MEASURES = ['arms', 'harness', 'load', 'targets'].map((name) => `bench/${name}`)
+
+/** One name for all of them at a commit, twelve hexadecimal digits. */
+function sourcesOf(commit: string): string {
+  const names = [...MEASURED, ...MEASURES].map((path) => `${commit}:${path}`)
+  return createHash('sha256')
+    .update(said('git', 'rev-parse', ...names))
+    .digest('hex')
+    .slice(0, 12)
+}
+
 /** Asks the machine; `directory` is where the brokers write. */
 export function facts(directory: string): Facts {
   const sysctl = '/proc/sys/net/ipv4/tcp_congestion_control'
   const kind = statfsSync(directory).type
   return {
     commit: said('git', 'rev-parse', '--short=12', 'HEAD'),
+    sources: sourcesOf('HEAD'),
     isClean: said('git', 'status', '--porcelain', '--untracked-files=no') === '',
     processor: cpus()[0]?.model ?? arch(),
     cores: availableParallelism(),

@@ -11,9 +11,12 @@ import { chartsOf, page, type Run, type Summary } from './report.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const HISTORY = join(ROOT, 'bench', 'history')
 
-/** A folder of its own for each commit and each way of asking. */
-export function resultsFolder({ commit }: Facts, asked: string, isFresh: boolean): string {
-  const name = `${commit}-${asked}`.replaceAll(/[^\w.-]+/g, '_')
+/** A folder of its own for what is measured and each way of asking. */
+export function resultsFolder(facts: Facts, asked: string, isFresh: boolean): string {
+  const name = `${facts.sources}${facts.isClean ? '' : '-changed'}-${asked}`.replaceAll(
+    /[^\w.-]+/g,
+    '_',
+  )
   const folder = join(ROOT, 'build', 'bench', 'results', name)
   if (isFresh) rmSync(folder, { recursive: true, force: true })
   return folder

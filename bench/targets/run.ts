@@ -1,4 +1,4 @@
-// `npm run bench -- targets [--quick] [--only GROUP,...]`: measures what the table of targets needs and judges it. Rounds go
+// `npm run bench -- targets [--quick] [--only GROUP,...] [--minutes N]`: measures what the table of targets needs and judges it. Rounds go
 // over all groups, so that a run that was stopped has something of everything; the same command goes on where it was.
 // In a round the sides of a group are neighbours, backwards in every other round; in every other round each side that is
 // judged is measured twice. Exit code 1 where a target is missed.
@@ -28,6 +28,7 @@ export interface TargetOptions {
   readonly seconds?: string | undefined
   readonly fresh: boolean
   readonly keep: boolean
+  readonly minutes?: string | undefined
 }
 
 /** What is void costs its time twice; without repeats a quick run stays quick. */
@@ -87,11 +88,13 @@ class TargetRun {
   private readonly knees: Lines<{ readonly knee: number }>
   private readonly rounds: Rounds
   private readonly machine: ReturnType<typeof facts>
+  private readonly untilMs: number
   private knee = 0
 
   constructor(options: TargetOptions, directory: string) {
     this.settings = settingsOf(options)
     this.targets = chosen(options.only)
+    this.untilMs = performance.now() + Number(options.minutes ?? Number.POSITIVE_INFINITY) * 60_000
     this.directory = directory
     this.machine = facts(directory)
     const { workloads, rounds, seconds, only } = this.settings
@@ -118,7 +121,10 @@ class TargetRun {
     const twice = plan.reduce((sum, group) => sum + group.twice.length, 0)
     const progress = new Progress(once * rounds + twice * Math.ceil(rounds / 2))
     for (let round = 0; round < rounds; round++) {
-      for (const group of plan) await this.group(group, round, progress)
+      for (const group of plan) {
+        if (performance.now() >= this.untilMs) return
+        await this.group(group, round, progress)
+      }
     }
   }
 
