@@ -131,6 +131,9 @@ class ReadSlice {
   Handle file() const { return file_; }
   int64_t position() const { return position_; }
   int64_t bytes() const { return bytes_; }
+  // What this segment had to show, whatever the limits let through; without a file too.
+  int64_t readable_bytes() const { return readable_bytes_; }
+  void set_readable_bytes(int64_t bytes) { readable_bytes_ = bytes; }
   // Of the last appends: it is taken to be in memory still.
   int32_t disk() const;  // which its log is on
   bool is_recent() const { return is_recent_; }
@@ -142,6 +145,7 @@ class ReadSlice {
   Handle file_ = kNoHandle;
   int64_t position_ = 0;
   int64_t bytes_ = 0;
+  int64_t readable_bytes_ = 0;
   bool is_recent_ = false;
 };
 

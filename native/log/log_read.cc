@@ -176,7 +176,9 @@ Status read_segment(Io& io, Segment* segment, bool is_active, int64_t offset,
     OTTLA_TRY(unless_damaged(skip_headers(io, pin.file(), stop, &first, found)));
     if (first.last_offset >= limit) return Status::good();
   }
+  const int64_t readable = stop - first.position;
   *slice = ReadSlice();
+  slice->set_readable_bytes(readable);
   if (!is_damaged && stop - first.position > bytes_max) {
     OTTLA_TRY(unless_damaged(segment->whole_batches(io, pin.file(), first.position,
                                                     first.position + bytes_max, end, &stop)));
@@ -186,6 +188,7 @@ Status read_segment(Io& io, Segment* segment, bool is_active, int64_t offset,
   if (stop == first.position) return Status::good();
   segment->ref();
   *slice = ReadSlice(segment, pin.release(), first.position, stop - first.position);
+  slice->set_readable_bytes(readable);
   return Status::good();
 }
 
@@ -194,7 +197,7 @@ Status read_segment(Io& io, Segment* segment, bool is_active, int64_t offset,
 // --- ReadSlice
 
 ReadSlice::ReadSlice(Segment* segment, Handle file, int64_t position, int64_t bytes)
-    : segment_(segment), file_(file), position_(position), bytes_(bytes) {}
+    : segment_(segment), file_(file), position_(position), bytes_(bytes), readable_bytes_(bytes) {}
 
 ReadSlice::ReadSlice(ReadSlice&& other) noexcept { *this = std::move(other); }
 
@@ -203,6 +206,7 @@ ReadSlice& ReadSlice::operator=(ReadSlice&& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(position_, other.position_);
   std::swap(bytes_, other.bytes_);
+  std::swap(readable_bytes_, other.readable_bytes_);
   std::swap(is_recent_, other.is_recent_);
   return *this;
 }

@@ -63,6 +63,7 @@ Fetches::Pending* Fetches::take() {
   pending->session_error = ErrorCode::kNone;
   pending->session = nullptr;
   pending->counting = 0;
+  pending->has_waited = false;
   pending->is_gone = false;
   pending->timer = 0;
   pending->targets.clear();
@@ -227,7 +228,7 @@ void Fetches::read_all(Context& context, Pending* pending, bool is_arrival) {
 void Fetches::fail(Read* read, ErrorCode error, bool is_unknown) {
   read->result = FetchResult();
   read->result.error = error;
-  read->bytes = 0;
+  read->bytes = read->counted = 0;
   read->is_unknown = is_unknown;
 }
 
@@ -248,7 +249,7 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
   const FetchTarget& target = pending->targets[target_index];
   Read& read = pending->reads[target_index];
   read.result = FetchResult();
-  read.bytes = 0;
+  read.bytes = read.counted = 0;
   read.slot = read.topic_handle = -1;
   read.partition = nullptr;
   read.is_unknown = false;
@@ -283,6 +284,7 @@ void Fetches::read(Context& context, Pending* pending, size_t target_index, int6
   query.at_least_one = at_least_one;
   read_ready(context, pending, *partition, query, &read.result);
   read.bytes = read.result.slice.bytes();
+  read.counted = std::clamp<int64_t>(target.bytes_max, 0, read.result.slice.readable_bytes());
   if (read.result.disk_error != 0) {
     context.directory_failed(partition->options().log_directory, read.result.disk_error);
   }
@@ -386,9 +388,12 @@ bool Fetches::is_superseded(const Pending& pending) {
          pending.session->epoch != pending.session_epoch;
 }
 
+// Min bytes: what the answer would hold, when it comes; and what lies ready in every partition by
+// itself, each up to its own limit, a batch that does not fit whole counted as far as it would.
+// Kafka: fetchMessages, DelayedFetch.tryComplete.
 bool Fetches::is_ready(const Pending& pending) const {
   if (pending.parsed.max_wait_ms <= 0 || is_superseded(pending)) return true;
-  int64_t bytes = 0;
+  int64_t bytes = 0, counted = 0;
   bool has_known = reads_due(pending) && pending.session->resting() > 0;
   for (const Read& read : pending.reads) {
     if (read.is_unknown) continue;
@@ -398,8 +403,10 @@ bool Fetches::is_ready(const Pending& pending) const {
       return true;
     }
     bytes += read.bytes;
+    counted += read.counted;
   }
-  return !has_known || bytes >= std::min<int64_t>(pending.parsed.min_bytes, bytes_max(pending));
+  const int64_t wanted = std::min<int64_t>(pending.parsed.min_bytes, bytes_max(pending));
+  return !has_known || counted >= wanted || (!pending.has_waited && bytes >= wanted);
 }
 
 bool Fetches::end_turn(Context& context) {

@@ -64,6 +64,7 @@ class Fetches {
   struct Read {
     FetchResult result;
     int64_t bytes = 0;
+    int64_t counted = 0;  // towards min bytes of what has waited
     int32_t slot = -1;
     int32_t topic_handle = -1;
     const Partition* partition = nullptr;  // that was read; only to compare
@@ -103,6 +104,7 @@ class Fetches {
     std::vector<FetchWait> waits;            // of each target, where not; as many as `waiting`
     size_t waiting = 0;
     int32_t counting = 0;  // progress reports that are on their way
+    bool has_waited = false;
     bool is_gone = false;  // its connection is
     int64_t deadline_us = 0;
     uint64_t timer = 0;

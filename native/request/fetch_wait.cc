@@ -18,6 +18,7 @@ void count_waiting(PartitionHost& host, double amount) {
 
 void Fetches::wait(Context& context, Pending* pending) {
   pending->stage = Stage::kWaiting;
+  pending->has_waited = true;
   count_waiting(context, 1);
   pending->timer = context.start_timer(pending->deadline_us, &Fetches::timed_out, pending);
   for (Read& read : pending->reads) read.result.slice = ReadSlice();  // waiting holds no segment

@@ -79,11 +79,10 @@ function nextBatchBytes(bytes: Uint8Array, at: number): number | 'corrupt' {
   return length + BATCH_PREFIX_BYTES <= remaining ? length + BATCH_PREFIX_BYTES : 0
 }
 
-/** The header of a batch that belongs to a transaction; null for others, and for what is no batch. */
+/** The header of a batch that belongs to a transaction, whatever its codec; null for others, and for what is no batch. */
 export function transactionalHeader(batch: Uint8Array): BatchHeader | null {
-  const attributes = batch[ATTRIBUTES_AT + 1] ?? 0
-  const isReadable = batch.length >= BATCH_HEADER_BYTES && (attributes & CODEC_BITS) <= ZSTD
-  return isReadable && (attributes & 16) !== 0 ? readBatchHeader(batch) : null
+  const isTransactional = ((batch[ATTRIBUTES_AT + 1] ?? 0) & 16) !== 0
+  return isTransactional ? unvalidatedHeader(batch) : null
 }
 
 /** The header of a batch that nobody has validated, whatever its codec; null for what is too short for one. */

@@ -49,6 +49,8 @@ interface Read extends FetchOutcome {
   readonly divergingEpoch: { readonly epoch: number; readonly endOffset: number } | null
   /** Null: not asked for. */
   readonly aborted: readonly { producerId: number; firstOffset: number }[] | null
+  /** Towards min bytes, once it has waited. */
+  readonly countedBytes: number
   /** Kafka finds these before it reads: they do not end a wait, and come last. */
   readonly isUnknown: boolean
   /** Data lies ahead of it in an older segment than its bound. */
@@ -130,7 +132,9 @@ export class ModelFetches {
     if (this.#asksVerdicts(pending)) return
     pending.isParked = false
     const reads = this.#readAll(pending, true)
-    if (isReady(pending, reads, this.#minBytes(pending))) this.#answer(pending, reads)
+    const minBytes = this.#minBytes(pending)
+    const bytes = reads.reduce((sum, read) => sum + read.recordBytes, 0)
+    if (bytes >= minBytes || isReady(pending, reads, minBytes)) this.#answer(pending, reads)
   }
 
   #asksVerdicts(pending: Pending): boolean {
@@ -341,13 +345,14 @@ function targetsOf(request: FetchRequest, usesTopicIds: boolean): FetchTarget[] 
 const isSuperseded = (context: FetchContext): boolean =>
   context.kind === 'incremental' && context.session.epoch !== context.epoch
 
+/** Each partition counts what lies ready by itself, up to its own limit. Kafka: DelayedFetch.tryComplete. */
 function isReady(pending: Pending, reads: readonly Read[], minBytes: number): boolean {
   const known = reads.filter((read) => !read.isUnknown)
   if (pending.request.maxWaitMs <= 0 || known.length === 0) return true
   const ends = (read: Read): boolean =>
     read.errorCode !== ErrorCode.NONE || read.isDiverging || read.isBehind
   if (known.some(ends)) return true
-  return known.reduce((sum, read) => sum + read.recordBytes, 0) >= minBytes
+  return known.reduce((sum, read) => sum + read.countedBytes, 0) >= minBytes
 }
 
 function readLog(
@@ -376,14 +381,22 @@ function readLog(
     isUnknown: false,
   }
   if (divergence !== null) {
-    const nothing = { records: NOTHING, recordBytes: 0, aborted: null, isBehind: false }
+    const nothing = {
+      records: NOTHING,
+      recordBytes: 0,
+      countedBytes: 0,
+      aborted: null,
+      isBehind: false,
+    }
     return { ...base, ...nothing, divergingEpoch: divergence, isDiverging: true }
   }
   if (fetchOffset > log.logEndOffset) {
     return failed(target, topic, ErrorCode.OFFSET_OUT_OF_RANGE, false)
   }
   const bytesMax = Math.min(target.partitionMaxBytes, limits.bytesLeft)
-  const records = log.read(fetchOffset, bound, bytesMax, limits.atLeastOne, pending.replicaId < 0)
+  const skipsHeaders = pending.replicaId < 0
+  const records = log.read(fetchOffset, bound, bytesMax, limits.atLeastOne, skipsHeaders)
+  const readable = log.readableBytes(fetchOffset, bound, skipsHeaders)
   const isAsked = pending.replicaId < 0 && isCommitted
   const overlapping = records.length > 0 ? log.aborted(fetchOffset, lastStableOffset) : []
   const aborted = isAsked ? overlapping : null
@@ -392,6 +405,7 @@ function readLog(
     ...base,
     records,
     recordBytes: records.length,
+    countedBytes: Math.max(0, Math.min(target.partitionMaxBytes, readable)),
     aborted,
     isBehind,
     divergingEpoch: null,
@@ -427,6 +441,7 @@ function failed(
     logStartOffset: -1,
     records: NOTHING,
     recordBytes: 0,
+    countedBytes: 0,
     divergingEpoch: null,
     isDiverging: false,
     aborted: isUnknown ? [] : null,

@@ -305,6 +305,12 @@ export class ModelLog {
     return concat(batches, size)
   }
 
+  /** Bytes that `read` would find, whatever its limits. */
+  readableBytes(offset: number, upper: number, skipsHeaders: boolean): number {
+    const run = this.#run(offset, upper, skipsHeaders)
+    return run.reduce((sum, batch) => sum + batch.bytes.length, 0)
+  }
+
   #run(offset: number, upper: number, skipsHeaders: boolean): StoredBatch[] {
     if (offset >= upper) return []
     let headers: StoredBatch[] = []

@@ -7,7 +7,6 @@ import type { EncodableOf, RequestOf } from '../protocol/dsl.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { encodeResponseFrame } from '../protocol/headers.ts'
 import { Produce } from '../protocol/messages/produce_fetch.ts'
-import { readBatchHeader } from '../protocol/record_batch.ts'
 import { counterColumn, TopicOperation } from './layout.ts'
 import { onlyBatch, type RecordError, type Refusal, transactionalHeader } from './model_batch.ts'
 import type { ModelPartition } from './model_partition.ts'
@@ -196,7 +195,7 @@ export class ModelProduces {
   }
 
   #ask(pending: Pending, entry: Entry, partition: ModelPartition, batch: Uint8Array): void {
-    const header = readBatchHeader(batch)
+    const header = transactionalHeader(batch)!
     entry.state = 'asking'
     entry.partition = partition
     entry.batch = batch
@@ -220,7 +219,7 @@ export class ModelProduces {
     for (const pending of this.#pending) {
       for (const entry of pending.entries.flat()) {
         if (entry.state !== 'asking' || entry.partition !== partition) continue
-        const header = readBatchHeader(entry.batch!)
+        const header = transactionalHeader(entry.batch!)!
         if (header.producerId !== producerId) continue
         found.push({ pending, entry, epoch: header.producerEpoch })
       }
@@ -317,7 +316,7 @@ export class ModelProduces {
 
   /** Whoever comes next asks again. */
   #unask({ partition, batch }: Entry): void {
-    const { producerId } = readBatchHeader(batch!)
+    const { producerId } = transactionalHeader(batch!)!
     if (this.#asking(partition!, producerId).length === 0) {
       partition!.transactions.unask(producerId)
     }

@@ -200,6 +200,31 @@ export function fetchSuite(harness: PlaneHarness): void {
     await f.under.close()
   })
 
+  it('wait: a batch that does not fit whole counts towards min bytes as far as it would', async () => {
+    const { f, client } = await filled(2)
+    const size = batchOf(['a0', 'b0']).length
+    const bytes = size + (size >> 1)
+    const part = { fetchOffset: 0, partitionMaxBytes: bytes }
+    const whole = await client.fetch(12, fetchOf([part], { maxWaitMs: 60_000, minBytes: bytes }))
+    expect(offsetsIn(fetched(whole).records)).toEqual([0])
+    await f.under.close()
+  })
+
+  it('wait: no partition counts more than its own limit once a Fetch has begun to wait', async () => {
+    const { f, client } = await filled(1)
+    const reader = await f.client()
+    const body = (fetchOffset: number) =>
+      fetchOf([{ fetchOffset, partitionMaxBytes: 10 }], { maxWaitMs: 60_000, minBytes: 11 })
+    // The answer to a new one holds its first batch whatever the limit, and that is enough.
+    expect(offsetsIn(fetched(await client.fetch(12, body(0))).records)).toEqual([0])
+    const sent = reader.send(Fetch, 12, body(2))
+    await f.under.quiet()
+    await client.produce(9, produceOf(batchOf(['y'])))
+    await f.under.quiet()
+    expect(reader.has(sent)).toBe(false)
+    await f.under.close()
+  })
+
   it('wait: until its time is over, then what there is', async () => {
     const { f, client } = await filled(1)
     const body = fetchOf([{ fetchOffset: 0 }], { maxWaitMs: 100, minBytes: 1 << 20 })

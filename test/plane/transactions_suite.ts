@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 import { counterColumn } from '../../src/plane/layout.ts'
 import type { TransactionMarker } from '../../src/plane/plane.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
-import { batchesOf, readBatchHeader } from '../../src/protocol/record_batch.ts'
+import { batchesOf, readBatchHeader, sealBatch } from '../../src/protocol/record_batch.ts'
 import { batchOf } from './client.ts'
 import {
   END,
@@ -130,6 +130,19 @@ export function transactionsSuite(harness: PlaneHarness): void {
     admit(f, await asked(f, 3))
     expect(produced(await client.answer(again)).errorCode).toBe(0)
     expect(produced(await client.produce(9, produceOf(txn(1), ID))).errorCode).toBe(0)
+    await f.under.close()
+  })
+
+  it('admission: comes before a batch is judged, whatever its codec claims to be', async () => {
+    const f = await open()
+    await f.single()
+    const client = await f.client()
+    const batch = txn(0)
+    batch[22]! |= 7
+    sealBatch(batch, 0, batch.length)
+    const sent = client.send(Produce, 9, produceOf(batch, ID))
+    admit(f, await asked(f, 1))
+    expect(produced(await client.answer(sent)).errorCode).toBe(ErrorCode.INVALID_RECORD)
     await f.under.close()
   })
 
