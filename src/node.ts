@@ -297,6 +297,7 @@ export class OttlaNode {
       publisher,
       directories,
       assignments: () => this.assignments,
+      cleaner: () => this.cleaner,
       config: settings,
     })
     this.checkpoints = new Checkpoints({ world, plane, directories, publisher })

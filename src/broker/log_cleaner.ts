@@ -73,6 +73,18 @@ export class LogCleaner {
     this.cancel()
   }
 
+  /** How far a log is compacted. */
+  cleanedTo(partition: LocalPartition): number {
+    const name = nameOf(partition)
+    const stored = this.options.directories.cleanerOffset(partition.directory, name)
+    return this.progress.firstDirtyOffset(name, partition.topicId, stored)
+  }
+
+  /** A copy has taken its place that is compacted only so far. */
+  moved(partition: LocalPartition, cleanedTo: number): void {
+    this.progress.cleaned(nameOf(partition), partition.topicId, cleanedTo)
+  }
+
   private rest(): void {
     if (this.isStopped) return
     this.cancel()
@@ -125,11 +137,8 @@ export class LogCleaner {
   }
 
   private async ask(partition: LocalPartition, policy: Compaction): Promise<CleanableLog | null> {
-    const { tickets, directories } = this.options
-    const name = nameOf(partition)
-    const stored = directories.cleanerOffset(partition.directory, name)
-    const dirty = this.progress.firstDirtyOffset(name, partition.topicId, stored)
-    const answer = await tickets.read((plane, ticket) =>
+    const dirty = this.cleanedTo(partition)
+    const answer = await this.options.tickets.read((plane, ticket) =>
       plane.cleanable(partition.slot, dirty, policy.minCompactionLagMs, ticket),
     )
     if (answer.errorCode !== ErrorCode.NONE || answer.bytes.length === 0) return null

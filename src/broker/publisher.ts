@@ -208,7 +208,7 @@ export class Publisher {
     const topic = this.topics.get(local.topicId)
     const partition = this.image?.topics.partition(local.topicId, local.partition)
     if (topic === undefined || partition === undefined || local.state !== 'open') return
-    const { plane, tickets, onRole } = this.options
+    const { plane, tickets, onRole, log } = this.options
     local.state = 'opening'
     topic.opening++
     this.opening++
@@ -216,7 +216,10 @@ export class Publisher {
     plane.follow(local.slot, local.leaderEpoch, -1)
     await tickets.run((_, ticket) => plane.flush(local.slot, ticket))
     await drained()
-    await tickets.run((_, ticket) => plane.retire(local.slot, RetireMode.close, ticket))
+    // It flushes again, and says what became of everything.
+    const { errorCode } = await tickets.run((_, ticket) =>
+      plane.retire(local.slot, RetireMode.close, ticket),
+    )
     if ((local.state as LocalPartition['state']) !== 'opening') {
       // Its topic was deleted meanwhile.
       topic.opening--
@@ -228,7 +231,12 @@ export class Publisher {
     local.incarnation = ++this.incarnations
     local.leaderEpoch = -1
     local.partitionEpoch = -1
-    this.create(topic, local, partition, false)
+    const isInOrder = errorCode === ErrorCode.NONE
+    if (!isInOrder) {
+      const what = { topic: local.topic, partition: local.partition, errorCode }
+      log.warn('a partition could not be closed in order and is recovered', what)
+    }
+    this.create(topic, local, partition, false, isInOrder)
     await this.settled()
   }
 
@@ -311,11 +319,12 @@ export class Publisher {
     local: LocalPartition,
     partition: Partition,
     isNew: boolean,
+    isInOrder = true,
   ): void {
     const { plane, tickets, nodeId, partitionConfig } = this.options
     const waiting = this.leaving.get(nameOf(local))
     if (waiting !== undefined) {
-      waiting.push(() => this.create(topic, local, partition, isNew))
+      waiting.push(() => this.create(topic, local, partition, isNew, isInOrder))
       return
     }
     if (local.state !== 'opening') return this.neverOpened(topic, local)
@@ -336,7 +345,7 @@ export class Publisher {
       topicId: local.topicId,
       partition: local.partition,
       config: partitionConfig(local.topic, this.image!),
-      isCleanShutdown: place.isCleanShutdown && !local.isWaiting,
+      isCleanShutdown: place.isCleanShutdown && !local.isWaiting && isInOrder,
       recoveryPoint: place.recoveryPoint,
       logStartOffset: place.logStartOffset,
       highWatermark: place.highWatermark,

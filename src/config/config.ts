@@ -69,6 +69,15 @@ export class BrokerConfig {
     return this.values.get(key) as ConfigValues[K]
   }
 
+  /** A rate that can only be set while running, bytes per second; it saturates where there is no limit. */
+  rate(key: keyof typeof ratesTable): number {
+    const { clusterDefault, thisBroker } = this.layers
+    const text = thisBroker.get(key) ?? clusterDefault.get(key)
+    const row: Row = ratesTable[key]
+    const reading = text === undefined ? null : readValue(row, text)
+    return (reading?.ok ? reading.value : defaultValue(row)) as number
+  }
+
   /** The value of a key in force now, as Kafka prints it; null when there is none. */
   text(key: ConfigKey): string | null {
     return this.texts.get(key) ?? null

@@ -300,7 +300,10 @@ export class LogDirectories {
    * A copy that has everything takes its partition's place; nobody has either of them open. False when its directory
    * fails: the partition stays where it is. At any instant a start finds the one or the other, whole.
    */
-  replace({ topic, topicId, partition, from, to, name }: Copied, row: PartitionRow): boolean {
+  replace(
+    { topic, topicId, partition, from, to, name, cleanedTo }: Copied,
+    row: PartitionRow,
+  ): boolean {
     const live = `${topic}-${partition}`
     const directory = this.at(to)
     if (directory === undefined) return false
@@ -308,6 +311,7 @@ export class LogDirectories {
       const { file, of } = CHECKPOINTS.logStarts
       // Before the name: what was deleted would be there again.
       this.write(directory, file, new Map([...(directory.onDisk.get(file) ?? []), [live, of(row)]]))
+      this.writeCleaned(directory, live, cleanedTo)
       this.files.rename(`${to}/${name}`, `${to}/${live}`)
       return true
     })
@@ -319,6 +323,8 @@ export class LogDirectories {
     directory.highWatermarks.set(live, row.highWatermark)
     this.arriving.set(live, { directory, row })
     this.discard(topic, partition, from, topicId)
+    const left = this.at(from)
+    if (left !== undefined) this.attempt(left, () => this.writeCleaned(left, live, 0))
     this.forget(topic, partition, from)
     return true
   }
@@ -459,6 +465,14 @@ export class LogDirectories {
   /** How far a log is compacted, as far as anybody wrote it down; 0: not at all. */
   cleanerOffset(path: string, name: string): number {
     return this.at(path)?.onDisk.get(CLEANER_OFFSETS)?.get(name) ?? 0
+  }
+
+  /** How far one log is compacted; 0: no line. */
+  private writeCleaned(directory: Directory, name: string, offset: number): void {
+    const offsets = new Map(directory.onDisk.get(CLEANER_OFFSETS))
+    if (offset > 0) offsets.set(name, offset)
+    else if (!offsets.delete(name)) return
+    this.write(directory, CLEANER_OFFSETS, offsets)
   }
 
   /** Writes down how far a log is compacted; logs that are no more lose their line. */

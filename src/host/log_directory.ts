@@ -93,6 +93,8 @@ export interface Unfinished {
 
 /** A copy, and the directory that its partition is in. */
 export interface Copied extends Unfinished {
+  /** How far it is compacted; 0: nobody knows. */
+  readonly cleanedTo: number
   readonly from: string
 }
 
@@ -212,8 +214,12 @@ export function isOnDisk({ onDisk }: Directory, file: string, offsets: Offsets):
   return known?.size === offsets.size && [...offsets].every(isSame)
 }
 
-/** A full disk may have room again, and descriptors come back: neither says that a directory is lost. */
-const PASSING: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM'])
+/** A full disk may have room again, and descriptors come back: neither says that a directory is lost. Linux's numbers. */
+const PASSING = { ENOMEM: 12, ENFILE: 23, EMFILE: 24, ENOSPC: 28, EDQUOT: 122 } as const
+const PASSING_NUMBERS: ReadonlySet<number> = new Set(Object.values(PASSING))
+
+/** What the plane's errno says of a directory: nothing. */
+export const passes = (errno: number): boolean => PASSING_NUMBERS.has(errno)
 
 /** What came of something done to a directory; `isPassing`: the system refused, and the directory is not to blame. */
 export type Outcome<Value> =
@@ -238,5 +244,5 @@ export function attempt<Value>(act: () => Value): Outcome<Value> {
 export function refusal(problem: unknown): Outcome<never> {
   const { code, syscall } = (problem ?? {}) as NodeJS.ErrnoException
   if (typeof code !== 'string' || typeof syscall !== 'string') throw problem
-  return { ok: false, problem, why: `${code}: ${syscall}`, isPassing: PASSING.has(code) }
+  return { ok: false, problem, why: `${code}: ${syscall}`, isPassing: Object.hasOwn(PASSING, code) }
 }

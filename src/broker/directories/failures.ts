@@ -6,6 +6,7 @@
 // Kafka: ReplicaManager.handleLogDirFailure, LogManager.handleLogDirFailure, LogDirFailureChannel; KIP-112, KIP-858.
 
 import type { LogDirectories } from '../../host/log_directories.ts'
+import { passes } from '../../host/log_directory.ts'
 import type { World } from '../../host/world.ts'
 import type { DataPlane } from '../../plane/plane.ts'
 import type { Lifecycle } from '../lifecycle.ts'
@@ -13,8 +14,6 @@ import type { Publisher } from '../publisher.ts'
 
 /** Between two tries at partitions that there was no room for. */
 const RETRY_MS = 2_000
-/** Linux's ENOMEM, ENFILE, EMFILE, ENOSPC, EDQUOT: they pass, and say nothing of the directory. */
-const PASSING: ReadonlySet<number> = new Set([12, 23, 24, 28, 122])
 
 export interface DirectoryFailuresOptions {
   world: World
@@ -49,7 +48,7 @@ export class DirectoryFailures {
   failed(path: string, errno: number): void {
     const { directories, metadataLogDir, isEnding } = this.options
     // No room to leave a log in order is no reason to give up the directory: the next start recovers it.
-    if (isEnding() && PASSING.has(errno)) return directories.leaveUnmarked(path)
+    if (isEnding() && passes(errno)) return directories.leaveUnmarked(path)
     const why = `errno ${errno}`
     // It may be a directory of its own, which holds no other partitions.
     if (!directories.fail(path, why) && path === metadataLogDir) this.endWithoutMetadata(path)
@@ -60,7 +59,7 @@ export class DirectoryFailures {
    * tried again. -1 is of a node that ends.
    */
   notOpened(path: string, errno: number): boolean {
-    if (!PASSING.has(errno)) {
+    if (!passes(errno)) {
       if (errno > 0) this.options.directories.fail(path, `errno ${errno}`)
       return false
     }

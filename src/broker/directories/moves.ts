@@ -13,10 +13,13 @@ import type { World } from '../../host/world.ts'
 import { RetireMode } from '../../plane/layout.ts'
 import type { DataPlane, Slot } from '../../plane/plane.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
+import type { LogCleaner } from '../log_cleaner.ts'
 import type { LocalPartition, Publisher } from '../publisher.ts'
 import type { Assignments } from './assignments.ts'
+import { MoveRate } from './move_rate.ts'
 
-const COPY_BYTES = 1 << 20
+/** What may be missing of a copy when its log stops taking records for it. */
+const REST_BYTES = 1 << 20
 /** A step was refused for what goes on beside it. */
 const RETRY_MS = 100
 
@@ -27,12 +30,15 @@ export interface MovesOptions {
   publisher: Publisher
   directories: LogDirectories
   assignments: () => Assignments
+  cleaner: () => LogCleaner
   /** As of now. */
   config: () => BrokerConfig
 }
 
 interface Move extends Unfinished {
   readonly slot: Slot
+  /** How far the log was compacted when the copy was begun: what it got later may be compacted less. */
+  readonly cleanedTo: number
   /** The copy is open. */
   isReady: boolean
   isRunning: boolean
@@ -60,10 +66,12 @@ const keyOf = (topicId: string, partition: number): string => `${topicId}-${part
 export class Moves {
   private readonly options: MovesOptions
   private readonly moves = new Map<string, Move>()
+  private readonly rate: MoveRate
   private isStopped = false
 
   constructor(options: MovesOptions) {
     this.options = options
+    this.rate = new MoveRate(options.world, options.config)
   }
 
   /** Goes on with what the last life of this node has left. */
@@ -71,7 +79,8 @@ export class Moves {
     const { directories, publisher } = this.options
     for (const found of directories.unfinished.splice(0)) {
       const local = publisher.find(found.topicId, found.partition)
-      if (local !== undefined) this.begin(local, found.to, found.name)
+      // Nobody knows what its log was like when it was begun.
+      if (local !== undefined) this.begin(local, found.to, found.name, 0)
     }
   }
 
@@ -100,7 +109,8 @@ export class Moves {
     if (local.state !== 'open') return ErrorCode.REPLICA_NOT_AVAILABLE
     if (local.directory === to) return ErrorCode.NONE
     const id = world.random.uuid()
-    return this.begin(local, to, directories.futureName(local.topic, local.partition, id))
+    const name = directories.futureName(local.topic, local.partition, id)
+    return this.begin(local, to, name, this.options.cleaner().cleanedTo(local))
   }
 
   /** The copies that are being made. */
@@ -123,7 +133,12 @@ export class Moves {
   }
 
   /** Resolves when its copy can be seen. */
-  private async begin(local: LocalPartition, to: string, name: string): Promise<number> {
+  private async begin(
+    local: LocalPartition,
+    to: string,
+    name: string,
+    cleanedTo: number,
+  ): Promise<number> {
     const { plane, tickets, publisher } = this.options
     const { topic, topicId, partition } = local
     const created = publisher.copyOf(local, to, name)
@@ -134,6 +149,7 @@ export class Moves {
       to,
       name,
       slot: created.slot,
+      cleanedTo,
       isReady: false,
       isRunning: false,
       isTold: false,
@@ -198,17 +214,20 @@ export class Moves {
     void directories.removeLeftovers()
   }
 
-  /** Until less than a step is missing; false when it cannot go on. */
+  /** Until little is missing; false when it cannot go on. */
   private async catchUp(move: Move): Promise<boolean> {
     for (;;) {
       const local = this.source(move)
       if (local === undefined) return false
-      if (this.options.directories.pressureOf(move.to) === 'full') {
-        await this.rest(RETRY_MS)
+      const isFull = this.options.directories.pressureOf(move.to) === 'full'
+      const waitMs = isFull ? RETRY_MS : this.rate.waitMs()
+      if (waitMs > 0) {
+        await this.rest(waitMs)
         if (this.isStopped || move.isCancelled) return false
         continue
       }
-      const { errorCode, a, b, c } = await this.copy(move, local)
+      const { errorCode, a, b, c } = await this.copy(move, local, this.rate.stepBytes())
+      if (errorCode === ErrorCode.NONE) this.rate.copied(c)
       if (this.isStopped || move.isCancelled) return false
       if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
         // The log was cut below what was copied.
@@ -218,17 +237,23 @@ export class Moves {
         if (cut !== ErrorCode.NONE) return false
       } else if (errorCode === ErrorCode.OPERATION_NOT_ATTEMPTED) await this.rest(RETRY_MS)
       else if (errorCode !== ErrorCode.NONE) return false
-      else if (a >= b || c < COPY_BYTES / 2) return true
+      else if (this.missingBytes(move, b - a) < REST_BYTES) return true
     }
+  }
+
+  /** By the mean record of what is copied: a step's size says nothing, it ends where a segment does. */
+  private missingBytes({ slot }: Move, records: number): number {
+    const { bytes, logStartOffset, logEndOffset } = this.options.plane.partition(slot)
+    return (records * bytes) / Math.max(1, logEndOffset - logStartOffset)
   }
 
   private source({ topicId, partition }: Move): LocalPartition | undefined {
     return this.options.publisher.find(topicId, partition)
   }
 
-  private copy(move: Move, { slot }: LocalPartition): Promise<Done> {
+  private copy(move: Move, { slot }: LocalPartition, bytes: number): Promise<Done> {
     const { plane, tickets } = this.options
-    return tickets.run((_, ticket) => plane.copy(move.slot, slot, COPY_BYTES, ticket))
+    return tickets.run((_, ticket) => plane.copy(move.slot, slot, bytes, ticket))
   }
 
   private rest(ms: number): Promise<void> {
@@ -247,7 +272,7 @@ export class Moves {
   }
 
   private async swap(move: Move): Promise<boolean> {
-    const { plane, publisher, directories } = this.options
+    const { plane, publisher, directories, cleaner } = this.options
     const local = this.source(move)
     if (local === undefined) return false
     move.isSwapping = true
@@ -264,6 +289,7 @@ export class Moves {
     await publisher.reopen(local, drained, () => {
       const copied = { ...move, from: local.directory }
       isMoved = isWhole && directories.replace(copied, { ...row, recoveryPoint: row.logEndOffset })
+      if (isMoved) cleaner().moved(local, move.cleanedTo)
     })
     directories.arrived(move.topic, move.partition)
     void directories.removeLeftovers()
@@ -273,7 +299,7 @@ export class Moves {
   /** To the very end of a log that nobody writes to. */
   private async copyRest(move: Move, local: LocalPartition): Promise<boolean> {
     for (;;) {
-      const { errorCode, a, b } = await this.copy(move, local)
+      const { errorCode, a, b } = await this.copy(move, local, REST_BYTES)
       if (errorCode === ErrorCode.OPERATION_NOT_ATTEMPTED) await this.rest(RETRY_MS)
       else if (errorCode !== ErrorCode.NONE) return false
       else if (a === b) return true

@@ -1,7 +1,7 @@
 // Replication quotas: broker keys that exist only as dynamic settings, so Kafka has them in no file
 // and in no listing until somebody sets them. Kafka: DynamicConfig.Broker, QuotaConfig.
 
-import { LONG_MAX, long } from '../rows.ts'
+import { effective, LONG_MAX, long } from '../rows.ts'
 import { noQuotaWindow } from '../states.ts'
 
 /** Broker keys that can only be set while running. */
@@ -19,7 +19,7 @@ export const ratesTable = {
     '[0,...]',
     'medium cluster-wide',
     {
-      state: noQuotaWindow,
+      state: effective('integration: config: replicas that move keep their rate'),
       doc: 'Bytes per second that replicas may be moved between directories.',
     },
   ),

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { AlterReplicaLogDirs, DescribeLogDirs } from '../../../src/protocol/messages/cluster.ts'
+import { IncrementalAlterConfigs } from '../../../src/protocol/messages/configs.ts'
 import { DeleteTopics } from '../../../src/protocol/messages/topics.ts'
 import { encodeBatch } from '../../../src/protocol/record_batch.ts'
 import { eventually } from '../support/eventually.ts'
@@ -242,3 +243,43 @@ test('integration: config: so many replicas move at a time as there are threads'
     }, 30_000)
   }
 })
+
+async function limit(bench: Bench, bytesPerSecond: number | null) {
+  const name = 'replica.alter.log.dirs.io.max.bytes.per.second'
+  const value = bytesPerSecond === null ? null : String(bytesPerSecond)
+  const configs = [{ name, configOperation: value === null ? 1 : 0, value }]
+  const { responses } = await bench.client.ask(IncrementalAlterConfigs, 1, {
+    resources: [{ resourceType: 4, resourceName: '', configs }],
+  })
+  expect(responses[0]).toMatchObject({ errorCode: NONE })
+}
+
+test('integration: config: replicas that move keep their rate', async () => {
+  using disks = new Disks()
+  await using bench = await disks.start()
+  // Segments end steps early: that is no sign of an end that is near.
+  await bench.createTopic('slow', 1, { 'internal.segment.bytes': '300000' })
+  for (let n = 0; n < 60; n++) await bench.produce('slow', batchOf([textOf(n).repeat(10)]))
+  const [, to] = await sides(bench, 'slow', disks)
+  await limit(bench, 1)
+  expect(await alter(bench, to!, 'slow')).toEqual([NONE])
+  await eventually(async () => {
+    const future = (await replicas(bench, 'slow')).find(({ isFutureKey }) => isFutureKey)
+    return future !== undefined && future.offsetLag < 60 ? true : undefined
+  })
+  const began = performance.now()
+  await limit(bench, 800_000)
+  await arrived(bench, 'slow', to!)
+  // 1.8 MB, less a last mebibyte that nobody waits for.
+  expect(performance.now() - began).toBeGreaterThan(700)
+  expect(await consumeAll(bench)).toBe(60)
+})
+
+async function consumeAll(bench: Bench): Promise<number> {
+  let next = 0
+  for (;;) {
+    const { decoded } = await bench.fetch('slow', next)
+    if (decoded.length === 0) return next
+    next += decoded.length
+  }
+}

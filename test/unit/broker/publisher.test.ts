@@ -31,11 +31,15 @@ function begin() {
   const created: (CreatePartition & { ticket: number })[] = []
   const routes: TopicRoute[] = []
   const discarded: string[] = []
+  const retired: number[] = []
   const plane = {
     create: (options: CreatePartition, ticket: number) => created.push({ ...options, ticket }),
     route: (route: TopicRoute) => routes.push(route),
     forget: () => {},
     lead: () => {},
+    follow: () => {},
+    flush: (_slot: number, ticket: number) => tickets.done(ticket, NONE, -1, -1, 0),
+    retire: (_slot: number, _mode: number, ticket: number) => retired.push(ticket),
   } as unknown as DataPlane
   const tickets = new Tickets(plane)
   let looks = 0
@@ -75,8 +79,31 @@ function begin() {
   const answer = (errorCode: number, errno: number) =>
     tickets.done(created.at(-1)!.ticket, errorCode, -1, -1, errno)
   const slots = () => routes.at(-1)?.partitions.map(({ slot }) => slot)
-  return { publisher, publish, created, discarded, answer, slots }
+  const answerRetire = (errorCode: number) => tickets.done(retired.shift()!, errorCode, -1, -1, 0)
+  return { publisher, publish, created, discarded, answer, answerRetire, slots }
 }
+
+test('publisher: a log that could not be closed in order is not trusted when it is opened again', async () => {
+  const { publisher, created, answer, answerRetire } = begin()
+  answer(NONE, 0)
+  await publisher.settled()
+  for (const errorCode of [KAFKA_STORAGE_ERROR, NONE]) {
+    const known = created.length
+    const local = publisher.openPartitions()[0]!
+    const reopened = publisher.reopen(
+      local,
+      async () => {},
+      () => {},
+    )
+    await new Promise(setImmediate)
+    answerRetire(errorCode)
+    await new Promise(setImmediate)
+    expect(created).toHaveLength(known + 1)
+    answer(NONE, 0)
+    await reopened
+  }
+  expect(created.map(({ isCleanShutdown }) => isCleanShutdown)).toEqual([true, false, true])
+})
 
 describe('publisher: a partition that finds no room', () => {
   test('publisher: no room: it is opened where it was, once there is some', async () => {

@@ -16,7 +16,8 @@ const ROW = {
   highWatermark: 9,
   recoveryPoint: 9,
 }
-const COPIED = { topic: 't', topicId: TOPIC_ID, partition: 0, from: '/a', to: '/b', name: FUTURE }
+const PLACES = { topic: 't', topicId: TOPIC_ID, partition: 0, from: '/a', to: '/b', name: FUTURE }
+const COPIED = { ...PLACES, cleanedTo: 5 }
 
 class Killed extends Error {}
 
@@ -126,6 +127,24 @@ describe('host: future directories', () => {
     const open = { slot: 1, topic: 't', partition: 0, directory: '/b' }
     directories.checkpoint(plane, [open])
     expect(starts()).toEqual(new Map([['t-0', UNUSED_ROW.logStartOffset]]))
+  })
+
+  test('host: future directories: it brings along how far it is compacted, and leaves nothing', () => {
+    const disk = new Disk('/a/t-0', `/b/${FUTURE}`)
+    const file = 'cleaner-offset-checkpoint'
+    const lines = new TextEncoder().encode('0\n2\nt 0 7\nu 0 4\n')
+    for (const path of ['/a', '/b']) disk.files.set(`${path}/${file}`, lines)
+    const directories = disk.start('B')
+    directories.replace(COPIED, ROW)
+    const of = (path: string) => decodeCheckpoint(disk.files.get(`${path}/${file}`)!)
+    expect([of('/a'), of('/b')]).toEqual([
+      new Map([['u-0', 4]]),
+      new Map([
+        ['t-0', 5],
+        ['u-0', 4],
+      ]),
+    ])
+    expect(disk.start('B').cleanerOffset('/b', 't-0')).toBe(5)
   })
 
   test('host: future directories: what a start finds', () => {

@@ -1,7 +1,13 @@
 // Log directories: whose partitions they hold, and what their checkpoints are believed about.
+import { constants } from 'node:os'
 import { describe, expect, test } from 'vitest'
 import { LogDirectories } from '../../../src/host/log_directories.ts'
-import { decodeCheckpoint, encodeCheckpoint } from '../../../src/host/log_directory.ts'
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  passes,
+  refusal,
+} from '../../../src/host/log_directory.ts'
 import type { Files } from '../../../src/host/world.ts'
 import type { DataPlane } from '../../../src/plane/plane.ts'
 import type { DiskState } from '../../../src/storage/disk_pressure.ts'
@@ -40,6 +46,17 @@ function directoriesOf(
 }
 
 describe('host: log directories', () => {
+  test('host: log directories: an error that passes does so by its name and by its number', () => {
+    const passing = ['EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOSPC']
+    const { errno } = constants
+    expect(Object.keys(errno).filter((code) => passes(errno[code as 'EIO']))).toEqual(passing)
+    const named = Object.keys(errno).filter((code) => {
+      const outcome = refusal({ code, syscall: 'write' })
+      return !outcome.ok && outcome.isPassing
+    })
+    expect(named).toEqual(passing)
+  })
+
   test('host: log directories: a partition that the metadata does not know is set aside', () => {
     const { directories, renamed } = directoriesOf({ 'gone-0': TOPIC_ID, 'kept-1': OTHER_ID })
     const known = (topic: string, partition: number) =>
