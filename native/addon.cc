@@ -22,6 +22,7 @@
 
 #include "base/compress.h"
 #include "io/epoll.h"
+#include "io/posix_files.h"
 #include "log/files.h"
 #include "plane.h"
 #include "plane_sim.h"
@@ -258,6 +259,16 @@ int default_reactors() {
   return cores < 5 ? 1 : static_cast<int>(std::min(8u, (cores + 3) / 4));
 }
 
+// A quarter of the descriptors is left to everybody else, an eighth in any case.
+void set_files_max(size_t asked, bool is_simulated, ReactorOptions* options) {
+  constexpr size_t kOpenFilesMax = 32768;
+  if (asked > 0) options->files_open_max = asked;
+  const size_t descriptors = is_simulated ? 0 : posix::descriptors_max();
+  if (descriptors == 0) return;
+  if (asked == 0) options->files_open_max = std::min(descriptors / 4 * 3, kOpenFilesMax);
+  options->descriptors_scarce_from = static_cast<Handle>(descriptors - descriptors / 8);
+}
+
 ReactorOptions read_options(Arguments& arguments, const Napi::Object& from) {
   ReactorOptions options;
   auto number = [&](const char* name, double least, double most, double missing) {
@@ -301,6 +312,8 @@ ReactorOptions read_options(Arguments& arguments, const Napi::Object& from) {
     arguments.fail("ioBackend", "'epoll' or 'io_uring'");
   }
   options.uses_io_uring = backend == "io_uring";
+  set_files_max(static_cast<size_t>(number("openFilesMax", 0, kInt32Max, 0)),
+                from.Has("simulation"), &options);
   const std::string syncs = arguments.text_field(from, "syncs", "disk");
   if (syncs != "disk" && syncs != "never") arguments.fail("syncs", "'disk' or 'never'");
   options.is_volatile = syncs == "never";

@@ -200,6 +200,7 @@ export class OttlaNode {
       fetchSessionsMax: config.get('max.incremental.fetch.session.cache.slots'),
       congestionControl: config.get('ottla.socket.congestion.control') ?? '',
       ioBackend: this.ioBackend(),
+      openFilesMax: config.get('ottla.log.open.files.max'),
       socketSendBytes: config.get('socket.send.buffer.bytes'),
       socketReceiveBytes: config.get('socket.receive.buffer.bytes'),
       produceValidation: config.get('ottla.produce.validate') as 'header' | 'full',

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
@@ -115,9 +116,20 @@ Status failure(const char* where) {
   return Status::fail(code_of(error), where, error);
 }
 
+size_t descriptors_max() {
+  struct rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  return static_cast<size_t>(std::min<rlim_t>(limit.rlim_cur, INT_MAX));
+}
+
+// Without the time of the last read, where the file is ours: behind an append each read would have
+// that written to the disk, and nobody asks for it.
 Status open(const std::string& path, OpenMode mode, Handle* file) {
-  const int opened =
-      restarting([&] { return ::open(path.c_str(), open_flags(mode) | O_CLOEXEC, 0644); });
+  const int flags = open_flags(mode) | O_CLOEXEC;
+  int opened = restarting([&] { return ::open(path.c_str(), flags | O_NOATIME, 0644); });
+  if (opened < 0 && errno == EPERM) {
+    opened = restarting([&] { return ::open(path.c_str(), flags, 0644); });
+  }
   if (opened < 0) return failure("open");
   struct stat found;
   if (mode == OpenMode::kRead && ::fstat(opened, &found) == 0 && S_ISDIR(found.st_mode)) {

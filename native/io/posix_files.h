@@ -17,6 +17,9 @@ Status failure(const char* where);
 // The device that holds the file; 0 when that cannot be said.
 uint64_t disk_of(Handle file);
 
+// How many descriptors the process may have; 0 when that cannot be said.
+size_t descriptors_max();
+
 // As the functions of Io with the same names.
 Status open(const std::string& path, OpenMode mode, Handle* file);
 Status close(Handle file);

@@ -72,14 +72,19 @@ size_t FileCache::open_count() const {
 Status FileCache::open(Io& io, CachedFile* file) {
   drain(io);
   Handle handle = kNoHandle;
-  OTTLA_TRY(io.open(file->path_, OpenMode::kReadWrite, &handle));
+  Status status = io.open(file->path_, OpenMode::kReadWrite, &handle);
+  while (status.code == Code::kBusy && give_way(io) > 0) {
+    status = io.open(file->path_, OpenMode::kReadWrite, &handle);
+  }
+  OTTLA_TRY(status);
   std::vector<Handle> spare;
   {
     std::lock_guard lock(mutex_);
     if (CachedFile::handle_of(file->state_.load(std::memory_order_acquire)) != kNoHandle) {
       spare.push_back(handle);  // another thread was first
     } else {
-      if (open_.size() >= open_max_) sweep(&spare);
+      if (open_.size() >= open_max_) sweep(open_max_ - 1, &spare);
+      if (is_scarce(handle) && open_.size() >= 2) sweep(open_.size() - 2, &spare);
       file->slot_ = open_.size();
       open_.push_back(file);
       file->state_.store((static_cast<uint64_t>(handle + 1) << 32) | CachedFile::kUsed,
@@ -92,9 +97,9 @@ Status FileCache::open(Io& io, CachedFile* file) {
 
 // Second chance: a used file loses its mark, an unmarked and unpinned one its descriptor. When all
 // are pinned the bound gives way: more work in flight than the limit foresaw must not fail reads.
-void FileCache::sweep(std::vector<Handle>* spare) {
+void FileCache::sweep(size_t kept, std::vector<Handle>* spare) {
   size_t looks = 2 * open_.size();
-  for (; looks > 0 && open_.size() >= open_max_; looks -= 1) {
+  for (; looks > 0 && open_.size() > kept; looks -= 1) {
     if (hand_ >= open_.size()) hand_ = 0;
     CachedFile* file = open_[hand_];
     uint64_t state = file->state_.load(std::memory_order_acquire);
@@ -108,6 +113,16 @@ void FileCache::sweep(std::vector<Handle>* spare) {
       spare->push_back(CachedFile::handle_of(state));
     }
   }
+}
+
+size_t FileCache::give_way(Io& io) {
+  std::vector<Handle> spare;
+  {
+    std::lock_guard lock(mutex_);
+    sweep(open_.size() - std::min(open_.size(), kGivenAtOnce), &spare);
+  }
+  for (const Handle closed : spare) (void)io.close(closed);
+  return spare.size();
 }
 
 void FileCache::forget(CachedFile* file) {

@@ -3,13 +3,19 @@
 // many are open. (DESIGN §3: descriptors of rolled segments are bounded; a partition that is idle
 // holds none.)
 //
+// The process has other descriptors, connections above all, and these come first: a handle at or
+// above `scarce_from` (the kernel gives the lowest that is free), or none at all, closes files that
+// nobody has pinned. They are opened again when somebody needs them.
+//
 // Threads: pin and unpin of an open file are one atomic operation each, from any thread. Opening,
 // closing and the sweep take a mutex, but not while the disk is waited for; never the path of a hot
 // append or a tail read. A file whose last owner is gone is closed by the next thread
 // that comes by with an Io.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <climits>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -55,7 +61,8 @@ class CachedFile {
 
 class FileCache {
  public:
-  explicit FileCache(size_t open_max) : open_max_(open_max) {}
+  explicit FileCache(size_t open_max, Handle scarce_from = INT_MAX)
+      : open_max_(std::max<size_t>(open_max, 1)), scarce_from_(scarce_from) {}
   ~FileCache();  // drained and unused by now
   FileCache(const FileCache&) = delete;
   FileCache& operator=(const FileCache&) = delete;
@@ -63,14 +70,20 @@ class FileCache {
   // Closes what destroyed files left behind. Cheap when there is nothing.
   void drain(Io& io);
   size_t open_count() const;
+  // Whether a handle that was just given says that there are few left.
+  bool is_scarce(Handle given) const { return given >= scarce_from_; }
+  // Closes some files that nobody has pinned, for whoever needs descriptors more. How many it was.
+  size_t give_way(Io& io);
 
  private:
   friend class CachedFile;
+  static constexpr size_t kGivenAtOnce = 64;
   Status open(Io& io, CachedFile* file);
-  void sweep(std::vector<Handle>* spare);  // no longer used; to be closed
+  void sweep(size_t kept, std::vector<Handle>* spare);  // no longer used; to be closed
   void forget(CachedFile* file);
 
   const size_t open_max_;
+  const Handle scarce_from_;
   mutable std::mutex mutex_;
   std::vector<CachedFile*> open_;
   std::vector<Handle> orphans_;

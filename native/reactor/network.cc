@@ -73,12 +73,16 @@ void Reactor::accept_some(Listener* listener) {
   for (int i = 0; i < kAcceptsPerTurn && listener->socket != kNoHandle; i += 1) {
     Handle socket = kNoHandle;
     SocketAddress peer;
-    const Status status = io_->accept(listener->socket, &socket, &peer);
+    Status status = io_->accept(listener->socket, &socket, &peer);
+    if (status.code == Code::kBusy && shared_->files.give_way(*io_) > 0) {
+      status = io_->accept(listener->socket, &socket, &peer);
+    }
     if (status.code == Code::kWouldBlock) return;
     if (!status.ok()) {
       row_.add(counter::kConnectionsRefused, 1);
       return pause_accepting(listener, kAcceptPauseUs);
     }
+    if (shared_->files.is_scarce(socket)) (void)shared_->files.give_way(*io_);
     deal(socket, std::move(peer), listener);
   }
 }

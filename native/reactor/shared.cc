@@ -37,7 +37,7 @@ Shared::Shared(const ReactorOptions& with)
     : options(with),
       storage_reactors(storage_reactors_of(with)),
       counters(zeroed_doubles(kCounterColumns * static_cast<size_t>(reactor_count()))),
-      files(with.files_open_max),
+      files(with.files_open_max, with.descriptors_scarce_from),
       recoding_budget(kRecodingBudget) {
   shutdown.connected = with.reactors;
   shutdown.reactors = reactor_count();

@@ -51,6 +51,7 @@ struct ReactorOptions {
   int64_t flush_check_ms = 0;  // how often flush.ms is looked at; 0: with the rest of the upkeep
   int recovery_threads = 2;    // 0: partitions open and sync on their reactor (simulation)
   size_t files_open_max = 4096;
+  Handle descriptors_scarce_from = INT_MAX;            // file_cache.h
   int64_t preallocation_bytes_max = int64_t{1} << 30;  // ahead of the data, per log directory
   bool asks_verdicts = false;
   bool is_volatile = false;    // the files need not outlive the process: nothing is synced

@@ -27,6 +27,10 @@ export const ottlaTable = {
     state: effective('integration: config: preallocation is bounded'),
     doc: 'Most bytes allocated ahead of the end of a busy segment; 0 turns it off.',
   }),
+  'ottla.log.open.files.max': int(0, '[0,...]', 'medium read-only', {
+    state: effective('integration: config: open files are bounded'),
+    doc: 'Most files of logs kept open; 0 is three quarters of the descriptors that the process may have, at most 32768.',
+  }),
   'ottla.log.dir.reserve.bytes': long(268_435_456, '[0,...]', 'high cluster-wide', {
     state: effective('integration: config: clients leave the reserve of a disk to the broker'),
     doc: 'Free bytes of a disk that are kept for offsets, markers and deletions: with no more than these, produce is refused. 0 is none.',

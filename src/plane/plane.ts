@@ -33,6 +33,8 @@ export interface PlaneOptions {
   congestionControl?: string
   /** How sockets are served; 'epoll' when left out. A plane with none of the kernel's takes no notice. */
   ioBackend?: 'epoll' | 'io_uring'
+  /** Most files of logs that are kept open; three quarters of what the process may have, at most 32768, when 0 or left out. */
+  openFilesMax?: number
   socketSendBytes?: number
   socketReceiveBytes?: number
   /** 'header' checks compressed batches by their header; 'full' opens them, as Kafka does. */

@@ -2,6 +2,12 @@
 // descriptor cache.
 #include "../../native/log/files.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "../../native/io/epoll.h"
 #include "../../native/io/sim.h"
 #include "../../native/log/index.h"
 #include "../../native/log/producer_snapshot.h"
@@ -307,6 +313,70 @@ TEST("log: file cache: bounded, and gives way only to pins") {
   }
   CHECK_EQ(files.open_count(), 0);
   files.drain(*io);
+}
+
+// So many files, each with a pin and without one again.
+void use_all(Io& io, std::vector<std::unique_ptr<CachedFile>>& all) {
+  Handle handle = kNoHandle;
+  for (auto& file : all) {
+    CHECK_OK(file->pin(io, &handle));
+    file->unpin();
+  }
+}
+
+TEST("log: file cache: a handle that says that few are left closes others") {
+  SimWorld world(1);
+  std::unique_ptr<Io> io = world.make_io();
+  Handle next = kNoHandle;
+  write_text(*io, "/f", "x");
+  CHECK_OK(io->open("/f", OpenMode::kRead, &next));
+  FileCache files(100, next + 10);  // handles are never used again there
+  CHECK(!files.is_scarce(next + 9));
+  CHECK(files.is_scarce(next + 10));
+  std::vector<std::unique_ptr<CachedFile>> all;
+  for (int i = 0; i < 20; i += 1) all.push_back(std::make_unique<CachedFile>(&files, "/f"));
+  Handle handle = kNoHandle;
+  for (int i = 0; i < 9; i += 1) {
+    CHECK_OK(all[static_cast<size_t>(i)]->pin(*io, &handle));
+    if (i > 0) all[static_cast<size_t>(i)]->unpin();
+  }
+  CHECK_EQ(files.open_count(), 9);
+  use_all(*io, all);
+  CHECK_EQ(files.open_count(), 2);  // the pinned one, and the last
+  CHECK(all[0]->is_open());
+  all[0]->unpin();
+  CHECK_EQ(files.give_way(*io), 2);
+  CHECK_EQ(files.give_way(*io), 0);
+  CHECK_EQ(files.open_count(), 0);
+  CHECK_OK(io->close(next));
+}
+
+TEST("log: file cache: with no descriptor left it closes files rather than fail") {
+  char directory[] = "/tmp/ottla-files-XXXXXX";
+  REQUIRE(::mkdtemp(directory) != nullptr);
+  std::unique_ptr<Io> io = make_epoll_io({});
+  struct rlimit before;
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  struct rlimit few = before;
+  few.rlim_cur = 64;
+  {
+    FileCache files(1000);
+    std::vector<std::unique_ptr<CachedFile>> all;
+    for (int i = 0; i < 100; i += 1) {
+      const std::string path = std::string(directory) + "/f" + std::to_string(i);
+      write_text(*io, path, "x");
+      all.push_back(std::make_unique<CachedFile>(&files, path));
+    }
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    use_all(*io, all);
+    use_all(*io, all);
+    CHECK(files.open_count() > 0 && files.open_count() < 64);
+    CHECK(files.give_way(*io) > 0);
+    CHECK(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    all.clear();
+    files.drain(*io);
+  }
+  std::filesystem::remove_all(directory);
 }
 
 RUN_TESTS()

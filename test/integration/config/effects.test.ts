@@ -516,6 +516,27 @@ describe('files', () => {
     expect(allocated[1]).toBeGreaterThanOrEqual(64 << 10)
   })
 
+  test('integration: config: open files are bounded', async () => {
+    const isLog = (descriptor: string) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${descriptor}`).endsWith('/00000000000000000000.log')
+      } catch {
+        return false // closed since it was listed
+      }
+    }
+    const logs = () => readdirSync('/proc/self/fd').filter(isLog).length
+    for (const most of [0, 8]) {
+      const before = logs()
+      await using bench = await own({ 'ottla.log.open.files.max': most })
+      await bench.createTopic('t', 40)
+      for (let partition = 0; partition < 40; partition++) {
+        expect((await bench.produce('t', batchOf(['x']), { partition })).errorCode).toBe(0)
+      }
+      if (most === 0) expect(logs() - before).toBeGreaterThanOrEqual(40)
+      else expect(logs() - before).toBeLessThanOrEqual(most)
+    }
+  })
+
   test('integration: config: snapshots follow bytes', async () => {
     await using bench = await own({ 'metadata.log.max.record.bytes.between.snapshots': 500 })
     for (let index = 0; index < 10; index++) await bench.createTopic(`t${index}`)
