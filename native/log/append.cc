@@ -79,8 +79,7 @@ bool Log::State::start_run(Io& io) {
   if (status.ok() && closed) status = Status::fail(Code::kClosed, "log is closed");
   if (status.ok() && next_batch == 0) status = check_op(op, op_start_offset);
   if (status.ok() && tail_dirty) {
-    status = active()->cut_tail(io);
-    tail_dirty = !status.ok();
+    status = cut_tail(io);
     if (!status.ok() && status.code != Code::kNoSpace) status = fail_forever(status);
   }
   Segment::Plan plan = active()->plan(config, io.wall_ms());
@@ -153,9 +152,19 @@ Status Log::State::finish_run(Io& io, Status status) {
     failures_in_a_row += status.code == Code::kNoSpace ? 0 : 1;
     if (failures_in_a_row >= kFailuresUntilOffline) status = fail_forever(status);
     undo_op(io);
-    if (tail_dirty && active()->cut_tail(io).ok()) tail_dirty = false;
+    if (tail_dirty) (void)cut_tail(io);
   }
   segment->unref();
+  return status;
+}
+
+// What a failed write left behind the end. Where that must not come back, it may not be there
+// before the end is synced, either.
+Status Log::State::cut_tail(Io& io) {
+  Status status = active()->cut_tail(io);
+  if (status.ok() && options.syncs_ends) status = active()->sync(io);
+  if (!status.ok()) return options.syncs_ends ? fail_forever(status) : status;
+  tail_dirty = false;
   return status;
 }
 

@@ -167,6 +167,8 @@ class Log {
         nullptr;                 // bytes left for this log dir; null: no limit
     BatchVisitor observer;       // sees every batch that had to be replayed
     bool unlinks_later = false;  // the owner does: see take_doomed()
+    bool syncs_ends = false;     // nothing follows an end that was found, or cut after a failed
+                                 // write, before that end is synced: raft builds on it
     int32_t disk = 0;            // the log directory's: see ReadSlice::disk()
   };
   // What opening found and repaired; counted, logged by TypeScript.

@@ -116,6 +116,7 @@ struct Log::State {
   bool start_run(Io& io);
   Status finish_run(Io& io, Status status);
   void undo_op(Io& io);
+  Status cut_tail(Io& io);
   void finish_op(Status status);
   Status roll(Io& io, int64_t base_offset);
   int64_t next_base(const AppendBatch& batch) const;

@@ -138,6 +138,7 @@ class Loader {
   Status drop_from(size_t first);
   Status drop_below(int64_t log_start_offset);
   Status settle();
+  Status sync_found();
   Status sort_snapshots(int64_t log_end);
   Status remove_snapshot(int64_t offset);
 
@@ -365,6 +366,18 @@ Status Loader::remove_snapshot(int64_t offset) {
   return status.code == Code::kNotFound ? Status::good() : status;
 }
 
+// What a kill left is read from memory, and perhaps nowhere else; nor is a cut that failed
+// half-way, whose end would come back.
+Status Loader::sync_found() {
+  const std::string& directory = state_.options.directory;
+  for (size_t i = segments_.size(); i > 0; i -= 1) {
+    OTTLA_TRY(segments_[i - 1]->sync(io_));
+    if (segments_[i - 1]->base_offset() < state_.options.recovery_point) break;
+  }
+  OTTLA_TRY(io_.sync_directory(directory));
+  return io_.sync_directory(parent_directory(directory));
+}
+
 Status Loader::settle() {
   const Log::Options& options = state_.options;
   // After a crash nobody knows which names were synced: the next flush makes sure.
@@ -380,6 +393,7 @@ Status Loader::settle() {
     state_.directory_dirty = state_.parent_dirty = true;  // likely a new log in a new directory
     state_.touched = true;
   }
+  if (options.syncs_ends && !options.clean_shutdown) OTTLA_TRY(sync_found());
   const int64_t log_start = std::max(options.log_start_offset, segments_.front()->base_offset());
   state_.log_start_offset.store(log_start, std::memory_order_relaxed);
   state_.log_end_offset.store(log_end, std::memory_order_relaxed);

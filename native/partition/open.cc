@@ -56,6 +56,8 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
   log.files = o.files;
   log.preallocation_budget = o.preallocation_budget;
   log.unlinks_later = true;
+  // Its machine counts what it finds as flushed (src/raft/epochs.ts).
+  log.syncs_ends = o.is_raft;
   log.disk = o.disk;
   log.observer = {&Partition::replay_epoch, p.get()};
   p->directory_ = log.directory;

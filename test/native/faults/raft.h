@@ -4,8 +4,8 @@
 // disk.
 //
 // What must hold, in every life: the log is a run of the batches that were appended, byte for byte,
-// offsets and epochs included; what a flush answered for is there, whatever happened; what was cut
-// never comes back; the epochs are those of the batches.
+// offsets and epochs included; what a flush answered for, or a start has found, is there, whatever
+// happens; what was cut or refused never comes back; the epochs are those of the batches, and grow.
 #pragma once
 
 #include "machine.h"
@@ -160,7 +160,9 @@ class RaftHistory : public FailingDisk {
           (op->refusal.error == ErrorCode::kNotLeaderOrFollower && is_cutting_));
     if (!has_faults() && !is_cutting_) fail_with("refused on a well disk");
     // Whoever goes offline may have written it.
-    if (!partition().is_offline()) forget_from(op->base);
+    if (partition().is_offline()) return;
+    forget_from(op->base);
+    std::erase_if(attempts_, [&](const Entry& each) { return each.base >= op->base; });
   }
 
   void forget_from(int64_t offset) {
@@ -202,7 +204,7 @@ class RaftHistory : public FailingDisk {
     if (to < from) return;
     epoch_ += 1;
     before_ = attempts_;
-    note("cut at " + std::to_string(to));
+    note("cut at " + std::to_string(to) + ", committed " + std::to_string(committed_));
     forget_from(to);
     if (entries_.empty()) begins_at_ = to;
     std::erase_if(attempts_, [&](const Entry& each) { return each.base >= to; });
@@ -219,6 +221,7 @@ class RaftHistory : public FailingDisk {
   // A cut that was not answered may have happened or not.
   void settle_cut(ErrorCode error) {
     if (!is_alive()) return;
+    note("answered " + show(error));
     if (error == ErrorCode::kNone) {
       before_.clear();
       CHECK_EQ(partition().log_end_offset(), end());
@@ -265,8 +268,11 @@ class RaftHistory : public FailingDisk {
     Log& log = partition().log();
     for (int64_t offset = log.log_start_offset(); offset < log.log_end_offset();) {
       ReadSlice slice;
-      CHECK_OK(log.read(host().io(), offset, log.log_end_offset(), 1 << 20, true, &slice));
+      const Status read =
+          log.read(host().io(), offset, log.log_end_offset(), 1 << 20, true, &slice);
       const std::vector<uint8_t> bytes = slice_bytes(host().io(), slice);
+      if (!is_alive()) return found;
+      CHECK_OK(read);
       Bytes rest(bytes);
       RecordBatch batch;
       const int64_t before = offset;
@@ -300,7 +306,7 @@ class RaftHistory : public FailingDisk {
 
   void check() {
     const std::vector<Entry> found = walk();
-    if (failures() != 0) return;
+    if (failures() != 0 || !is_alive()) return;
     if (!is_run_of(found, entries_)) fail_with("a batch that was not appended");
     if (partition().log_end_offset() != end()) {
       fail_with("ends at " + std::to_string(partition().log_end_offset()) + ", appended " +
@@ -310,13 +316,14 @@ class RaftHistory : public FailingDisk {
   }
 
   void check_epochs(const std::vector<Entry>& found) {
+    const auto epoch_of = [&](size_t i) {
+      return RecordBatch(found[i].bytes.data(), found[i].bytes.size()).leader_epoch();
+    };
     for (size_t i = 0; i < found.size(); i += 1) {
-      const int32_t epoch =
-          RecordBatch(found[i].bytes.data(), found[i].bytes.size()).leader_epoch();
-      const bool is_last =
-          i + 1 == found.size() ||
-          RecordBatch(found[i + 1].bytes.data(), found[i + 1].bytes.size()).leader_epoch() != epoch;
-      if (!is_last) continue;
+      const int32_t epoch = epoch_of(i);
+      const int32_t next = i + 1 < found.size() ? epoch_of(i + 1) : INT32_MAX;
+      if (next < epoch) fail_with("epoch " + std::to_string(next) + " follows a newer one");
+      if (next == epoch) continue;
       const EpochEnd told = epoch_end(epoch);
       if (told.epoch != epoch || told.end != found[i].next) {
         fail_with_epoch(epoch, told, found[i].next);
@@ -334,7 +341,7 @@ class RaftHistory : public FailingDisk {
       fail_with("ends at " + std::to_string(found_end) + ", acknowledged " +
                 std::to_string(acked_) + ", flushed " + std::to_string(flushed_));
     }
-    // What was refused for want of room may be there after all, as long as nobody was told.
+    // What was under way, or failed and took the log offline, may be there or not.
     const bool is_known = is_run_of(found, attempts_) || is_run_of(found, before_);
     if (!is_known) fail_with("a batch that was not appended, or was cut");
     for (const Entry& entry : entries_) {
@@ -347,6 +354,7 @@ class RaftHistory : public FailingDisk {
     if (entries_.empty()) begins_at_ = found_end;
     if (end() != found_end) fail_with("the log ends where nothing does");
     acked_ = found_end;
+    flushed_ = std::max(flushed_, found_end);
     check_epochs(found);
     committed_ = std::max(committed_, start());
   }

@@ -314,6 +314,8 @@ class RotHistory : public FaultMachine {
         ReadSlice slice;
         const int64_t offset =
             item.base + static_cast<int64_t>(below(static_cast<uint64_t>(item.next - item.base)));
+        // Behind it, as its base offset says something else: what follows it is gone then.
+        if (offset >= end) continue;
         const Status status = log().read(host().io(), offset, end, bytes_max, true, &slice);
         const bool must_be = item.next <= good_end();
         if (!status.ok()) {
