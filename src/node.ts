@@ -319,6 +319,8 @@ export class OttlaNode {
       publisher,
       directories,
       checkpoints: this.checkpoints,
+      metadataLogDir: derived.metadataLogDir,
+      metadataFailed: (path, why) => this.failures.metadataFailed(path, why),
       config: settings,
       early: (topic) =>
         earlyRetentionOf(this.raft.image.configs.of(CONFIG_RESOURCE.topic, topic), this.layered),

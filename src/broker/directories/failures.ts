@@ -44,6 +44,13 @@ export class DirectoryFailures {
     }
   }
 
+  /** The metadata log's own directory cannot be reached. */
+  metadataFailed(path: string, why: string): void {
+    if (this.options.isEnding()) return
+    this.log(path, why)
+    this.endWithoutMetadata(path)
+  }
+
   /** A fact of the plane. */
   failed(path: string, errno: number): void {
     const { directories, metadataLogDir, isEnding } = this.options

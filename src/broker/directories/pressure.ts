@@ -48,6 +48,9 @@ export interface DiskPressureOptions {
   publisher: Publisher
   directories: LogDirectories
   checkpoints: Checkpoints
+  metadataLogDir: string
+  /** The metadata log's directory, where it is no log directory, cannot be asked for its room. */
+  metadataFailed: (path: string, why: string) => void
   /** As of now. */
   config: () => BrokerConfig
   /** What may go early of a topic now. */
@@ -56,6 +59,8 @@ export interface DiskPressureOptions {
 
 interface Disk {
   readonly path: string
+  /** Nothing but the metadata log is there: no client writes to it, and nothing in it can be deleted. */
+  readonly isMetadataOnly: boolean
   state: DiskState
   isAsked: boolean
   /** What the plane was told. */
@@ -80,9 +85,11 @@ export class DiskPressure {
 
   constructor(options: DiskPressureOptions) {
     this.options = options
-    this.disks = options.directories.list().map(({ path }) => {
+    const logDirs = options.directories.list().map(({ path }) => path)
+    this.disks = [...new Set([...logDirs, options.metadataLogDir])].map((path) => {
       return {
         path,
+        isMetadataOnly: !logDirs.includes(path),
         state: 'plenty',
         isAsked: false,
         limits: { clientBytes: -1, isShort: false },
@@ -97,7 +104,8 @@ export class DiskPressure {
   /** Looks at every disk at once: who may connect afterwards meets what it says. */
   start(): void {
     for (const disk of this.disks) {
-      const space = this.options.directories.space(disk.path)
+      // That one was written to a moment ago; it has nothing to refuse.
+      const space = disk.isMetadataOnly ? null : this.options.directories.space(disk.path)
       if (space !== null) this.judge(disk, space)
     }
     this.isStarted = true
@@ -142,11 +150,20 @@ export class DiskPressure {
 
   private async look(disk: Disk): Promise<void> {
     disk.isAsked = true
-    const space = await this.options.directories.spaceBeside(disk.path)
+    const space = await this.spaceOf(disk)
     disk.isAsked = false
     if (space === null || this.isStopped) return
     this.judge(disk, space)
     this.wait()
+  }
+
+  private async spaceOf({ path, isMetadataOnly }: Disk): Promise<Space | null> {
+    const { world, directories, metadataFailed } = this.options
+    if (!isMetadataOnly) return directories.spaceBeside(path)
+    const outcome = await world.files.spaceBeside(path).then((value) => value, refusal)
+    if (!('ok' in outcome)) return outcome
+    if (!outcome.ok && !outcome.isPassing && !this.isStopped) metadataFailed(path, outcome.why)
+    return null
   }
 
   private judge(disk: Disk, { totalBytes, usableBytes }: Space): void {
@@ -162,6 +179,9 @@ export class DiskPressure {
     )
     const state = nextState(disk.state, usableBytes, marks)
     if (state !== disk.state) this.changed(disk, state, usableBytes, marks)
+    disk.paceMs = paceMs(state, usableBytes, marks)
+    if (!disk.isHeld && this.isStarted) this.hold(disk, usableBytes, marks)
+    if (disk.isMetadataOnly) return
     const limits = {
       clientBytes: clientBytes(state, usableBytes, marks),
       isShort: state !== 'plenty',
@@ -172,9 +192,7 @@ export class DiskPressure {
       plane.limitDirectory(disk.path, limits)
       disk.limits = limits
     }
-    disk.paceMs = paceMs(state, usableBytes, marks)
     if (state !== 'plenty') void this.relieve(disk, marks.lowEnd - usableBytes)
-    if (!disk.isHeld && this.isStarted) this.hold(disk, usableBytes, marks)
   }
 
   private hold(disk: Disk, usableBytes: number, { reserve, reserveEnd }: Marks): void {
@@ -192,7 +210,11 @@ export class DiskPressure {
     const { log } = this.options.world
     disk.state = state
     const what = { directory: disk.path, usableBytes }
-    if (state === 'full') {
+    if (disk.isMetadataOnly && state !== 'plenty') {
+      const say =
+        'the disk of the metadata log is low: without room topics, configs and leaders cannot change; free space'
+      log.error(say, { ...what, untilBytes: state === 'full' ? marks.reserveEnd : marks.lowEnd })
+    } else if (state === 'full') {
       const say =
         'a disk has no room for clients: produce to its log directory is refused until there is more; ' +
         'delete topics or records, shorten retention, or free space'

@@ -176,6 +176,14 @@ test('the directory of the metadata log ends the node', async () => {
   await bench[Symbol.asyncDispose]()
 })
 
+test('a directory of the metadata log alone ends the node, though nothing is written to it', async () => {
+  using disks = new Disks()
+  const { bench, ended } = await mortal({ 'metadata.log.dir': disks.a, 'log.dirs': disks.b })
+  disks.pull(disks.a)
+  expect((await ended).message).toMatch(/^the directory of the metadata log has failed: /)
+  await bench[Symbol.asyncDispose]()
+})
+
 const BROKER = 4
 const SET = 0
 

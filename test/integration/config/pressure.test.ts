@@ -2,7 +2,8 @@
 // any machine; test/integration/crash/small_disk.slow.ts does it with a disk that fills. The names are those that
 // src/config's tables give.
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
@@ -192,4 +193,25 @@ test('integration: config: a low disk loses the segments that are due first', as
   await starts(bench, 'plain', 2)
   expect(await first()).toEqual([2, 0, 0, 0])
   expect((await bench.produce('plain', batchOf(['on']))).errorCode).toBe(NONE)
+})
+
+test('a disk that has only the metadata log is watched, and room is held on it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ottla-metadata-'))
+  const said: string[] = []
+  {
+    await using bench = await Bench.start({
+      config: { ...WHOLE_DISK, 'metadata.log.dir': directory },
+      log: (_level, _scope, message, fields) => {
+        if (fields['directory'] === directory) said.push(message)
+      },
+    })
+    await setAll(bench, RESERVE)
+    await eventually(async () => said.some((it) => /metadata log is low/.test(it)) || undefined)
+    // It is said, not enforced: what ends it must be written too.
+    await setAll(bench, { 'ottla.log.dir.reserve.bytes': null })
+    await eventually(async () => said.some((it) => /room again/.test(it)) || undefined)
+    const isHeld = () => existsSync(join(directory, '.ottla_held_room'))
+    await eventually(async () => isHeld() || undefined, 15_000)
+  }
+  rmSync(directory, { recursive: true })
 })
