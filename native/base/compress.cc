@@ -131,9 +131,11 @@ Status unpack_snappy_block(Bytes block, Sink* sink) {
   return Status::good();
 }
 
-// Streams may be concatenated. Without the magic it is one raw block, as old producers sent.
+// Streams may be concatenated. Without the magic it is one raw block, as old producers sent. As in
+// snappy-java, which Kafka's consumers read by, only a later stream's version counts.
 Status unpack_snappy(Bytes in, Sink* sink) {
   if (!is_xerial(in)) return unpack_snappy_block(in, sink);
+  in = in.subspan(kXerialHeaderBytes);
   while (!in.empty()) {
     if (is_xerial(in)) {
       if (load_i32(in.data() + 8) < kXerialVersion) return corrupt();
