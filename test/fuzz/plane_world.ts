@@ -223,8 +223,9 @@ export class World {
     const { ticket: _, ...answer } = this.under.facts.answer(ticket)!
     if (op.name === 'read' && !this.#sees.bytes) return isSome(answer)
     if (op.name === 'producers') return openIn(answer['bytes'] as Uint8Array)
-    // Beside an error the numbers mean nothing.
-    return answer['errorCode'] === 0 ? answer : { errorCode: answer['errorCode'] }
+    // Beside an error the numbers mean nothing; how many segments retention took is their own affair, too.
+    if (answer['errorCode'] !== 0) return { errorCode: answer['errorCode'] }
+    return op.name === 'retain' && !this.#sees.bytes ? { ...answer, b: 0 } : answer
   }
 
   /** Compacts, and tells what is left. */

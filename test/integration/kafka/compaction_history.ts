@@ -63,6 +63,8 @@ export function historyOf(seed: number, now: number): TopicHistory[] {
         'internal.segment.bytes': String(random.pick([2000, 5000, 20_000])),
         'delete.retention.ms': String(random.pick([0, 0, 24 * HOUR])),
         'min.compaction.lag.ms': String(random.pick([0, 0, 0, HOUR])),
+        // Recompressed as well. Codecs' sizes are not the same everywhere, and segments would end elsewhere.
+        'compression.type': random.pick(['producer', 'uncompressed']),
       },
       stages,
     }
