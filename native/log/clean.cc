@@ -161,6 +161,7 @@ bool Log::State::waits_for_names(const Status& status) const {
 
 Status Log::State::settle_swap(Io& io) {
   while (swap != nullptr) {
+    OTTLA_TRY(offline);  // a step that failed is not taken again
     Status status = io.sync_order(options.directory);
     if (!status.ok()) return fail_forever(status);
     status = advance_swap(io);

@@ -16,7 +16,7 @@ void CleanedTransactions::reset(std::vector<AbortedTransaction> aborted) {
   std::ranges::sort(aborted_, {}, &AbortedTransaction::first_offset);
   next_ = 0;
   open_aborted_.clear();
-  open_committed_.clear();
+  open_unlisted_.clear();
 }
 
 void CleanedTransactions::consume(int64_t up_to_offset) {
@@ -31,7 +31,7 @@ bool CleanedTransactions::on_data(const RecordBatch& batch) {
   if (!batch.is_transactional()) return false;
   const auto found = open_aborted_.find(batch.producer_id());
   if (found == open_aborted_.end()) {
-    open_committed_.insert(batch.producer_id());
+    open_unlisted_.insert(batch.producer_id());
     return false;
   }
   found->second.has_data = true;
@@ -43,10 +43,11 @@ bool CleanedTransactions::on_control(const RecordBatch& batch, int type,
   *ended = nullptr;
   consume(batch.last_offset());
   if (type == kNone) return true;  // it was cleaned before
-  if (type == kCommit) return open_committed_.erase(batch.producer_id()) == 0;
-  if (type != kAbort) return false;
+  if (type != kCommit && type != kAbort) return false;
+  const bool has_unlisted = open_unlisted_.erase(batch.producer_id()) != 0;
+  if (type == kCommit) return !has_unlisted;
   const auto node = open_aborted_.extract(batch.producer_id());
-  if (node.empty() || !node.mapped().has_data) return true;
+  if (node.empty() || !node.mapped().has_data) return !has_unlisted;
   ended_ = node.mapped().transaction;
   *ended = &ended_;
   return false;

@@ -33,7 +33,7 @@ class CleanedTransactions {
   std::vector<AbortedTransaction> aborted_;  // by first offset
   size_t next_ = 0;
   std::unordered_map<int64_t, Open> open_aborted_;  // by producer
-  std::unordered_set<int64_t> open_committed_;
+  std::unordered_set<int64_t> open_unlisted_;       // with data that is not known to be aborted
   AbortedTransaction ended_;
 };
 

@@ -1,8 +1,11 @@
 // Partition: compaction of its log. Kafka: LogCleaner.CleanerThread, Cleaner.
 //
-//   verb ─► begin ─► step ─► … ─► a group is ready ─► swap, names synced between ─► … ─► done
-//           owner    helper       owner               owner and helper in turn
+//   verb ─► a sync ─► begin ─► step ─► … ─► a group is ready ─► swap, names synced between ─► … ─►
+//   done
+//           helper    owner    helper       owner               owner and helper in turn
 //
+// What was written before the verb is synced first, to the log's end: a record goes because of
+// newer ones of its key and of markers behind them, and those may not be lost after it.
 // The helper has one step at a time, so the rate is kept by when the next one is lent: nobody
 // sleeps. A failure leaves the log as it is and is the verb's answer, unless a name on the disk
 // was about to change: then the log is offline, and the next start finishes the swap. A disk
@@ -47,9 +50,24 @@ void Partition::clean(CleanOp* op, PartitionHost& host) {
     request.producers[entry.producer_id] = {last, entry.producer_epoch};
   }
   clean_.op = op;
-  is_cleaning_ = true;
+  clean_.counts_on = log_end_offset();
+  clean_.generation = log_->generation();
+  clean_.is_waiting = is_cleaning_ = true;
   clean_due_us_ = host.now_us();
-  const Status status = log_->clean_begin(host.io(), request, &clean_.job);
+  sync_idly_to_ = std::max(sync_idly_to_, clean_.counts_on);
+  begin_cleaning(host);
+  if (clean_.is_waiting) host.touch(this);
+}
+
+// Once what it counts on is synced.
+void Partition::begin_cleaning(PartitionHost& host) {
+  if (!clean_.is_waiting) return;
+  if (clean_.generation != log_->generation()) {
+    return end_cleaning(Status::fail(Code::kNotFound, "the log was cut"), host);
+  }
+  if (log_->recovery_point() < clean_.counts_on) return;
+  clean_.is_waiting = false;
+  const Status status = log_->clean_begin(host.io(), clean_.op->request, &clean_.job);
   if (!status.ok()) return end_cleaning(status, host);
   go_on_cleaning(host);
 }
@@ -81,6 +99,10 @@ void Partition::resume_cleaning(void* partition, PartitionHost& host) {
 void Partition::help_clean(DiskWork* work, Io& io) {
   Clean* clean = static_cast<Clean*>(work);
   clean->bytes = 0;
+  if (clean->job == nullptr) {  // aborted before it began
+    clean->status = Status::fail(Code::kClosed, "aborted");
+    return;
+  }
   clean->status = clean->is_swapping ? io.sync_directory(clean->partition->directory_)
                                      : clean->job->step(io, &clean->bytes);
 }
@@ -124,8 +146,7 @@ void Partition::end_cleaning(const Status& status, PartitionHost& host) {
   CleanOp* op = std::exchange(clean_.op, nullptr);
   if (clean_.job != nullptr) op->stats = clean_.job->stats();
   clean_.job.reset();
-  clean_.is_swapping = false;
-  is_cleaning_ = false;
+  clean_.is_swapping = clean_.is_waiting = is_cleaning_ = false;
   if (!log_->health().ok()) go_offline(log_->health(), host);
   const bool is_overtaken = status.code == Code::kNotFound || status.code == Code::kClosed ||
                             status.code == Code::kNoSpace;  // there may be some another time
@@ -138,10 +159,11 @@ void Partition::end_cleaning(const Status& status, PartitionHost& host) {
 
 void Partition::abort_cleaning(PartitionHost& host) {
   if (!is_cleaning_) return;
-  clean_.job->abort();
-  if (clean_timer_ == 0) return;  // the helper has it, and ends soon
+  if (clean_.job != nullptr) clean_.job->abort();
+  const bool was_waiting = std::exchange(clean_.is_waiting, false);
+  if (clean_timer_ == 0 && !was_waiting) return;  // the helper has it, and ends soon
   // Nobody else comes by: the next step ends it, in its turn.
-  host.cancel_timer(std::exchange(clean_timer_, 0));
+  if (clean_timer_ != 0) host.cancel_timer(std::exchange(clean_timer_, 0));
   host.lend(&clean_);
 }
 

@@ -6,7 +6,7 @@
 // it begins (group commit).
 //
 //   verb, flush.messages ─► all that is written ─┐
-//   flush.ms ─► likewise, nobody waits ──────────┼─► begin ─► help ─► end ─┬─► answered
+//   flush.ms, clean ─► likewise, nobody waits ───┼─► begin ─► help ─► end ─┬─► answered
 //   roll ─► up to its base offset, likewise ─────┘  owner    helper  owner └─► offline
 //
 // Non-obvious: the recovery point promises that recovery need not look below it, so what recovery
@@ -52,6 +52,7 @@ void Partition::hold_until_synced(ProduceOps* written, PartitionHost& host) {
 void Partition::settle_flushes(PartitionHost& host) {
   if (is_flushing_ || is_retired_ || is_offline()) return;
   answer_synced(host);
+  begin_cleaning(host);
   const int64_t end = log_end_offset();
   const FlushOp* verb = flushes_.front();
   // Written later in this turn, or when the write has ended: both come by here.
@@ -65,7 +66,10 @@ void Partition::settle_flushes(PartitionHost& host) {
     update_last_stable_offset();
     changed(host, Wakes::kAll);
   }
-  if (status.code == Code::kNoSpace) return;  // what must be written first finds no room: later
+  if (status.code == Code::kNoSpace) {  // what must be written first finds no room: later
+    if (clean_.is_waiting) end_cleaning(status, host);
+    return;
+  }
   if (!status.ok()) return go_offline(status, host);
   is_flushing_ = true;
   flush_.queue = is_awaited ? DiskQueue::kAwaitedSync : DiskQueue::kIdleSync;

@@ -5,6 +5,7 @@
 // snapshot is taken whenever a segment begins and when the log is closed cleanly, so after a clean
 // stop nothing is replayed.
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "../gen/layout.h"
@@ -199,25 +200,6 @@ int64_t Partition::producers_needed_from(Io& io) const {
   return log_->log_start_offset();
 }
 
-// An old snapshot says that it is. Where compaction has taken its first batch it has ended, and its
-// marker may be gone too: what is open is not compacted.
-bool Partition::is_still_open(Io& io, int64_t producer_id, int64_t first_offset) const {
-  if (first_offset < log_start_offset()) return true;
-  struct Look {
-    int64_t producer_id, offset;
-    bool is_there;
-  } look{producer_id, first_offset, false};
-  const BatchVisitor visitor{[](void* context, const RecordBatch& batch) {
-                               Look* look = static_cast<Look*>(context);
-                               look->is_there =
-                                   look->is_there || (batch.base_offset() == look->offset &&
-                                                      batch.producer_id() == look->producer_id);
-                             },
-                             &look};
-  const Status status = log_->scan(io, first_offset, first_offset + 1, visitor);
-  return look.is_there || !status.ok();
-}
-
 // False: there is none of that offset that can be read.
 bool Partition::restore_producers(Io& io, int64_t snapshot) {
   std::vector<ProducerSnapshotEntry> entries;
@@ -228,8 +210,7 @@ bool Partition::restore_producers(Io& io, int64_t snapshot) {
     entry.producer_epoch = e.producer_epoch;
     entry.coordinator_epoch = e.coordinator_epoch;
     entry.last_timestamp = e.timestamp;
-    const int64_t first = e.current_txn_first_offset;
-    if (first >= 0 && is_still_open(io, e.producer_id, first)) entry.txn_first_offset = first;
+    entry.txn_first_offset = e.current_txn_first_offset;
     if (e.last_offset >= 0) {
       entry.batch_count = 1;
       entry.batches[0] = {e.last_offset, e.timestamp, e.last_sequence, e.offset_delta};
@@ -239,25 +220,60 @@ bool Partition::restore_producers(Io& io, int64_t snapshot) {
   return true;
 }
 
-// A snapshot from before the log start knows of records that are gone. What no marker has ended by
-// the log's end begins with the first record that is left; with none, no marker may ever come.
-Status Partition::forget_gone(Io& io) {
-  const std::vector<ProducerEntry> entries = producers_.entries();
-  for (ProducerEntry entry : entries) {
-    if (entry.txn_first_offset < 0 || entry.txn_first_offset >= log_start_offset()) continue;
-    entry.txn_first_offset = -1;
-    const BatchVisitor visitor{
-        [](void* context, const RecordBatch& batch) {
-          ProducerEntry* entry = static_cast<ProducerEntry*>(context);
-          if (batch.producer_id() != entry->producer_id) return;
-          if (batch.is_control()) {
-            entry->txn_first_offset = -1;
-          } else if (batch.is_transactional() && entry->txn_first_offset < 0) {
-            entry->txn_first_offset = batch.base_offset();
-          }
-        },
-        &entry};
-    OTTLA_TRY(scan_past_damage(io, log_start_offset(), log_end_offset(), visitor));
+// Whether what a replay from `from` on left open began with records that are there. What has ended
+// may have lost its first batch, its marker too, to DeleteRecords or to compaction, which touches
+// nothing that is open.
+bool Partition::is_still_open(Io& io, int64_t from, const ProducerEntry& entry) const {
+  const int64_t first = entry.txn_first_offset;
+  if (first < log_start_offset()) {
+    return from > log_start_offset() && !options_.config.is_compacted;
+  }
+  struct Look {
+    int64_t producer_id, offset;
+    bool is_there;
+  } look{entry.producer_id, first, false};
+  const BatchVisitor visitor{[](void* context, const RecordBatch& batch) {
+                               Look* look = static_cast<Look*>(context);
+                               const bool is_first = batch.base_offset() == look->offset &&
+                                                     batch.producer_id() == look->producer_id;
+                               look->is_there =
+                                   look->is_there || (is_first && batch.records_count() > 0);
+                             },
+                             &look};
+  const Status status = log_->scan(io, first, first + 1, visitor);
+  return look.is_there || !status.ok();
+}
+
+// A snapshot may be older than what has gone since. What it says of a transaction holds until the
+// log's end, so that a marker finds where it began; what no marker has ended by then begins with
+// the first record that is left, or has ended.
+Status Partition::forget_gone(Io& io, int64_t from) {
+  using FirstOffsets = std::unordered_map<int64_t, int64_t>;  // by producer; -1: no record yet
+  FirstOffsets left;
+  const int64_t start = log_start_offset();
+  int64_t begin = std::max(from, start);
+  for (const ProducerEntry& entry : producers_.entries()) {
+    if (entry.txn_first_offset < 0 || is_still_open(io, from, entry)) continue;
+    left[entry.producer_id] = -1;
+    if (entry.txn_first_offset < start) begin = start;
+  }
+  if (left.empty()) return Status::good();
+  const BatchVisitor visitor{
+      [](void* context, const RecordBatch& batch) {
+        FirstOffsets& left = *static_cast<FirstOffsets*>(context);
+        const auto found = left.find(batch.producer_id());
+        if (found == left.end()) return;
+        if (batch.is_control()) {
+          found->second = -1;
+        } else if (found->second < 0 && batch.is_transactional() && batch.records_count() > 0) {
+          found->second = batch.base_offset();
+        }
+      },
+      &left};
+  OTTLA_TRY(scan_past_damage(io, begin, log_end_offset(), visitor));
+  for (const auto& [producer_id, first] : left) {
+    ProducerEntry entry = *producers_.find(producer_id);
+    entry.txn_first_offset = first;
     producers_.restore(entry);
   }
   return Status::good();
@@ -281,7 +297,8 @@ Status Partition::reload_producers(Io& io) {
   }
   unreplicated_.clear();
   unindexed_.clear();
-  return replay_producers(io, from, log_end_offset());
+  OTTLA_TRY(replay_producers(io, from, log_end_offset()));
+  return forget_gone(io, from);
 }
 
 Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
@@ -303,7 +320,7 @@ Status Partition::load_producers(Io& io, const Log::Recovery& recovery) {
   if (from < end) {
     OTTLA_TRY(replay_producers(io, from, end));
   }
-  if (!is_as_left && from <= log_->log_start_offset()) OTTLA_TRY(forget_gone(io));
+  if (!is_as_left || from < end) OTTLA_TRY(forget_gone(io, from));
   expired_at_ms_ = io.now_us() / 1000;  // the idle get their time again
   return Status::good();
 }
@@ -402,7 +419,6 @@ Status Partition::close_cleanly(Io& io) {
   // Nothing is replayed after a clean stop: what is not in there is forgotten. Nobody need not
   // last.
   Status status = save_producers(io, log_end_offset(), true);
-  if (status.ok()) status = epochs_.close(io);
   if (status.ok()) status = sync(io);
   const Status closed = log_->close(io, status.ok());
   return status.ok() ? closed : status;

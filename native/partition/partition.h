@@ -304,8 +304,8 @@ class Partition {
   // open.cc
   Status recover(Io& io, const Log::Recovery& recovery);
   int64_t producers_needed_from(Io& io) const;
-  bool is_still_open(Io& io, int64_t producer_id, int64_t first_offset) const;
-  Status forget_gone(Io& io);
+  bool is_still_open(Io& io, int64_t from, const ProducerEntry& entry) const;
+  Status forget_gone(Io& io, int64_t from);
   bool restore_producers(Io& io, int64_t snapshot);
   Status load_producers(Io& io, const Log::Recovery& recovery);
   Status reload_producers(Io& io);
@@ -340,6 +340,7 @@ class Partition {
   static void flush_done(PartitionWork* work, PartitionHost& host);
 
   // clean.cc
+  void begin_cleaning(PartitionHost& host);
   void go_on_cleaning(PartitionHost& host);
   void end_cleaning(const Status& status, PartitionHost& host);
   void abort_cleaning(PartitionHost& host);
@@ -493,6 +494,9 @@ class Partition {
     Partition* partition = nullptr;
     CleanOp* op = nullptr;
     std::unique_ptr<CleanJob> job;
+    bool is_waiting = false;  // for the recovery point to reach what it counts on; no job yet
+    int64_t counts_on = 0;
+    uint64_t generation = 0;  // the log's, when it was asked for
     bool is_swapping = false;
     int64_t bytes = 0;  // of the last step
   };
@@ -503,7 +507,7 @@ class Partition {
   ProduceOps syncing_;        // written, to be acknowledged once synced (flush.messages)
   FlushOps flushes_;          // verbs, in the order they came
   int64_t sync_owed_to_ = 0;  // flush.messages: what is acknowledged next waits for it
-  int64_t sync_idly_to_ = 0;  // rolled segments, flush.ms: nobody waits
+  int64_t sync_idly_to_ = 0;  // rolled segments, flush.ms, clean: nobody waits
   std::vector<std::string> rolled_snapshots_;
   int64_t unflushed_from_ms_ = -1;
   int64_t expired_at_ms_ = 0;

@@ -36,7 +36,9 @@ ProducerBatch Partition::producer_batch(const RecordBatch& batch) {
   ProducerBatch b;
   b.producer_id = batch.producer_id();
   b.producer_epoch = batch.producer_epoch();
-  b.is_transactional = batch.is_transactional();
+  // A header that compaction left: its transaction has ended, whether its marker is still there or
+  // not.
+  b.is_transactional = batch.is_transactional() && batch.records_count() > 0;
   b.first_sequence = batch.base_sequence();
   b.last_sequence = b.first_sequence < 0
                         ? kNoSequence

@@ -487,6 +487,7 @@ export class ModelPartition {
     if (this.isOffline) {
       return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, next: 0, before: 0, after: 0 }
     }
+    this.log.flush()
     const found = this.cleanable(options.firstDirtyOffset, options.minLagMs)
     const lastOffsets = new Map<number, number>()
     for (const [id, { batches }] of this.log.producers.entries()) {

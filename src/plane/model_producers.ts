@@ -149,7 +149,9 @@ export class ModelProducers {
       lastOffset: header.lastOffset,
       timestamp: header.maxTimestamp,
     })
-    if (header.isTransactional && state.txnFirstOffset < 0) state.txnFirstOffset = header.baseOffset
+    // A header that compaction left is of a transaction that has ended.
+    const begins = header.isTransactional && header.count > 0
+    if (begins && state.txnFirstOffset < 0) state.txnFirstOffset = header.baseOffset
   }
 
   /** Forgets producers whose newest batch is at least `expirationMs` old, and that have no transaction open. */

@@ -170,6 +170,35 @@ TEST("log: clean: aborted data goes at once, its marker once nothing of it is le
   CHECK_EQ(batches.size(), 3u);
 }
 
+TEST("log: clean: a marker stays for as long as a header of its transaction, listed or not") {
+  Fixture f;
+  BatchOptions txn;
+  txn.producer_id = 5;
+  txn.producer_epoch = 0;
+  txn.base_sequence = 0;
+  txn.more_attributes = 0x10;
+  f.put({{0, 10, "a", "old"}}, txn);
+  f.put({{1, 11, "b", "aborted"}}, txn);
+  f.raw(marker(2, 5, 0));
+  // As one is listed of which the first batch was a header when its index was made anew.
+  CHECK_OK(f.log->append_aborted(*f.io, {5, 1, 2, 1}));
+  f.put({{3, 12, "a", "new"}});
+  f.roll();
+  CleanRequest request = request_at();
+  request.producers[5] = {0, 0};
+  for (int round = 0; round < 4; round += 1) {
+    CHECK_OK(clean(*f.io, *f.log, request).status);
+    request.now_ms += kRetention;
+  }
+  std::vector<Row> rows;
+  std::vector<BatchRow> batches;
+  CHECK(read_all(*f.io, *f.log, &rows, &batches));
+  REQUIRE(batches.size() == 3);
+  CHECK_EQ(batches[0].count, 0);
+  CHECK_EQ(batches[1].base_offset, 2);
+  CHECK_EQ(batches[1].count, 1);
+}
+
 TEST("log: clean: the last batch of a producer keeps its header, and so does the last of all") {
   Fixture f;
   BatchOptions own;

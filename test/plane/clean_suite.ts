@@ -4,7 +4,13 @@ import { expect, it } from 'vitest'
 import { CleanableColumn } from '../../src/plane/layout.ts'
 import type { CleanOptions, PartitionConfig } from '../../src/plane/plane.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
-import { batchesOf, encodeBatch, recordsOf } from '../../src/protocol/record_batch.ts'
+import {
+  BATCH_HEADER_BYTES,
+  batchesOf,
+  encodeBatch,
+  recordsOf,
+  sealBatch,
+} from '../../src/protocol/record_batch.ts'
 import type { Client } from './client.ts'
 import { Fixture, fetched, fetchOf, followerFetch, produced, produceOf } from './fixture.ts'
 import type { PlaneHarness } from './harness.ts'
@@ -89,6 +95,8 @@ export function cleanSuite(harness: PlaneHarness): void {
     expect(column(CleanableColumn.cleanBytes)).toBe(0)
     expect(column(CleanableColumn.earliestDirtyTimestamp)).toBe(NOW)
     expect(await clean(f)).toMatchObject({ errorCode: 0, a: 4, b: 4 * SIZE })
+    // What it counted on is synced.
+    expect((await f.row()).recoveryPoint).toBe(5)
     const left: [number, string, string][] = [
       [2, 'a', '2'],
       [3, 'b', '2'],
@@ -164,6 +172,32 @@ export function cleanSuite(harness: PlaneHarness): void {
     expect((await f.row()).highWatermark).toBe(2)
     expect(await offsetsAt(fetchOf([{}]))).toEqual(['1:0'])
     expect(await offsetsAt(fetchOf([{ fetchOffset: 2 }]))).toEqual([])
+    await f.under.close()
+  })
+
+  it('clean: a header that is left of a transaction opens none where it is copied to', async () => {
+    const { f } = await open([])
+    const whole = encodeBatch({
+      records: [{ timestamp: NOW, key: text('a'), value: text('1') }],
+      isTransactional: true,
+      producerId: 7,
+      producerEpoch: 0,
+      baseSequence: 0,
+    })
+    const header = whole.slice(0, BATCH_HEADER_BYTES)
+    const view = new DataView(header.buffer)
+    view.setInt32(8, BATCH_HEADER_BYTES - 12)
+    view.setInt32(57, 0)
+    sealBatch(header, 0, header.length)
+    for (const [bytes, stable] of [
+      [header, 1],
+      [whole, 1],
+    ] as const) {
+      const { leaderEpoch } = await f.row()
+      const done = await f.ask((ticket) => f.plane.append(0, leaderEpoch, bytes, ticket))
+      expect(done.errorCode).toBe(0)
+      expect((await f.row()).lastStableOffset).toBe(stable)
+    }
     await f.under.close()
   })
 

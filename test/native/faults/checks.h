@@ -103,8 +103,10 @@ inline void FaultHistory::check_sequences(const RecordBatch& batch, Walk* walk) 
     walk->next_sequence[id] = {batch.producer_epoch(),
                                batch.base_sequence() + batch.last_offset_delta() + 1};
     walk->last[id] = {batch.base_offset(), walk->batches[batch.base_offset()]};
-    if (batch.is_transactional()) walk->open.try_emplace(id, batch.base_offset(), int16_t{});
-    if (batch.is_transactional()) walk->open[id].epoch = batch.producer_epoch();
+    // Of what is open compaction leaves no batch without records.
+    if (!batch.is_transactional() || batch.records_count() == 0) return;
+    walk->open.try_emplace(id, batch.base_offset(), int16_t{});
+    walk->open[id].epoch = batch.producer_epoch();
     return;
   }
   walk->next_sequence.erase(id);
@@ -147,22 +149,10 @@ inline void FaultHistory::check_transactions(const Walk& walk) {
   }
   std::vector<AbortedTransaction> listed;
   CHECK_OK(partition().log().collect_aborted(host().io(), walk.start, told, &listed));
-  // What compaction left of a batch may be its header alone.
-  const auto has_records = [&](int64_t producer_id, int64_t from, int64_t to) {
-    return std::any_of(walk.batches.lower_bound(from), walk.batches.lower_bound(std::max(from, to)),
-                       [&](const auto& each) {
-                         const Sent& sent = *sent_[static_cast<size_t>(each.second)];
-                         if (sent.producer_id != producer_id || sent.is_marker) return false;
-                         const auto record = walk.records.lower_bound(each.first);
-                         return !compacts_ || (record != walk.records.end() &&
-                                               record->first < each.first + static_cast<int64_t>(
-                                                                                sent.keys.size()));
-                       });
-  };
   for (const AbortedTransaction& aborted : walk.aborted) {
     const bool is_listed = std::any_of(listed.begin(), listed.end(), [&](const auto& each) {
       return each.producer_id == aborted.producer_id && each.last_offset == aborted.last_offset &&
-             !has_records(aborted.producer_id, aborted.first_offset, each.first_offset);
+             each.first_offset <= aborted.first_offset;
     });
     if (aborted.last_offset < told && !is_listed) {
       fail_with("an aborted transaction is not listed, marker at " +
@@ -241,6 +231,7 @@ inline void FaultHistory::adopt() {
   maybe_gone_from_ = cut_at_ = INT64_MAX;
   is_front_unsure_ = false;
   cleaned_to_ = std::min(cleaned_to_, now.end);
+  counted_on_ = std::min(counted_on_, now.end);
   holes_to_ = std::min(holes_to_, now.end);
   acked_ = now.end;
   synced_ = std::min(synced_, now.end);

@@ -30,6 +30,7 @@ inline void FaultHistory::clean() {
     self.cleaning_.clear();
   };
   cleaned_to_ = std::max(cleaned_to_, partition().last_stable_offset());
+  counted_on_ = std::max(counted_on_, partition().high_watermark());
   note("clean below " + std::to_string(partition().last_stable_offset()));
   Cleaning* raw = op.get();
   cleaning_.push_back(std::move(op));

@@ -285,6 +285,7 @@ class FaultHistory : public FailingDisk {
   int64_t next_producer_id_ = 100;
   const bool compacts_;
   int64_t cleaned_to_ = 0;  // what lies below may have been compacted
+  int64_t counted_on_ = 0;  // because of what lies below
   int64_t holes_to_ = 0;    // power was lost, and with it perhaps some of what was not synced
   int64_t next_dirty_ = 0;
   int32_t leader_epoch_ = 0;

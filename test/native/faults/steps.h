@@ -204,8 +204,8 @@ inline void FaultHistory::read() {
 inline void FaultHistory::truncate() {
   drain();
   if (!is_alive() || partition().is_offline()) return;
-  // What is compacted was committed, and nobody cuts that.
-  const int64_t start = std::max(partition().log_start_offset(), cleaned_to_);
+  // What is compacted was committed, as are the markers behind it, and nobody cuts that.
+  const int64_t start = std::max(partition().log_start_offset(), counted_on_);
   const int64_t end = partition().log_end_offset();
   if (start > end) return;
   is_stepping_down_ = true;
@@ -238,7 +238,14 @@ inline void FaultHistory::truncate() {
   CHECK(node_->lead(0, leader_epoch_, {1}, {1}, leader_epoch_));
   node_->run();
   world_.clear_rules();
-  if (is_alive() && !has_faults()) check_all();
+  if (!is_alive() || partition().is_offline()) return;
+  // Who waited for a sync was refused, and may be there.
+  const Walk now = walk();
+  for (auto at = now.batches.lower_bound(acked_); at != now.batches.end(); ++at) {
+    content_[at->first] = at->second;
+  }
+  acked_ = std::max(acked_, now.end);
+  if (!has_faults()) check_all();
 }
 
 inline void FaultHistory::forget_from(int64_t offset) {
