@@ -126,8 +126,6 @@ Status Epochs::prepare_sync(Io& io, bool* unsynced) {
   return Status::good();
 }
 
-Status Epochs::close(Io& io) { return dirty_ || unsynced_ ? write(io, true) : Status::good(); }
-
 std::vector<EpochEntry> Epochs::entries() const { return entries_; }
 
 void Epochs::publish() {

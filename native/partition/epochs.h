@@ -49,7 +49,6 @@ class Epochs {
   Status create_file(Io& io);  // if it is missing
   // Brings the file up to date. *unsynced: it may not be on the disk, and the caller sees to that.
   Status prepare_sync(Io& io, bool* unsynced);
-  Status close(Io& io);  // up to date and synced
   const std::string& path() const { return path_; }
   std::vector<EpochEntry> entries() const;
 
