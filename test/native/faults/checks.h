@@ -201,11 +201,11 @@ inline void FaultHistory::check_all() {
 inline void FaultHistory::adopt() {
   const Walk now = walk();
   if (failures() != 0) return;
-  CHECK(now.start <= start_max_);
+  CHECK(now.start <= start_max_ || may_have_hole(now.start));
   CHECK(now.start >= saved_start_);
   // Deleted segments of which some came back leave a hole, and nothing behind one is believed.
   const bool is_front_torn = is_front_unsure_ && now.end <= start_max_;
-  if (now.end < acked_ && !is_front_torn) {
+  if (now.end < acked_ && !is_front_torn && !may_have_hole(acked_)) {
     fail_with("ends at " + std::to_string(now.end) + ", acknowledged " + std::to_string(acked_));
   }
   for (const auto& [base, id] : content_) {

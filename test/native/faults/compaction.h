@@ -76,18 +76,18 @@ inline bool FaultHistory::is_what_is_left(const RecordBatch& batch, const Sent& 
 }
 
 inline const Sent* FaultHistory::find_sent(const RecordBatch& batch) const {
+  const auto is_same = [&](const std::unique_ptr<Sent>& sent) {
+    return static_cast<int64_t>(sent->bytes.size()) == batch.bytes() &&
+           std::memcmp(batch.data() + batch_layout::kCrc, sent->bytes.data() + batch_layout::kCrc,
+                       sent->bytes.size() - batch_layout::kCrc) == 0;
+  };
   const auto known = content_.find(batch.base_offset());
-  if (may_be_cleaned(batch.base_offset()) && known != content_.end()) {
-    const Sent& sent = *sent_[static_cast<size_t>(known->second)];
-    if (is_what_is_left(batch, sent)) return &sent;
+  if (known != content_.end()) {  // first: markers of two lives may be alike
+    const std::unique_ptr<Sent>& sent = sent_[static_cast<size_t>(known->second)];
+    const bool is_left = may_be_cleaned(batch.base_offset()) && is_what_is_left(batch, *sent);
+    if (is_left || is_same(sent)) return sent.get();
   }
-  const auto found =
-      std::find_if(sent_.begin(), sent_.end(), [&](const std::unique_ptr<Sent>& sent) {
-        return static_cast<int64_t>(sent->bytes.size()) == batch.bytes() &&
-               std::memcmp(batch.data() + batch_layout::kCrc,
-                           sent->bytes.data() + batch_layout::kCrc,
-                           sent->bytes.size() - batch_layout::kCrc) == 0;
-      });
+  const auto found = std::find_if(sent_.begin(), sent_.end(), is_same);
   return found == sent_.end() ? nullptr : found->get();
 }
 

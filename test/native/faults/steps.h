@@ -243,8 +243,8 @@ inline void FaultHistory::truncate() {
   const Walk now = walk();
   for (auto at = now.batches.lower_bound(acked_); at != now.batches.end(); ++at) {
     content_[at->first] = at->second;
+    acked_ = std::max(acked_, at->first + sent_[static_cast<size_t>(at->second)]->records);
   }
-  acked_ = std::max(acked_, now.end);
   if (!has_faults()) check_all();
 }
 
