@@ -1,5 +1,7 @@
 // Produce and Fetch through a whole plane over loopback, on 1, 2 and 4 reactors and on both
 // transports: partitions belong to other reactors than the connections that ask for them.
+#include <fcntl.h>
+
 #include <filesystem>
 #include <thread>
 
@@ -223,7 +225,21 @@ TEST("plane: pipeline: produces, fetches and forwarded frames answer in order") 
   }
 }
 
-void write_and_read(const Recompression& recompression) {
+// The page cache forgets all that is written, again and again.
+void forget_pages(const std::string& directory, const std::atomic<bool>& is_over) {
+  while (!is_over.load()) {
+    std::error_code gone;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(directory, gone)) {
+      const int file = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+      if (file < 0) continue;
+      ::fdatasync(file);
+      ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+      ::close(file);
+    }
+  }
+}
+
+void write_and_read(const Recompression& recompression, bool is_cold = false) {
   for (const int reactors : {1, 2, 4}) {
     Directory directory;
     auto events = std::make_unique<Events>(with_reactors(reactors), directory.path, recompression);
@@ -244,11 +260,15 @@ void write_and_read(const Recompression& recompression) {
           }
         }
       });
-      threads.emplace_back([&events, &wrong, partition] {
+      threads.emplace_back([&events, &wrong, partition, is_cold] {
         Client client(events->port);
         int64_t next = 0;
         const int64_t end = kBatches - kBatches % 4;
-        while (next < end) {
+        for (int again = is_cold ? 3 : 0; next < end || again > 0;) {
+          if (next >= end) {
+            again -= 1;
+            next = 0;
+          }
           client.send(fetch(2, partition, next, 5000, 20000));
           const Fetched answer = read_fetched(client.frame());
           if (answer.error != 0 || answer.records.empty()) {
@@ -265,7 +285,13 @@ void write_and_read(const Recompression& recompression) {
         }
       });
     }
+    std::atomic<bool> is_over{false};
+    std::thread forgets([&] {
+      if (is_cold) forget_pages(directory.path, is_over);
+    });
     for (std::thread& thread : threads) thread.join();
+    is_over = true;
+    forgets.join();
     CHECK_EQ(wrong.load(), 0);
     events.reset();
   }
@@ -273,6 +299,10 @@ void write_and_read(const Recompression& recompression) {
 
 TEST("plane: load: writers and readers on every partition, all of it once and in order") {
   write_and_read({});
+}
+
+TEST("plane: load: the same, read again and again while the page cache forgets it") {
+  write_and_read({}, true);
 }
 
 TEST("plane: load: the same with every batch recompressed") {

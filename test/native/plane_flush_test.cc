@@ -19,12 +19,12 @@ constexpr double kFlushTickets = 10000;
 constexpr double kRetireTickets = 20000;
 
 struct Running {
-  explicit Running(int64_t flush_messages) {
+  explicit Running(int64_t flush_messages, int32_t slots = kSlots) {
     ReactorOptions options;
     options.reactors = 2;
     REQUIRE(Plane::open(options, inbox.bell(), &plane).ok());
     inbox.watch(plane.get());
-    for (int32_t slot = 0; slot < kSlots; slot += 1) {
+    for (int32_t slot = 0; slot < slots; slot += 1) {
       PartitionOptions created;
       created.slot = slot;
       created.log_directory = directory.path();
@@ -36,7 +36,7 @@ struct Running {
       plane->lead(slot, 3, 0, {1}, {1});
     }
     Told told;
-    for (int32_t slot = 0; slot < kSlots; slot += 1) {
+    for (int32_t slot = 0; slot < slots; slot += 1) {
       REQUIRE(inbox.next_of(fact::kDone, &told));
       CHECK_EQ(told.status, 0);
     }
@@ -82,6 +82,34 @@ TEST("plane: flush: appends, rolls and flush verbs of many partitions at once") 
       CHECK_EQ(running.row(slot, column::kRecoveryPoint), double{kAppends});
       CHECK(running.row(slot, column::kSegments) > 1);
     }
+  }
+}
+
+TEST("plane: flush: hundreds of logs are opened, synced and closed at once, and share syncs") {
+  constexpr int32_t kMany = 300;
+  constexpr int kPatienceMs = 60'000;  // all that others wrote to the disk is synced as well
+  Running running(INT64_MAX, kMany);
+  Told told;
+  for (int round = 1; round <= 3; round += 1) {
+    for (int32_t slot = 0; slot < kMany; slot += 1) {
+      running.append(slot, 0);
+      running.plane->flush(slot, kFlushTickets + slot);
+    }
+    for (int left = 2 * kMany; left > 0; left -= 1) {
+      REQUIRE(running.inbox.next_of(fact::kDone, &told, kPatienceMs));
+      CHECK_EQ(told.status, 0);
+      if (told.ticket >= kFlushTickets) CHECK_EQ(told.a, double(round));
+    }
+  }
+  for (int32_t slot = 0; slot < kMany; slot += 1) {
+    running.append(slot, 0);
+    running.plane->retire(slot, slot % 3 == 0, kRetireTickets + slot);
+  }
+  for (int left = kMany; left > 0;) {
+    REQUIRE(running.inbox.next_of(fact::kDone, &told, kPatienceMs));
+    if (told.ticket < kRetireTickets) continue;
+    left -= 1;
+    CHECK_EQ(told.status, 0);
   }
 }
 
