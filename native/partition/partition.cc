@@ -284,15 +284,17 @@ ErrorCode Partition::read(Io& io, const FetchQuery& query, FetchResult* result) 
                                           : ErrorCode::kKafkaStorageError;
 }
 
+// A bound where a segment begins is the end of the one before: a roll alone brings nothing to read.
+// Kafka keeps in which segment a watermark was. (DelayedFetch.tryComplete)
 bool Partition::is_in_older_segment(Io& io, int64_t offset, int64_t bound) const {
   const int64_t active = log_->active_base_offset();
   if (offset >= active) return false;
-  if (bound >= active) return true;
+  if (bound > active) return true;
   // Both are in rolled segments: a watermark that lags far behind. Rare enough for the long way.
   std::vector<SegmentFacts> segments;
   log_->segments(io, &segments);
   for (const SegmentFacts& segment : segments) {
-    if (offset < segment.base_offset && segment.base_offset <= bound) return true;
+    if (offset < segment.base_offset && segment.base_offset < bound) return true;
   }
   return false;
 }

@@ -400,7 +400,8 @@ function readLog(
   const isAsked = pending.replicaId < 0 && isCommitted
   const overlapping = records.length > 0 ? log.aborted(fetchOffset, lastStableOffset) : []
   const aborted = isAsked ? overlapping : null
-  const isBehind = fetchOffset < bound && log.segmentOf(fetchOffset) < log.segmentOf(bound)
+  // A bound where a segment begins is the end of the one before.
+  const isBehind = fetchOffset < bound && log.segmentOf(fetchOffset) < log.segmentOf(bound - 1)
   return {
     ...base,
     records,

@@ -225,6 +225,29 @@ export function fetchSuite(harness: PlaneHarness): void {
     await f.under.close()
   })
 
+  it('wait: a segment that begins at the watermark ends no wait, one that the watermark passes does', async () => {
+    const f = await open()
+    await f.single({ segmentBytesMax: 100 }, [1, 2])
+    const client = await f.client()
+    await client.produce(9, produceOf(batchOf(['x']), { acks: 1 }))
+    await client.fetch(12, followerFetch(12, 2, 1))
+    const reader = await f.client()
+    const body = fetchOf([{ fetchOffset: 0 }], { maxWaitMs: 60_000, minBytes: 1000 })
+    const early = reader.send(Fetch, 12, body)
+    await f.under.quiet()
+    await client.produce(9, produceOf(batchOf(['y']), { acks: 1 }))
+    expect((await f.row()).segments).toBe(2)
+    const late = reader.send(Fetch, 12, body)
+    await f.under.quiet()
+    expect([reader.has(early), reader.has(late)]).toEqual([false, false])
+    await client.fetch(12, followerFetch(12, 2, 2))
+    for (const sent of [early, late]) {
+      const { records, highWatermark } = fetched(await reader.answer(sent))
+      expect([offsetsIn(records), highWatermark]).toEqual([[0], 2])
+    }
+    await f.under.close()
+  })
+
   it('wait: until its time is over, then what there is', async () => {
     const { f, client } = await filled(1)
     const body = fetchOf([{ fetchOffset: 0 }], { maxWaitMs: 100, minBytes: 1 << 20 })
