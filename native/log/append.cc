@@ -139,6 +139,7 @@ Status Log::State::finish_run(Io& io, Status status) {
   segment->unpin();
   if (status.ok()) {
     failures_in_a_row = 0;
+    if (tail != nullptr && segment == active()) note_tail();
     const AppendOp* op = queue_head;
     for (int i = 0; i < run_batches; i += 1) {
       segment->commit(io, &limbo, op->batches[next_batch + i], config.index_interval_bytes);
@@ -166,6 +167,16 @@ Status Log::State::cut_tail(Io& io) {
   if (!status.ok()) return options.syncs_ends ? fail_forever(status) : status;
   tail_dirty = false;
   return status;
+}
+
+// What was just written to the active segment.
+void Log::State::note_tail() {
+  int64_t bytes = 0;
+  for (const iovec& run : iov) bytes += static_cast<int64_t>(run.iov_len);
+  if (!tail->goes_on(active(), write.position, bytes)) return;
+  for (const iovec& run : iov) {
+    tail->append(static_cast<const uint8_t*>(run.iov_base), static_cast<int64_t>(run.iov_len));
+  }
 }
 
 // Earlier runs of an op that failed leave the log again.

@@ -21,6 +21,7 @@ namespace ottla {
 
 class FileCache;
 class Quiescence;
+class TailPool;
 class CleanJob;
 class RecordBatch;
 struct AbortedTransaction;
@@ -129,6 +130,7 @@ class ReadSlice {
   ~ReadSlice();
   Status file(Io& io, Handle* file) const;  // already open; never fails for a non-empty slice
   Handle file() const { return file_; }
+  const Segment* segment() const { return segment_; }
   int64_t position() const { return position_; }
   int64_t bytes() const { return bytes_; }
   // What this segment had to show, whatever the limits let through; without a file too.
@@ -165,6 +167,7 @@ class Log {
     FileCache* files = nullptr;        // the process's descriptors; null: a small one of its own
     std::atomic<int64_t>* preallocation_budget =
         nullptr;                 // bytes left for this log dir; null: no limit
+    TailPool* tails = nullptr;   // the writer's; null: readers of the tail look into the file
     BatchVisitor observer;       // sees every batch that had to be replayed
     bool unlinks_later = false;  // the owner does: see take_doomed()
     bool syncs_ends = false;     // nothing follows an end that was found, or cut after a failed
@@ -204,6 +207,9 @@ class Log {
                          int64_t* bytes) const;
   Status flush(Io& io, int64_t up_to_offset);  // fsync; moves recovery_point
   void configure(const LogConfig& config);
+  // A slice of this log from what was appended last, as it is in the file. False: it is not at
+  // hand, but what follows it will be.
+  bool copy_tail(const ReadSlice& slice, uint8_t* into);
   Status close(Io& io, bool clean);  // trims preallocation, syncs when clean
   Status remove(Io& io);             // renamed to -delete, then deleted
   // With unlinks_later: files that were renamed to .deleted, and a directory to -delete, since the

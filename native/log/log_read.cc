@@ -275,6 +275,20 @@ Status Log::read(Io& io, int64_t offset, int64_t upper_offset, int64_t bytes_max
   });
 }
 
+bool Log::copy_tail(const ReadSlice& slice, uint8_t* into) {
+  State& state = *state_;
+  if (state.options.tails == nullptr) return false;
+  if (state.tail != nullptr) {
+    return state.tail->copy(slice.segment(), slice.position(), slice.bytes(), into);
+  }
+  const Segment* active = state.active();
+  if (slice.segment() == active && slice.is_recent() && !state.closed) {
+    state.options.tails->take(&state.tail);
+    state.tail->begin_at(active, active->bytes());
+  }
+  return false;
+}
+
 Status Log::find_by_timestamp(Io& io, int64_t timestamp, int64_t upper_offset,
                               OffsetAndTimestamp* found) const {
   return consistently(state_->generation, [&]() -> Status {

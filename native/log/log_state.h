@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../base/quiescence.h"
+#include "../base/tail_pool.h"
 #include "file_cache.h"
 #include "log.h"
 #include "segment.h"
@@ -61,6 +62,7 @@ struct Swap {
 struct Log::State {
   State(const Options& given, FileCache* cache, Quiescence* quiescence)
       : options(given), config(given.config), files(cache), limbo(quiescence) {}
+  ~State() { forget_tail(); }
 
   Options options;
   LogConfig config;
@@ -98,6 +100,7 @@ struct Log::State {
   bool closed = false;
   std::vector<std::string> doomed;  // with unlinks_later: what nobody has taken yet
   std::unique_ptr<Swap> swap;       // under way
+  TailPool::Block* tail = nullptr;  // of the pool; of the active segment
   void (*rolled)(void* context, int64_t base_offset) = nullptr;
   void* rolled_context = nullptr;
 
@@ -107,7 +110,12 @@ struct Log::State {
   Segment::Options segment_options(int64_t base_offset) const {
     return {files, options.directory, base_offset, options.preallocation_budget, "", options.disk};
   }
+  void forget_tail() {
+    if (tail != nullptr) options.tails->give_back(&tail);
+  }
+  // A block names its segment by address only: it must not outlive it.
   void publish_segments(std::vector<Segment*> segments) {
+    forget_tail();
     view.publish(std::make_unique<const LogView>(std::move(segments)), &limbo);
   }
 
@@ -115,6 +123,7 @@ struct Log::State {
   void pump(Io& io);
   bool start_run(Io& io);
   Status finish_run(Io& io, Status status);
+  void note_tail();
   void undo_op(Io& io);
   Status cut_tail(Io& io);
   void finish_op(Status status);

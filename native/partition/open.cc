@@ -55,6 +55,7 @@ Status Partition::open(Io& io, PartitionOptions options, std::unique_ptr<Partiti
   log.log_start_offset = o.log_start_offset;
   log.quiescence = o.quiescence;
   log.files = o.files;
+  log.tails = o.tails;
   log.preallocation_budget = o.preallocation_budget;
   log.unlinks_later = true;
   // Its machine counts what it finds as flushed (src/raft/epochs.ts).

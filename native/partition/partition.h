@@ -90,6 +90,7 @@ struct PartitionOptions {
   int64_t producer_expiration_check_ms = 60 * 1000;
   Quiescence* quiescence = nullptr;
   FileCache* files = nullptr;
+  TailPool* tails = nullptr;  // the owner's; null: none
   std::atomic<int64_t>* preallocation_budget = nullptr;
   std::atomic<int64_t>* recoding_budget = nullptr;  // bytes; null: no limit
   DirectoryRoom* room = nullptr;                    // null: no limit

@@ -96,6 +96,7 @@ void OwnedPartitions::create(PartitionOptions options, double ticket) {
   };
   auto work = std::make_shared<Opened>();
   work->options = std::move(options);
+  work->options.tails = &reactor_->tails();
   Helpers& helpers = shared.helpers(work->options.disk);
   helpers.openers().submit(
       reactor_->io(),

@@ -17,6 +17,7 @@
 #include "../base/quiescence.h"
 #include "../base/ring.h"
 #include "../base/signal_set.h"
+#include "../base/tail_pool.h"
 #include "../request/context.h"
 #include "../request/requests.h"
 #include "conn.h"
@@ -111,6 +112,7 @@ class Reactor final : public Context {
   bool has_backlog() const { return has_backlog_.load(std::memory_order_relaxed); }
   Limbo& limbo() { return limbo_; }
   OwnedPartitions& partitions() { return *partitions_; }
+  TailPool& tails() { return tails_; }
   void unlink_due() { unlinker_.run(*shared_, *io_, now_us_); }
   void unlink_now(const std::string& directory) {
     unlinker_.hurry(directory);
@@ -158,6 +160,9 @@ class Reactor final : public Context {
   Timers timers_;
   BlockPool blocks_;
   std::unique_ptr<Transport> transport_;
+  // So many logs that are read at their tails, at 32 KiB; what is in limbo may still have some.
+  static constexpr size_t kTails = 64;
+  TailPool tails_{kTails};
   Limbo limbo_;
   const int reader_;  // in Quiescence
 

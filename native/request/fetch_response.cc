@@ -19,14 +19,22 @@ constexpr int64_t kCopiedBytesMax = 16 * 1024;
 constexpr int16_t kTopicIdSince = 13;
 constexpr int16_t kLeaderSince = 16;
 
-// kWouldBlock: it is not in memory.
-Status read_slice(Io& io, const ReadSlice& slice, uint8_t* into, size_t* got) {
-  ColdRead known{kOtherHandle};
-  const Impatient now(io, &known);
-  return io.read(slice.file(), into, static_cast<size_t>(slice.bytes()), slice.position(), got);
-}
-
 }  // namespace
+
+// From what was appended last, where that is this reactor's; else from the page cache. kWouldBlock:
+// it is not in memory.
+Status Fetches::copy_records(Context& context, const Read& read, uint8_t* into) {
+  const ReadSlice& slice = read.result.slice;
+  Partition* source = context.partition(read.slot);
+  const bool is_ours = source != nullptr && source->owner() == context.reactor();
+  if (is_ours && source->log().copy_tail(slice, into)) return Status::good();
+  ColdRead known{kOtherHandle};
+  const Impatient now(context.io(), &known);
+  const auto bytes = static_cast<size_t>(slice.bytes());
+  size_t got = 0;
+  OTTLA_TRY(context.io().read(slice.file(), into, bytes, slice.position(), &got));
+  return got == bytes ? Status::good() : Status::fail(Code::kCorrupt, "slice is shorter");
+}
 
 // Which partitions the response carries, and what the session will remember of it.
 void Fetches::settle_session(Context& context, Pending* pending, ErrorCode* error, int32_t* id) {
@@ -197,13 +205,12 @@ bool Fetches::write_records(Context& context, const gen::FetchResponse::Partitio
     response->add_slice(std::move(read->result.slice));
   } else if (read->bytes > 0) {
     const size_t at = out.size();
-    size_t got = 0;
     out.resize(at + static_cast<size_t>(read->bytes));
-    const Status status = read_slice(context.io(), read->result.slice, out.data() + at, &got);
+    const Status status = copy_records(context, *read, out.data() + at);
     if (status.code == Code::kWouldBlock) {  // whoever sends it lets a helper read it
       out.resize(at);
       response->add_slice(std::move(read->result.slice));
-    } else if (!status.ok() || got < static_cast<size_t>(read->bytes)) {
+    } else if (!status.ok()) {
       return false;
     }
   }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "../../native/base/tail_pool.h"
 #include "../../native/gen/layout.h"
 #include "../../native/io/epoll.h"
 #include "../../native/partition/partition.h"
@@ -140,8 +141,10 @@ std::vector<uint8_t> fetch_body(int64_t offset, int32_t max_wait_ms) {
 
 TEST("requests: a warm Produce and the Fetch that waits for it allocate nothing") {
   TempDirectory directory;
+  TailPool tails(1);
   BareReactor reactor;
   PartitionOptions options;
+  options.tails = &tails;
   options.slot = 0;
   options.node_id = 1;
   options.log_directory = directory.path();
@@ -188,6 +191,7 @@ TEST("requests: a warm Produce and the Fetch that waits for it allocate nothing"
   }
   CHECK_EQ(reactor.answered, 2 * kRounds);
   CHECK_EQ(reactor.only->high_watermark(), offset);
+  CHECK_EQ(tails.blocks(), 1);  // what was fetched came from there
   // Not per request: the active segment's index doubles when it is full.
   CHECK(before <= 2);
   reactor.only->retire(reactor, false, true);

@@ -49,6 +49,32 @@ TEST("fetch: every version brings whole batches up to the high watermark") {
   CHECK_EQ(node.at(0).frames_held(), size_t{0});
 }
 
+TEST("fetch: what was appended last is not read back from its file") {
+  Node node;
+  node.simple_topic();
+  fill(node, "t", 2);
+  CHECK(fetch(node, ask({{"t", 0, 1}})).offsets() == Offsets{1});  // from now on
+  fill(node, "t", 1, 500);
+  Io& io = node.at(0).io();
+  Handle file = kNoHandle;
+  REQUIRE(io.open("/data/t-0/00000000000000000000.log", OpenMode::kReadWrite, &file).ok());
+  FileInfo info;
+  REQUIRE(io.stat("/data/t-0/00000000000000000000.log", &info).ok());
+  const std::vector<uint8_t> rubbish(500, 0xaa);
+  CHECK_OK(io.write(file, rubbish.data(), rubbish.size(), info.bytes - 500));
+  CHECK_OK(io.close(file));
+  CHECK(fetch(node, ask({{"t", 0, 2}})).offsets() == Offsets{2});
+  // Another log needs the memory more, and so the file's is read.
+  node.simple_topic(1, "a");
+  node.simple_topic(2, "b");
+  for (const char* topic : {"a", "b", "a", "b"}) {
+    fill(node, topic, 1);
+    (void)fetch(node, ask({{topic, 0, 0}}));
+  }
+  CHECK_EQ(node.tails.blocks(), size_t{2});
+  CHECK(fetch(node, ask({{"t", 0, 2}})).offsets() != Offsets{2});
+}
+
 TEST("fetch: an offset inside a batch brings that batch, one outside of the log is refused") {
   Node node;
   node.simple_topic();

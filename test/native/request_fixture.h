@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "../../native/base/signal_set.h"
+#include "../../native/base/tail_pool.h"
 #include "../../native/gen/layout.h"
 #include "../../native/io/sim.h"
 #include "../../native/partition/partition.h"
@@ -203,6 +204,7 @@ struct Node {
     options.topic = topic;
     options.index = index;
     options.topic_id = id_of(topic);
+    options.tails = &tails;
     if (change) change(&options);
     Log::Recovery recovery;
     std::unique_ptr<Partition> partition;
@@ -248,6 +250,7 @@ struct Node {
   SimWorld& world;
   int32_t sessions_max;
   std::vector<std::unique_ptr<FakeReactor>> reactors;
+  TailPool tails{2};
   std::map<int32_t, std::unique_ptr<Partition>> partitions;
 };
 

@@ -187,6 +187,9 @@ inline void FaultHistory::read() {
     return;
   }
   const std::vector<uint8_t> bytes = slice_bytes(host().io(), result.slice);
+  std::vector<uint8_t> tail(static_cast<size_t>(result.slice.bytes()));
+  const bool is_at_hand = result.slice && partition().log().copy_tail(result.slice, tail.data());
+  if (is_at_hand && bytes.size() == tail.size()) CHECK(tail == bytes);
   Bytes rest(bytes);
   RecordBatch batch;
   int64_t next = -1;
