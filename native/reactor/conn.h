@@ -183,6 +183,9 @@ class Conn : public Pollable {
   Reading reading_;
   bool is_reading_ = false;
   bool has_waited_ = false;  // for what leaves next: it goes now, in memory or not
+  // What leaves next was in memory up to here, as its file goes, when it was looked at.
+  int64_t ready_to_ = 0;
+  int64_t ready_at_us_ = 0;
 
   int64_t read_this_turn_ = 0;
   int64_t last_active_us_ = 0;

@@ -17,6 +17,11 @@ constexpr int64_t kAheadBytes = 2 << 20;
 // What goes whether or not it is in memory, when it was waited for and is gone again.
 constexpr int64_t kInsistedBytes = 64 << 10;
 
+// To ask what is in memory costs half as much as to send it: so much at a time, and what was seen
+// is believed for so long.
+constexpr int64_t kLookedAtBytes = 1 << 20;
+constexpr int64_t kBelievedUs = 10 * 1000;
+
 // After the peer's end: time for what is nearly ready, a reactor away, not for a long poll.
 constexpr int64_t kLingerUs = 10 * 1000;
 
@@ -183,9 +188,13 @@ Status Conn::send_slice(Reactor& reactor, const ReadSlice& slice, int64_t skip, 
   int64_t bytes = slice.bytes() - skip;
   if (!slice.is_recent()) {
     Io& io = reactor.io();
-    const int64_t wanted = std::min(bytes, kOldBytesPerTurn);
     const int64_t from = slice.position() + skip;
-    const int64_t ready = io.ready_bytes(slice.file(), from, wanted);
+    if (ready_to_ <= from || reactor.now_us() - ready_at_us_ > kBelievedUs) {
+      const int64_t wanted = std::min(bytes, kLookedAtBytes);
+      ready_to_ = from + io.ready_bytes(slice.file(), from, wanted);
+      ready_at_us_ = reactor.now_us();
+    }
+    const int64_t ready = std::min(ready_to_ - from, kOldBytesPerTurn);
     const bool insists = std::exchange(has_waited_, false);
     ColdRead cold{kNoHandle, from, std::min(bytes, kColdBytes)};
     if (ready == 0 && !insists && io.duplicate(slice.file(), &cold.file).ok()) {
@@ -249,6 +258,7 @@ void Conn::advance(Reactor& reactor, size_t sent) {
     if (fragment_sent_ < bytes) return;
     fragment_ += 1;
     fragment_sent_ = 0;
+    ready_to_ = 0;
   }
 }
 
