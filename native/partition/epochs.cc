@@ -62,10 +62,10 @@ Status Epochs::assign(Io& io, int32_t epoch, int64_t start_offset) {
   return entries_.size() == 1 && start_offset == 0 ? write(io, false) : Status::good();
 }
 
-void Epochs::observe(int32_t epoch, int64_t start_offset) {
+void Epochs::observe(int32_t epoch, int64_t start_offset, int64_t last_offset) {
   if (epoch < 0) return;
   const auto is_refuted = [&](const EpochEntry& entry) {
-    return (entry.epoch > epoch && entry.start_offset <= start_offset) ||
+    return (entry.epoch > epoch && entry.start_offset <= last_offset) ||
            (entry.epoch < epoch && entry.start_offset >= start_offset);
   };
   const bool is_changed = std::erase_if(entries_, is_refuted) > 0;

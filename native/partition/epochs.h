@@ -38,7 +38,8 @@ class Epochs {
   // maybeTruncateNonMonotonicEntries).
   Status assign(Io& io, int32_t epoch, int64_t start_offset);
   // The same for replayed batches: only newer epochs count, and the file waits for flush().
-  void observe(int32_t epoch, int64_t start_offset);  // a batch: what it refutes goes
+  // A batch: what it refutes goes.
+  void observe(int32_t epoch, int64_t start_offset, int64_t last_offset);
   // The file was missing, or did not add up: the batches know.
   bool is_unknown() const { return is_unknown_; }
   // Drops entries that begin at or above `end_offset`.

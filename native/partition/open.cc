@@ -121,7 +121,7 @@ Status Partition::write_metadata(Io& io) {
 void Partition::replay_epoch(void* self, const RecordBatch& batch) {
   // Only in memory: the checkpoint is written when recovery has ended.
   Partition* p = static_cast<Partition*>(self);
-  p->epochs_.observe(batch.leader_epoch(), batch.base_offset());
+  p->epochs_.observe(batch.leader_epoch(), batch.base_offset(), batch.last_offset());
   if (p->first_marker_ < 0 && batch.is_control() && batch.has_producer_id()) {
     p->first_marker_ = batch.base_offset();
   }
@@ -132,8 +132,8 @@ Status Partition::rebuild_epochs(Io& io) {
   const int64_t start = log_->log_start_offset(), end = log_->log_end_offset();
   if (start >= end) return Status::good();
   const BatchVisitor observer{[](void* self, const RecordBatch& batch) {
-                                static_cast<Partition*>(self)->epochs_.observe(batch.leader_epoch(),
-                                                                               batch.base_offset());
+                                static_cast<Partition*>(self)->epochs_.observe(
+                                    batch.leader_epoch(), batch.base_offset(), batch.last_offset());
                               },
                               this};
   return scan_past_damage(io, start, end, observer);

@@ -163,16 +163,16 @@ TEST("log: epochs: truncation from both ends") {
   CHECK_OK(epochs.load(*io, "/t-0"));
   for (const auto& [epoch, start] :
        std::vector<std::pair<int32_t, int64_t>>{{2, 6}, {3, 8}, {4, 11}}) {
-    epochs.observe(epoch, start);
+    epochs.observe(epoch, start, start);
   }
-  epochs.observe(3, 9);  // a batch of an epoch that is known says nothing new
+  epochs.observe(3, 9, 9);  // a batch of an epoch that is known says nothing new
   CHECK_OK(epochs.truncate_from_start(*io, 9));
   CHECK((epochs.entries() == std::vector<EpochEntry>{{3, 9}, {4, 11}}));
   CHECK_OK(epochs.truncate_from_end(*io, 11));
   CHECK((epochs.entries() == std::vector<EpochEntry>{{3, 9}}));
   CHECK_OK(epochs.truncate_from_start(*io, 5));
   CHECK((epochs.entries() == std::vector<EpochEntry>{{3, 9}}));
-  epochs.observe(2, 12);  // a batch of an older epoch behind it: 3 cannot have begun at 9
+  epochs.observe(2, 12, 12);  // a batch of an older epoch behind it: 3 cannot have begun at 9
   CHECK((epochs.entries() == std::vector<EpochEntry>{{2, 12}}));
   CHECK_OK(epochs.truncate_from_end(*io, 9));
   CHECK(epochs.entries().empty());
