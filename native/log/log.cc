@@ -216,6 +216,14 @@ Status Log::flush_run(Io& io, FlushJob* job) {
   return job->sync_parent ? io.sync_directory(parent_directory(job->directory)) : Status::good();
 }
 
+Status Log::sync_rebuilt(Io& io, int64_t offset) {
+  for (Segment* segment : state_->segments()) {
+    const int64_t base = segment->base_offset();
+    if (base >= offset && base < recovery_point()) OTTLA_TRY(segment->sync_all(io));
+  }
+  return io.sync_directory(state_->options.directory);
+}
+
 FlushJob::~FlushJob() {
   for (const Part& part : parts) part.segment->unref();
 }

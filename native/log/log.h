@@ -181,7 +181,8 @@ class Log {
     int64_t bytes_truncated = 0;  // cut at the first bad batch
     int32_t segments_recovered = 0;
     int32_t indexes_rebuilt = 0;
-    int64_t replayed_from = -1;  // first offset the observer saw; -1: nothing was replayed
+    int64_t rebuilt_from = INT64_MAX;  // the first segment that was flushed and needed it
+    int64_t replayed_from = -1;        // first offset the observer saw; -1: nothing was replayed
     std::vector<int64_t>
         producer_snapshots;  // offsets of *.snapshot at or below the end, ascending
   };
@@ -206,6 +207,9 @@ class Log {
   int64_t oldest_segment(Io& io, int64_t upper_offset, int64_t* max_timestamp,
                          int64_t* bytes) const;
   Status flush(Io& io, int64_t up_to_offset);  // fsync; moves recovery_point
+  // What opening has built anew of segments from `offset` on, below the recovery point: the next
+  // opening believes it, and no flush comes by.
+  Status sync_rebuilt(Io& io, int64_t offset);
   void configure(const LogConfig& config);
   // A slice of this log from what was appended last, as it is in the file. False: it is not at
   // hand, but what follows it will be.

@@ -321,6 +321,7 @@ Status Loader::load_segments() {
       OTTLA_TRY(take_trusted(segment, info.bytes, next_base, &trusted));
       if (trusted) continue;
       recovery_.indexes_rebuilt += 1;
+      recovery_.rebuilt_from = std::min(recovery_.rebuilt_from, segment->base_offset());
     }
     // A machine that lost power may have lost the end of a file and kept the next: what follows a
     // hole goes.

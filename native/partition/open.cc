@@ -85,6 +85,7 @@ Status Partition::recover(Io& io, const Log::Recovery& recovery) {
     if (status.code != Code::kNoSpace) OTTLA_TRY(status);
   }
   OTTLA_TRY(load_producers(io, recovery));
+  if (recovery.indexes_rebuilt > 0) OTTLA_TRY(log_->sync_rebuilt(io, recovery.rebuilt_from));
   log_->on_roll(&Partition::on_roll, this);
   next_offset_ = end;
   high_watermark_.store(
