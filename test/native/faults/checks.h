@@ -231,7 +231,7 @@ inline void FaultHistory::adopt() {
     note_ended(*sent_[static_cast<size_t>(marker->second)], aborted.last_offset);
   }
   maybe_gone_from_ = cut_at_ = INT64_MAX;
-  is_front_unsure_ = false;
+  is_front_unsure_ = now.start < start_max_;  // what was deleted is back, with holes perhaps
   cleaned_to_ = std::min(cleaned_to_, now.end);
   counted_on_ = std::min(counted_on_, now.end);
   holes_to_ = std::min(holes_to_, now.end);

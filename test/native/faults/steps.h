@@ -217,7 +217,11 @@ inline void FaultHistory::truncate() {
   const int64_t to = start + static_cast<int64_t>(below(static_cast<uint64_t>(end - start) + 1));
   // A batch that reaches over it goes as a whole.
   const auto above = content_.upper_bound(to);
-  maybe_gone_from_ = cut_at_ = above == content_.begin() ? to : std::prev(above)->first;
+  maybe_gone_from_ = cut_at_ = to;
+  if (above != content_.begin()) {
+    const auto& [base, id] = *std::prev(above);
+    if (base + sent_[static_cast<size_t>(id)]->records > to) maybe_gone_from_ = cut_at_ = base;
+  }
   for (const auto& op : flushing_) op->acked = std::min(op->acked, cut_at_);
   acked_ = std::min(acked_, cut_at_);
   synced_ = std::min(synced_, cut_at_);
@@ -237,6 +241,8 @@ inline void FaultHistory::truncate() {
   }
   CHECK(partition().log_end_offset() <= to || to == end);
   forget_from(partition().log_end_offset());
+  // What comes now is no part of what was deleted.
+  start_max_ = std::max(saved_start_, std::min(start_max_, partition().log_end_offset()));
   leader_epoch_ += 1;
   CHECK(node_->lead(0, leader_epoch_, {1}, {1}, leader_epoch_));
   node_->run();
@@ -274,7 +280,7 @@ inline void FaultHistory::trim() {
   if (error == ErrorCode::kNone) {
     CHECK(partition().log_start_offset() >= to);
     saved_start_ = partition().log_start_offset();  // as the broker does
-    is_front_unsure_ = false;
+    is_front_unsure_ = saved_start_ < start_max_;
   } else if (!has_faults()) {
     fail_with("DeleteRecords failed on a well disk");
   }
@@ -289,11 +295,11 @@ inline void FaultHistory::retain() {
   const ErrorCode error = partition().retain(host(), -1, bytes, &retained);
   note("retain start " + std::to_string(partition().log_start_offset()) + " error " + show(error));
   if (!is_alive()) return;
-  if (error == ErrorCode::kNone) {
-    is_front_unsure_ = false;
-    saved_start_ = partition().log_start_offset();
-  }
   start_max_ = std::max(was_max, partition().log_start_offset());
+  if (error == ErrorCode::kNone) {
+    saved_start_ = partition().log_start_offset();
+    is_front_unsure_ = saved_start_ < start_max_;
+  }
   if (error != ErrorCode::kNone && !has_faults() && is_alive()) {
     fail_with("retention failed on a well disk");
   }
