@@ -52,6 +52,8 @@ Status next_offset_of(Io& io, const std::string& path, int64_t base_offset, int6
   uint8_t buffer[kTailBytes];
   BatchScanner scanner(io, file, 0, bytes, buffer);
   while (status.ok() && scanner.next()) *next = scanner.batch().next_offset();
+  // What could not be read may go on: what it replaces would stay beside it.
+  if (status.ok() && scanner.status().code != Code::kCorrupt) status = scanner.status();
   OTTLA_TRY(io.close(file));
   return status;
 }

@@ -107,9 +107,9 @@ void hold_again(std::initializer_list<uint64_t> seeds) {
 TEST("partition: faults: what has found something once is looked at again") {
   hold_again<FaultHistory>({12, 103, 214, 544, 4996, 6736, 13165, 50505, 638920, 1015127, 1048345});
   hold_again<CompactedHistory>({3, 9, 228, 292, 404, 435, 547, 1348, 1808, 3854, 18760, 50302,
-                                52877, 105680, 500094, 904159});
+                                52877, 105680, 500094, 904159, 1040595});
   hold_again<RaftHistory>({69, 180, 256, 311, 50496, 51175, 52121, 52276, 500409});
-  hold_again<RotHistory>({26, 59, 130, 402, 503, 400368});
+  hold_again<RotHistory>({26, 59, 130, 402, 503, 400368, 1044279});
 }
 
 TEST("partition: faults: a stop in order keeps open and aborted transactions, power lost or not") {
