@@ -1,16 +1,18 @@
-// `npm run native -- [address|thread] [name]`: the native tests under ASan with UBSan, and under TSan.
-// Each sanitizer has a build folder of its own; a name is a regular expression of test files. Two jobs at most:
-// sanitized compiles are large. Plain JavaScript, like its neighbours.
+// `npm run native -- [address|thread|plain] [name]`: the native tests under ASan with UBSan, and under TSan; plain, as
+// `npm test` has them, on the very library that the addon is made of. Each kind has a build folder of its own; a name
+// is a regular expression of test files. Two jobs at most: sanitized compiles are large. Plain JavaScript, like its
+// neighbours.
 import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const kinds = ['address', 'thread']
+const sanitizers = ['address', 'thread']
+const kinds = [...sanitizers, 'plain']
 const jobs = '2'
 
 const [first, ...rest] = process.argv.slice(2)
-const chosen = kinds.includes(first) ? [first] : kinds
+const chosen = kinds.includes(first) ? [first] : sanitizers
 const name = kinds.includes(first) ? rest[0] : first
 
 const run = (command, options) => {
@@ -33,8 +35,15 @@ const run = (command, options) => {
 
 for (const kind of chosen) {
   const folder = join('build', `native-${kind}`)
-  console.error(`native: ${kind} sanitizer`)
-  const options = [`-DOTTLA_SANITIZE=${kind}`, '-DCMAKE_BUILD_TYPE=RelWithDebInfo']
+  console.error(`native: ${kind}`)
+  const options =
+    kind === 'plain'
+      ? [
+          `-DOTTLA_CORE=${join(root, 'build', 'libottla_core.a')}`,
+          '-DCMAKE_BUILD_TYPE=None',
+          '-DCMAKE_CXX_FLAGS=-Og',
+        ]
+      : [`-DOTTLA_SANITIZE=${kind}`, '-DCMAKE_BUILD_TYPE=RelWithDebInfo']
   run('cmake', ['-S', '.', '-B', folder, ...options])
   run('cmake', ['--build', folder, '-j', jobs])
   run('ctest', ['--test-dir', folder, '--output-on-failure', '-j', jobs, ...(name ? ['-R', name] : [])])

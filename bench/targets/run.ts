@@ -1,7 +1,7 @@
-// `npm run bench -- targets [--quick] [--only GROUP,...] [--minutes N]`: measures what the table of targets needs and judges it. Rounds go
-// over all groups, so that a run that was stopped has something of everything; the same command goes on where it was.
-// In a round the sides of a group are neighbours, backwards in every other round; in every other round each side that is
-// judged is measured twice. Exit code 1 where a target is missed.
+// `npm run bench -- targets [--quick] [--only GROUP,...] [--minutes N]`: measures what the table of targets needs and
+// judges it. Rounds go over all groups, so that a run that was stopped has something of everything; the same command goes
+// on where it was. In a round the sides of a group are neighbours, backwards in every other round; in every other round
+// each side that is judged is measured twice. Exit code 1 where a target is missed.
 
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -73,7 +73,6 @@ TailPool::Block* TailPool::free_one() {
 }
 
 void TailPool::give_back(Block** holder) {
-  if (*holder == nullptr) return;
   (*holder)->holder_ = nullptr;
   (*holder)->begin_at(nullptr, 0);
   *holder = nullptr;

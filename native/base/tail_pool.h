@@ -47,7 +47,7 @@ class TailPool {
 
   // *holder, which stays where it is, has a block until it is null again.
   void take(Block** holder);
-  void give_back(Block** holder);
+  void give_back(Block** holder);  // that has one
   size_t blocks() const { return blocks_.size(); }
 
  private:

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "../base/assert.h"
@@ -182,25 +183,27 @@ Status SimDisk::sync_directory(const std::string& path) {
   SimNodeRef directory;
   OTTLA_TRY(find(path, &directory));
   if (!directory->is_directory) return fail(Code::kNotFound, ENOTDIR);
-  std::vector<const SimNode*> synced = {directory.get()};
+  std::unordered_set<const SimNode*> synced = {directory.get()};
   std::vector<bool> leaves(changes_.size());
   for (size_t i = changes_.size(); i-- > 0;) {
     const Change& change = changes_[i];
-    leaves[i] = std::any_of(synced.begin(), synced.end(),
-                            [&](const SimNode* d) { return change.touches(d); });
+    const SimNode* from = change.from_directory.get();
+    const SimNode* to = change.to_directory.get();
+    leaves[i] = synced.contains(from) || synced.contains(to);
     if (!leaves[i]) continue;
-    if (change.from_directory != nullptr) synced.push_back(change.from_directory.get());
-    if (change.to_directory != nullptr) synced.push_back(change.to_directory.get());
+    if (from != nullptr) synced.insert(from);
+    if (to != nullptr) synced.insert(to);
   }
-  std::vector<Change> left;
+  size_t left = 0;
   for (size_t i = 0; i < changes_.size(); i += 1) {
     if (leaves[i]) {
       changes_[i].apply();
     } else {
-      left.push_back(std::move(changes_[i]));
+      if (left < i) changes_[left] = std::move(changes_[i]);
+      left += 1;
     }
   }
-  changes_ = std::move(left);
+  changes_.resize(left);
   return Status::good();
 }
 

@@ -102,9 +102,6 @@ class SimDisk {
     SimNodeRef from_directory, to_directory, node;
     std::string from, to;
 
-    bool touches(const SimNode* d) const {
-      return from_directory.get() == d || to_directory.get() == d;
-    }
     void apply() const;
   };
 

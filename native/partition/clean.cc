@@ -1,7 +1,6 @@
 // Partition: compaction of its log. Kafka: LogCleaner.CleanerThread, Cleaner.
 //
-//   verb ─► a sync ─► begin ─► step ─► … ─► a group is ready ─► swap, names synced between ─► … ─►
-//   done
+//   verb ─► a sync ─► begin ─► step ─► … ─► a group is ready ─► swap, names synced ─► … ─► done
 //           helper    owner    helper       owner               owner and helper in turn
 //
 // What was written before the verb is synced first, to the log's end: a record goes because of

@@ -37,8 +37,8 @@ class Epochs {
   // The leader epoch of an appended or led range. Entries that contradict it go (Kafka's
   // maybeTruncateNonMonotonicEntries).
   Status assign(Io& io, int32_t epoch, int64_t start_offset);
-  // The same for replayed batches: only newer epochs count, and the file waits for flush().
-  // A batch: what it refutes goes.
+  // The same for a replayed batch: only newer epochs count, what it refutes goes, and the file
+  // waits for flush().
   void observe(int32_t epoch, int64_t start_offset, int64_t last_offset);
   // The file was missing, or did not add up: the batches know.
   bool is_unknown() const { return is_unknown_; }

@@ -131,13 +131,23 @@ TEST("log: clean: nothing above the stable offset or within the minimum lag is t
   CHECK_EQ(f.log->cleanable(99, INT64_MAX, 0, kNow).first_dirty_offset, 0);
 }
 
+namespace {
+
+// Of a producer's first transaction.
+BatchOptions transactional(int64_t producer_id) {
+  BatchOptions options;
+  options.producer_id = producer_id;
+  options.producer_epoch = 0;
+  options.base_sequence = 0;
+  options.more_attributes = 0x10;
+  return options;
+}
+
+}  // namespace
+
 TEST("log: clean: aborted data goes at once, its marker once nothing of it is left") {
   Fixture f;
-  BatchOptions txn;
-  txn.producer_id = 5;
-  txn.producer_epoch = 0;
-  txn.base_sequence = 0;
-  txn.more_attributes = 0x10;
+  BatchOptions txn = transactional(5);
   f.put({{0, 10, "a", "kept"}});
   f.put({{1, 11, "a", "aborted"}}, txn);
   f.raw(marker(2, 5, 0));
@@ -172,11 +182,7 @@ TEST("log: clean: aborted data goes at once, its marker once nothing of it is le
 
 TEST("log: clean: a marker stays for as long as a header of its transaction, listed or not") {
   Fixture f;
-  BatchOptions txn;
-  txn.producer_id = 5;
-  txn.producer_epoch = 0;
-  txn.base_sequence = 0;
-  txn.more_attributes = 0x10;
+  BatchOptions txn = transactional(5);
   f.put({{0, 10, "a", "old"}}, txn);
   f.put({{1, 11, "b", "aborted"}}, txn);
   f.raw(marker(2, 5, 0));

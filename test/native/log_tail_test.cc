@@ -58,19 +58,25 @@ struct Writer {
   int64_t next = 0;
 };
 
+// One log, and more memory than it needs.
+struct Alone {
+  SimWorld world{1};
+  std::unique_ptr<Io> io = world.make_io();
+  TailPool tails{4};
+  Writer writer{*io, &tails, "/t-0"};
+};
+
 }  // namespace
 
 TEST("log: tail: at hand from the first read of it on, and as it is in the file") {
-  SimWorld world(1);
-  std::unique_ptr<Io> io = world.make_io();
-  TailPool tails(4);
-  Writer writer(*io, &tails, "/t-0");
+  Alone f;
+  Writer& writer = f.writer;
   for (int i = 0; i < 20; i += 1) CHECK_OK(writer.append(100));
-  CHECK_EQ(tails.blocks(), size_t{0});  // nobody has asked
-  CHECK(!writer.read(10, 1 << 20));     // an old one
-  CHECK_EQ(tails.blocks(), size_t{0});
+  CHECK_EQ(f.tails.blocks(), size_t{0});  // nobody has asked
+  CHECK(!writer.read(10, 1 << 20));       // an old one
+  CHECK_EQ(f.tails.blocks(), size_t{0});
   CHECK(!writer.read(19, 1 << 20));
-  CHECK_EQ(tails.blocks(), size_t{1});
+  CHECK_EQ(f.tails.blocks(), size_t{1});
   CHECK_OK(writer.append(100));
   CHECK(writer.read(20, 1 << 20));
   CHECK(!writer.read(19, 1 << 20));  // from before it was kept
@@ -82,19 +88,17 @@ TEST("log: tail: at hand from the first read of it on, and as it is in the file"
   CHECK(!writer.read(writer.next - 1, 1 << 20));
   CHECK_OK(writer.append(10));
   CHECK(writer.read(writer.next - 1, 1 << 20));
-  CHECK_OK(writer.log->close(*io, true));
+  CHECK_OK(writer.log->close(*f.io, true));
 }
 
 TEST("log: tail: after a cut it is the new bytes") {
-  SimWorld world(1);
-  std::unique_ptr<Io> io = world.make_io();
-  TailPool tails(4);
-  Writer writer(*io, &tails, "/t-0");
+  Alone f;
+  Writer& writer = f.writer;
   for (int i = 0; i < 3; i += 1) CHECK_OK(writer.append(100));
   CHECK(!writer.read(2, 1 << 20));
   CHECK_OK(writer.append(100));
   CHECK(writer.read(3, 1 << 20));
-  CHECK_OK(writer.log->truncate_to(*io, 2));
+  CHECK_OK(writer.log->truncate_to(*f.io, 2));
   writer.next = 2;
   (void)writer.read(1, 1 << 20);
   for (int i = 0; i < 3; i += 1) {
@@ -103,13 +107,13 @@ TEST("log: tail: after a cut it is the new bytes") {
     CHECK_OK(writer.append(100));
     CHECK_EQ(writer.read(end, 1 << 20), i > 0);
   }
-  CHECK_OK(writer.log->truncate_fully_and_start_at(*io, 100));
+  CHECK_OK(writer.log->truncate_fully_and_start_at(*f.io, 100));
   writer.next = 100;
   CHECK_OK(writer.append(100));
   CHECK(!writer.read(100, 1 << 20));
   CHECK_OK(writer.append(90));
   CHECK(writer.read(101, 1 << 20));
-  CHECK_OK(writer.log->close(*io, true));
+  CHECK_OK(writer.log->close(*f.io, true));
 }
 
 TEST("log: tail: logs that share what there is, whatever happens to them") {

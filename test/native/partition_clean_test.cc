@@ -26,18 +26,6 @@ struct Cleaning : CleanOp {
   ErrorCode error = ErrorCode::kNone;
 };
 
-struct Appended : ProduceOp {
-  explicit Appended(std::vector<uint8_t> from) : bytes(std::move(from)) {
-    records = bytes.data();
-    records_bytes = static_cast<int32_t>(bytes.size());
-    acks = 1;
-    deadline_us = INT64_MAX;
-    done = [](ProduceOp* op, PartitionHost&) { static_cast<Appended*>(op)->is_done = true; };
-  }
-  std::vector<uint8_t> bytes;
-  bool is_done = false;
-};
-
 struct Compacted : Node {
   explicit Compacted(SimWorld* world) : Node(world) {}
   Status open(int64_t segment_bytes, int64_t recovery_point = 0) {

@@ -34,24 +34,12 @@ std::vector<uint8_t> transactional(int16_t attributes, const std::string& key) {
   return make_batch({record}, options);
 }
 
-struct Answered : ProduceOp {
-  Answered(std::vector<uint8_t> from) : bytes(std::move(from)) {
-    records = bytes.data();
-    records_bytes = static_cast<int32_t>(bytes.size());
-    acks = 1;
-    deadline_us = INT64_MAX;
-    done = [](ProduceOp* op, PartitionHost&) { static_cast<Answered*>(op)->is_done = true; };
-  }
-  std::vector<uint8_t> bytes;
-  bool is_done = false;
-};
-
 // A transaction of one record, aborted or open, on a node that stops in order and loses power.
 void stop_within_transaction(SimWorld* world, bool is_aborted) {
   Node node(world);
   CHECK(node.open(0, "t", 0).ok());
   CHECK(node.lead(0, 1, {1}, {1}));
-  Answered batch(transactional(0x10, "")), marker(transactional(0x30, std::string(4, '\0')));
+  Appended batch(transactional(0x10, "")), marker(transactional(0x30, std::string(4, '\0')));
   node.partition(0).produce(&batch, node.at(0));
   for (const Fact& fact : std::exchange(node.at(0).facts, {})) {
     if (fact.kind != fact::kAdmissionNeeded) continue;

@@ -374,6 +374,19 @@ inline int64_t FakeReactor::next_deadline_us() const {
 
 // --- requests and responses
 
+// A batch on its way into a partition, and whether that has answered.
+struct Appended : ProduceOp {
+  explicit Appended(std::vector<uint8_t> from) : bytes(std::move(from)) {
+    records = bytes.data();
+    records_bytes = static_cast<int32_t>(bytes.size());
+    acks = 1;
+    deadline_us = INT64_MAX;
+    done = [](ProduceOp* op, PartitionHost&) { static_cast<Appended*>(op)->is_done = true; };
+  }
+  std::vector<uint8_t> bytes;
+  bool is_done = false;
+};
+
 struct ProducePart {
   std::string topic;
   int32_t index = 0;

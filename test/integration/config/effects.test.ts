@@ -37,6 +37,18 @@ const own = (config: Record<string, string | number | boolean>) => Bench.start({
 const temporary = () => mkdtempSync(join(tmpdir(), 'ottla-config-'))
 const HOUR = 3_600_000
 
+/** How many of our own descriptors are of what is wanted. */
+function descriptors(isWanted: (target: string) => boolean): number {
+  const isOne = (descriptor: string) => {
+    try {
+      return isWanted(readlinkSync(`/proc/self/fd/${descriptor}`))
+    } catch {
+      return false // closed since it was listed
+    }
+  }
+  return readdirSync('/proc/self/fd').filter(isOne).length
+}
+
 describe('identity and addresses', () => {
   test('integration: config: node id is registered', async () => {
     await using bench = await own({ 'node.id': 42 })
@@ -410,14 +422,7 @@ describe('producers', () => {
 
 describe('sockets', () => {
   test('integration: config: io backend', async () => {
-    const isRing = (descriptor: string) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${descriptor}`).includes('io_uring')
-      } catch {
-        return false // closed since it was listed
-      }
-    }
-    const rings = () => readdirSync('/proc/self/fd').filter(isRing).length
+    const rings = () => descriptors((target) => target.includes('io_uring'))
     const before = rings()
     await using usual = await own({})
     expect(rings()).toBe(before)
@@ -517,14 +522,7 @@ describe('files', () => {
   })
 
   test('integration: config: open files are bounded', async () => {
-    const isLog = (descriptor: string) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${descriptor}`).endsWith('/00000000000000000000.log')
-      } catch {
-        return false // closed since it was listed
-      }
-    }
-    const logs = () => readdirSync('/proc/self/fd').filter(isLog).length
+    const logs = () => descriptors((target) => target.endsWith('/00000000000000000000.log'))
     for (const most of [0, 8]) {
       const before = logs()
       await using bench = await own({ 'ottla.log.open.files.max': most })

@@ -36,7 +36,6 @@ struct Sent {
   std::vector<uint8_t> bytes;
   std::vector<std::string> keys;  // of a log that is compacted
   bool is_aborted = false;        // and its transaction
-  int refused_in = -1;            // the life that said no last
   bool is_cut = false;            // a truncation took it for good
 };
 

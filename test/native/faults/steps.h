@@ -122,7 +122,6 @@ inline void FaultHistory::answered(Pending* op) {
           maybe_gone_from_ <= op->base_offset);
     content_[op->base_offset] = sent.id;
     acked_ = std::max(acked_, op->last_offset + 1);
-    sent.refused_in = -1;
     if (sent.is_marker) note_ended(sent, op->base_offset);
     if (sent.is_marker) {
       std::erase_if(hanging_, [&](const auto& each) { return each.first == sent.producer_id; });
@@ -140,8 +139,6 @@ inline void FaultHistory::answered(Pending* op) {
     const bool is_expected = error == ErrorCode::kKafkaStorageError ||
                              (error == ErrorCode::kNotLeaderOrFollower && is_stepping_down_);
     if (!is_expected) fail_with("produce answered " + show(error));
-    // A sync that failed answers what is in the log already.
-    if (!partition().is_offline()) sent.refused_in = life_;
     if (!has_faults() && !is_stepping_down_) fail_with("refused on a well disk");
     unanswered(op);
   }
