@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/thread.h"
 #include "gen/errors.h"
 #include "io/epoll.h"
 #include "io/uring.h"
@@ -70,7 +71,8 @@ Status Plane::open_with(const MakeIo& make_io, const MakeIo& make_helpers_io,
   shared->bell = bell;
   shared->make_io = make_helpers_io;
   const int recoders = options.recovery_threads > 0 ? std::min(options.reactors, kRecodersMax) : 0;
-  shared->recoders = std::make_unique<WorkerPool>(recoders, make_helpers_io);
+  shared->recoders =
+      std::make_unique<WorkerPool>(recoders, make_helpers_io, WorkerPool::Pace::kPrompt);
   for (int index = 0; index < shared->reactor_count(); index += 1) {
     std::unique_ptr<Io> io = make_io();
     if (io == nullptr) {
@@ -82,7 +84,11 @@ Status Plane::open_with(const MakeIo& make_io, const MakeIo& make_helpers_io,
   }
   for (auto& reactor : opened->reactors_) {
     if (!has_threads) break;
-    opened->threads_.emplace_back([running = reactor.get()] { running->run(); });
+    opened->threads_.emplace_back([running = reactor.get()] {
+      name_thread("reactor");
+      ask_for_short_slices();
+      running->run();
+    });
   }
   *plane = std::move(opened);
   return Status::good();

@@ -87,6 +87,8 @@ class Epochs {
   bool insert(EpochEntry entry);
   void publish();
   Status write(Io& io, bool synced);
+  Status write_first(Io& io);
+  void is_now(const std::string& text, bool synced);  // the file
 
   // The writer's own.
   std::string path_;
@@ -96,6 +98,7 @@ class Epochs {
   bool is_missing_ = false;  // the file
   bool is_unknown_ = false;  // it is missing, or did not add up
   bool unsynced_ = false;    // written, but not synced by us
+  size_t file_bytes_ = 0;
 
   // Published: odd while the table changes.
   std::atomic<uint32_t> sequence_{0};

@@ -390,31 +390,27 @@ void Partition::retire(PartitionHost& host, bool is_deleted, bool is_clean) {
 }
 
 void Partition::put_away(PartitionHost& host) {
-  if (is_clean_ && !is_deleted_ && !is_offline()) {
-    is_putting_away_ = true;
-    closing_.queue = DiskQueue::kClose;
-    closing_.help = &Partition::help_close;
-    closing_.run = &Partition::close_done;
-    closing_.slot = options_.slot;
-    closing_.home = options_.owner;
-    closing_.partition = this;
-    return host.lend(&closing_);
-  }
-  fail_all(&syncing_, ErrorCode::kNotLeaderOrFollower, host);
-  fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
   // The files of a failed directory stay as they are; the next start finds what the metadata says.
-  if (is_deleted_ && !is_offline()) {
-    end_status_ = log_->remove(host.io());
-    host.unlink_later(options_.disk, log_->take_doomed(),
-                      unlink_delay(options_.config.directory_delete_delay_ms));
-  } else {
+  if (is_offline() || !(is_deleted_ || is_clean_)) {
+    fail_all(&syncing_, ErrorCode::kNotLeaderOrFollower, host);
+    fail_flushes(ErrorCode::kUnknownTopicOrPartition, host);
     end_status_ = log_->close(host.io(), false);
+    return;
   }
+  is_putting_away_ = true;
+  closing_.queue = DiskQueue::kClose;
+  closing_.help = &Partition::help_close;
+  closing_.run = &Partition::close_done;
+  closing_.slot = options_.slot;
+  closing_.home = options_.owner;
+  closing_.partition = this;
+  host.lend(&closing_);
 }
 
 // The owner waits for it and touches nothing meanwhile.
 void Partition::help_close(DiskWork* work, Io& io) {
-  work->status = static_cast<Closing*>(work)->partition->close_cleanly(io);
+  Partition* self = static_cast<Closing*>(work)->partition;
+  work->status = self->is_deleted_ ? self->log_->remove(io) : self->close_cleanly(io);
 }
 
 Status Partition::close_cleanly(Io& io) {
@@ -431,9 +427,13 @@ void Partition::close_done(PartitionWork* work, PartitionHost& host) {
   self->is_putting_away_ = false;
   const Status& status = self->closing_.status;
   self->end_status_ = status;
-  if (status.ok()) self->answer_synced(host);
-  // Else a start would trust what a failed sync has lost.
-  if (!status.ok() && status.code != Code::kNoSpace) {
+  if (self->is_deleted_) {
+    host.unlink_later(self->options_.disk, self->log_->take_doomed(),
+                      self->unlink_delay(self->options_.config.directory_delete_delay_ms));
+  } else if (status.ok()) {
+    self->answer_synced(host);
+  } else if (status.code != Code::kNoSpace) {
+    // Else a start would trust what a failed sync has lost.
     host.directory_failed(self->options_.log_directory, status.error);
   }
   self->fail_all(&self->syncing_, ErrorCode::kNotLeaderOrFollower, host);

@@ -17,15 +17,16 @@ namespace ottla {
 class Helpers {
  public:
   using MakeIo = std::function<std::unique_ptr<Io>()>;
+  using Pace = WorkerPool::Pace;
 
   // `openers`: threads that open and close logs; 0: everything is done where it is lent.
   Helpers(std::string directory, int openers, const MakeIo& make_io)
       : disk_(std::move(directory)),
-        openers_(openers, make_io, &disk_, kManyLogs),
-        awaited_syncs_(std::min(openers, 1), make_io, &disk_, kManyAwaitedSyncs),
-        idle_syncs_(std::min(openers, 1), make_io, &disk_, kManyLogs),
-        cleaners_(std::min(openers, 1) * kCleanersMax, make_io),
-        readers_(std::min(openers, 1) * kReaders, make_io) {}
+        openers_(openers, make_io, Pace::kYields, &disk_, kManyLogs),
+        awaited_syncs_(std::min(openers, 1), make_io, Pace::kPrompt, &disk_, kManyAwaitedSyncs),
+        idle_syncs_(std::min(openers, 1), make_io, Pace::kYields, &disk_, kManyLogs),
+        cleaners_(std::min(openers, 1) * kCleanersMax, make_io, Pace::kYields),
+        readers_(std::min(openers, 1) * kReaders, make_io, Pace::kPrompt) {}
 
   Disk& disk() { return disk_; }
   WorkerPool& of(DiskQueue queue) {

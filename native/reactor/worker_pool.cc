@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "../base/assert.h"
+#include "../base/thread.h"
 
 namespace ottla {
 
@@ -23,6 +24,8 @@ void WorkerPool::submit(Io& io, Work work, Finish finish) {
 }
 
 void WorkerPool::run() {
+  name_thread("helper");
+  if (pace_ == Pace::kYields) yield_to_others();
   const std::unique_ptr<Io> io = make_io_();
   OTTLA_ASSERT(io != nullptr, "descriptors for a worker thread");
   std::unique_lock<std::mutex> lock(lock_);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -27,11 +28,18 @@ class WorkerPool {
   // Its status is bad when what the work wrote could not be synced.
   using Finish = std::function<void(const Status& status)>;
 
+  // Whether reactors come first where there are too few cores for all.
+  enum class Pace : uint8_t { kPrompt, kYields };
+
   // `make_io`: for each thread; threads start with the first job. `many`: jobs that wait from which
   // on they are taken in batches.
-  WorkerPool(int threads, std::function<std::unique_ptr<Io>()> make_io, Disk* disk = nullptr,
-             size_t many = 0)
-      : threads_max_(threads), make_io_(std::move(make_io)), disk_(disk), many_(many) {}
+  WorkerPool(int threads, std::function<std::unique_ptr<Io>()> make_io, Pace pace,
+             Disk* disk = nullptr, size_t many = 0)
+      : threads_max_(threads),
+        make_io_(std::move(make_io)),
+        pace_(pace),
+        disk_(disk),
+        many_(many) {}
   ~WorkerPool() { stop(); }
 
   // Any thread. `io` is the caller's, used when there are no threads.
@@ -54,6 +62,7 @@ class WorkerPool {
 
   const int threads_max_;
   const std::function<std::unique_ptr<Io>()> make_io_;
+  const Pace pace_;
   Disk* const disk_;
   const size_t many_;
   mutable std::mutex lock_;

@@ -268,7 +268,7 @@ TEST("reactor: workers: of many jobs none is finished before what its batch wrot
   std::atomic<int> worked{0}, finished{0}, failed{0};
   std::atomic<bool> may_go{false};
   {
-    WorkerPool pool(2, make_io, &disk, 16);
+    WorkerPool pool(2, make_io, WorkerPool::Pace::kYields, &disk, 16);
     for (int i = 0; i < 2; i += 1) {  // one for each thread, until all are there
       pool.submit(*io, [&](Io&) {
         while (!may_go) std::this_thread::yield();
