@@ -7,9 +7,9 @@
 #include <mutex>
 #include <utility>
 
-#include "base/thread.h"
 #include "gen/errors.h"
 #include "io/epoll.h"
+#include "io/thread.h"
 #include "io/uring.h"
 #include "reactor/conn_id.h"
 #include "reactor/partitions.h"

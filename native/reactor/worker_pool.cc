@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "../base/assert.h"
-#include "../base/thread.h"
+#include "../io/thread.h"
 
 namespace ottla {
 
