@@ -314,6 +314,9 @@ ReactorOptions read_options(Arguments& arguments, const Napi::Object& from) {
   options.uses_io_uring = backend == "io_uring";
   set_files_max(static_cast<size_t>(number("openFilesMax", 0, kInt32Max, 0)),
                 from.Has("simulation"), &options);
+  // Not where it would take the only core from who is waited for.
+  const auto spin_us = static_cast<int64_t>(number("spinUs", 0, 1000, 0));
+  options.spin_us = std::thread::hardware_concurrency() > 1 ? spin_us : 0;
   const std::string syncs = arguments.text_field(from, "syncs", "disk");
   if (syncs != "disk" && syncs != "never") arguments.fail("syncs", "'disk' or 'never'");
   options.is_volatile = syncs == "never";

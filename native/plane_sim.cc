@@ -17,6 +17,7 @@ Status SimPlane::open(const ReactorOptions& options, Bell bell, uint64_t seed,
   std::unique_ptr<SimPlane> opened(new SimPlane);
   opened->options_ = options;
   opened->options_.recovery_threads = 0;
+  opened->options_.spin_us = 0;
   opened->world_ = std::make_unique<SimWorld>(seed);
   OTTLA_TRY(opened->world_->make_io()->make_directory(kDirectory));
   OTTLA_TRY(opened->restart(bell));

@@ -201,6 +201,7 @@ export class OttlaNode {
       congestionControl: config.get('ottla.socket.congestion.control') ?? '',
       ioBackend: this.ioBackend(),
       openFilesMax: config.get('ottla.log.open.files.max'),
+      spinUs: config.get('ottla.reactor.spin.us'),
       socketSendBytes: config.get('socket.send.buffer.bytes'),
       socketReceiveBytes: config.get('socket.receive.buffer.bytes'),
       produceValidation: config.get('ottla.produce.validate') as 'header' | 'full',

@@ -68,6 +68,7 @@ Reactor::Reactor(int index, std::unique_ptr<Io> io, Shared* shared)
       mailbox_(kMailboxMessages),
       signals_(SlotTable::kSlotsMax),
       events_(kEventsPerTurn),
+      spinner_(shared->options.spin_us),
       scratch_(kScratchBytes) {
   now_us_ = io_->now_us();
   wall_ms_ = io_->wall_ms();
@@ -122,6 +123,7 @@ int64_t Reactor::wait_us(int64_t wait_us_max) {
 
 bool Reactor::turn(int64_t wait_us_max) {
   int64_t wait = wait_us(wait_us_max);
+  if (wait != 0 && spinner_.looks_on(io_->now_us())) wait = 0;
   if (wait != 0) {
     doorbell_.arm();
     if (has_mail()) wait = 0;  // came before the bell was armed
@@ -161,7 +163,9 @@ bool Reactor::turn(int64_t wait_us_max) {
   if (phase_ != Phase::kServing) step_shutdown();
   limbo_.reclaim();
   measure();
-  return happened || count > 0;
+  happened = happened || count > 0;
+  if (happened) spinner_.found(now_us_);
+  return happened;
 }
 
 bool Reactor::end_turn() {

@@ -3,7 +3,8 @@
 //
 // One turn: poll → commands and mail → sockets (frames start their requests) → timers → end_turn of
 // touched partitions → requests' end_turn → responses leave → facts are published → quiesce. Only
-// the poll sleeps. Nothing here takes a lock but accepting and closing (connection limits).
+// the poll sleeps, and under load it does not at once (spinner.h). Nothing here takes a lock but
+// accepting and closing (connection limits).
 #pragma once
 
 #include <atomic>
@@ -23,6 +24,7 @@
 #include "conn.h"
 #include "facts.h"
 #include "shared.h"
+#include "spinner.h"
 #include "timers.h"
 #include "transport.h"
 #include "unlinker.h"
@@ -201,6 +203,7 @@ class Reactor final : public Context {
   std::vector<Partition*> ending_;
   std::vector<Response> responses_;  // recycled
   std::vector<Event> events_;
+  Spinner spinner_;
   std::vector<uint8_t> scratch_;
 
   int64_t now_us_ = 0;

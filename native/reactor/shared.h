@@ -57,6 +57,7 @@ struct ReactorOptions {
   bool is_volatile = false;    // the files need not outlive the process: nothing is synced
   bool copies_files = false;   // transport
   bool uses_io_uring = false;  // for sockets; epoll otherwise
+  int64_t spin_us = 0;         // spinner.h; real threads only: simulated time stands still
   FactRing::Options ring;
   int64_t stall_us = 100 * 1000;  // a turn as long as this is told
 };

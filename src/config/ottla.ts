@@ -11,6 +11,12 @@ export const ottlaTable = {
     state: effective('integration: config: reactor threads'),
     doc: 'Reactor threads that serve connections and logs; 0 is one, the choice up to four cores.',
   }),
+  'ottla.reactor.spin.us': int(50, '[0,...,1000]', 'low read-only', {
+    state: effective(
+      'reactor: spin: between short waits it does not sleep, and after a long one it does',
+    ),
+    doc: 'Most microseconds that a busy reactor looks for the next request before it sleeps; 0 is at once. Never with one core.',
+  }),
   'ottla.io.backend': string('auto', '[auto, epoll, io_uring]', 'low read-only', {
     state: effective('integration: config: io backend'),
     doc: 'How sockets are served; auto is epoll. io_uring needs Linux 6.1, and to be allowed.',

@@ -35,6 +35,8 @@ export interface PlaneOptions {
   ioBackend?: 'epoll' | 'io_uring'
   /** Most files of logs that are kept open; three quarters of what the process may have, at most 32768, when 0 or left out. */
   openFilesMax?: number
+  /** How long, in µs, a busy reactor looks for the next request before it sleeps; 0, as when left out: not at all. */
+  spinUs?: number
   socketSendBytes?: number
   socketReceiveBytes?: number
   /** 'header' checks compressed batches by their header; 'full' opens them, as Kafka does. */

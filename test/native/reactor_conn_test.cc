@@ -527,6 +527,44 @@ TEST("reactor: shutdown: a plane under load can simply be destroyed") {
   }
 }
 
+// Turns that a reactor takes for so many requests and replies, one after the other.
+double turns_of(Fixture& fixture, Client& client, int requests) {
+  const double before = counter_sum(*fixture.plane, counter::kTurns);
+  for (int i = 0; i < requests; i += 1) {
+    client.send(request(kMetadata, 9, i, 10));
+    Told told;
+    CHECK(fixture.inbox.next_of(fact::kRequest, &told));
+    fixture.reply(told, answer(i));
+    CHECK(client.frame() == answer(i));
+  }
+  return counter_sum(*fixture.plane, counter::kTurns) - before;
+}
+
+TEST("reactor: spin: between short waits it does not sleep, and after a long one it does") {
+  constexpr int kRequests = 200;
+  constexpr double kTurnsPerRequest = 10;  // asleep it takes two
+  ReactorOptions options;
+  Fixture sleeping(options);
+  Client patient(sleeping.port);
+  CHECK(turns_of(sleeping, patient, kRequests) < kTurnsPerRequest * kRequests);
+
+  options.spin_us = 1000;
+  Fixture fixture(options);
+  Client client(fixture.port);
+  double turns = 0;
+  for (int i = 0; i < 100 && turns < kTurnsPerRequest * kRequests; i += 1) {
+    turns = turns_of(fixture, client, kRequests);
+  }
+  CHECK(turns >= kTurnsPerRequest * kRequests);
+  bool is_asleep = false;
+  for (int i = 0; i < 1000 && !is_asleep; i += 1) {
+    const double before = counter_sum(*fixture.plane, counter::kTurns);
+    CHECK(client.frame(10).empty());  // nothing is owed
+    is_asleep = counter_sum(*fixture.plane, counter::kTurns) - before < 5;
+  }
+  CHECK(is_asleep);
+}
+
 TEST("reactor: load: many connections on many reactors, all answers right") {
   for (const int reactors : {1, 2, 4}) {
     Fixture fixture(with_reactors(reactors));

@@ -9,6 +9,7 @@
 #include "../../native/reactor/conn_id.h"
 #include "../../native/reactor/header.h"
 #include "../../native/reactor/input.h"
+#include "../../native/reactor/spinner.h"
 #include "../../native/reactor/timers.h"
 #include "../../native/reactor/worker_pool.h"
 #include "test.h"
@@ -244,6 +245,66 @@ TEST("reactor: input: an empty pool is an answer") {
   CHECK(!second.reserve(0));
   first.rest();
   CHECK(second.reserve(0));
+}
+
+// Waits that were over after `gap_us`, each looked at every microsecond; how many were slept
+// through.
+int sleeps(Spinner& spinner, int64_t* now_us, int waits, int64_t gap_us) {
+  int slept = 0;
+  for (int wait = 0; wait < waits; wait += 1) {
+    const int64_t over_us = *now_us + gap_us;
+    while (spinner.looks_on(*now_us) && *now_us < over_us) *now_us += 1;
+    slept += *now_us < over_us ? 1 : 0;
+    *now_us = over_us;
+    spinner.found(*now_us);
+  }
+  return slept;
+}
+
+TEST("reactor: spin: some short waits, and it looks on; one in vain, and it sleeps again") {
+  Spinner spinner(50);
+  int64_t now_us = 1000;
+  CHECK_EQ(sleeps(spinner, &now_us, 100, 500), 100);
+  CHECK_EQ(sleeps(spinner, &now_us, 100, 30), Spinner::kShortWaits);
+  CHECK_EQ(sleeps(spinner, &now_us, 1, 51), 1);  // the bound, and no longer
+  CHECK_EQ(sleeps(spinner, &now_us, 100, 30), Spinner::kShortWaits);
+  CHECK_EQ(sleeps(spinner, &now_us, 3, 1000 * 1000), 3);
+  // What was slept through took longer for the wake-up: that is no reason to go on sleeping.
+  CHECK_EQ(sleeps(spinner, &now_us, Spinner::kShortWaits, 50 + Spinner::kWakeUs),
+           Spinner::kShortWaits);
+  CHECK_EQ(sleeps(spinner, &now_us, 10, 10), 0);
+}
+
+TEST("reactor: spin: short waits now and then are slept through") {
+  Spinner spinner(50);
+  int64_t now_us = 0;
+  for (int i = 0; i < 50; i += 1) {
+    CHECK_EQ(sleeps(spinner, &now_us, Spinner::kShortWaits - 1, 20), Spinner::kShortWaits - 1);
+    CHECK_EQ(sleeps(spinner, &now_us, 1, 200), 1);
+  }
+}
+
+TEST("reactor: spin: who was kept from running does not look on for a while") {
+  Spinner spinner(50);
+  int64_t now_us = 0;
+  CHECK_EQ(sleeps(spinner, &now_us, 10, 20), Spinner::kShortWaits);
+  CHECK(spinner.looks_on(now_us));
+  now_us += 3000;  // somebody else had the core meanwhile
+  CHECK(!spinner.looks_on(now_us));
+  spinner.found(now_us);
+  CHECK_EQ(sleeps(spinner, &now_us, 1000, 20), 1000);
+  now_us += Spinner::kApartUs;
+  CHECK_EQ(sleeps(spinner, &now_us, 10, 20), 0);
+  CHECK(spinner.looks_on(now_us));
+  now_us += 3000;  // or had it while there was something to be done
+  spinner.found(now_us);
+  CHECK_EQ(sleeps(spinner, &now_us, 1000, 20), 1000);
+}
+
+TEST("reactor: spin: no bound, no looking on") {
+  Spinner spinner(0);
+  int64_t now_us = 0;
+  CHECK_EQ(sleeps(spinner, &now_us, 100, 1), 100);
 }
 
 TEST("reactor: conn ids: exact in a double, reactor known, kinds apart") {
