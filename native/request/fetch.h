@@ -181,9 +181,10 @@ class Fetches {
   void settle_session(Context& context, Pending* pending, gen::ErrorCode* error, int32_t* id);
   void write_response(Context& context, Pending* pending, Response* response);
   void write_partition(Context& context, Pending* pending, size_t target, Response* response);
-  static Status copy_records(Context& context, const Read& read, uint8_t* into);
-  bool write_records(Context& context, const gen::FetchResponse::Partition& partition,
-                     int16_t version, Read* read, Response* response);
+  static Status copy_records(Context& context, Partition* source, const Read& read, uint8_t* into);
+  bool write_records(Context& context, Partition* source,
+                     const gen::FetchResponse::Partition& partition, int16_t version, Read* read,
+                     Response* response);
 
   static void timed_out(void* pending, PartitionHost& host);
   static void progress_at_owner(PartitionWork* work, PartitionHost& host);

@@ -23,9 +23,8 @@ constexpr int16_t kLeaderSince = 16;
 
 // From what was appended last, where that is this reactor's; else from the page cache. kWouldBlock:
 // it is not in memory.
-Status Fetches::copy_records(Context& context, const Read& read, uint8_t* into) {
+Status Fetches::copy_records(Context& context, Partition* source, const Read& read, uint8_t* into) {
   const ReadSlice& slice = read.result.slice;
-  Partition* source = context.partition(read.slot);
   const bool is_ours = source != nullptr && source->owner() == context.reactor();
   if (is_ours && source->log().copy_tail(slice, into)) return Status::good();
   ColdRead known{kOtherHandle};
@@ -173,7 +172,7 @@ void Fetches::write_partition(Context& context, Pending* pending, size_t target,
       is_committed_read || read.is_unknown ? static_cast<int32_t>(aborted_.size()) : -1;
   if (result.error != ErrorCode::kNone) counters.add(counter::kFetchRejected, 1);
   const size_t begin = response->memory().size();
-  if (is_readable && write_records(context, partition, version, &read, response)) {
+  if (is_readable && write_records(context, source, partition, version, &read, response)) {
     counters.add(counter::kFetchBytes, static_cast<double>(read.bytes));
     if (source != nullptr) source->count_bytes_out(read.bytes);
     return;
@@ -185,12 +184,13 @@ void Fetches::write_partition(Context& context, Pending* pending, size_t target,
   partition.aborted_transactions.count = -1;
   read.bytes = 0;
   read.result.slice = ReadSlice();
-  (void)write_records(context, partition, version, &read, response);
+  (void)write_records(context, source, partition, version, &read, response);
 }
 
 // The partition with its records. False when they cannot be read.
-bool Fetches::write_records(Context& context, const gen::FetchResponse::Partition& partition,
-                            int16_t version, Read* read, Response* response) {
+bool Fetches::write_records(Context& context, Partition* source,
+                            const gen::FetchResponse::Partition& partition, int16_t version,
+                            Read* read, Response* response) {
   std::vector<uint8_t>& out = response->memory();
   gen::VectorSink sink(out);
   partition.write_to_aborted_transactions(sink, version);
@@ -206,7 +206,7 @@ bool Fetches::write_records(Context& context, const gen::FetchResponse::Partitio
   } else if (read->bytes > 0) {
     const size_t at = out.size();
     out.resize(at + static_cast<size_t>(read->bytes));
-    const Status status = copy_records(context, *read, out.data() + at);
+    const Status status = copy_records(context, source, *read, out.data() + at);
     if (status.code == Code::kWouldBlock) {  // whoever sends it lets a helper read it
       out.resize(at);
       response->add_slice(std::move(read->result.slice));

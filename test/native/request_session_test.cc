@@ -208,7 +208,7 @@ TEST("fetch session: who waits for a watermark is not woken by a log end") {
   (void)node.at(0).fetch(plain.version, encode(plain));
   node.run();
   CHECK(fetch_answer(node.at(0), waits, 12).offsets() == Offsets{0});
-  CHECK(for_one <= 7);
+  CHECK(for_one <= 6);
 }
 
 // --- beside a consumer without a session
