@@ -23,6 +23,12 @@ export class KafkajsLoad {
     this.producer = kafkajs(address).producer({ idempotent: true, maxInFlightRequests: 1 })
   }
 
+  /** Before the first kill: kafkajs sends again what a lost connection takes, but not its request for a producer id. */
+  async connect(): Promise<void> {
+    await this.producer.connect()
+    this.isConnected = true
+  }
+
   start(): void {
     this.isStopping = false
     this.running = this.run()
@@ -41,8 +47,6 @@ export class KafkajsLoad {
 
   private async run(): Promise<void> {
     try {
-      if (!this.isConnected) await this.producer.connect()
-      this.isConnected = true
       while (!this.isStopping) {
         const messages = Array.from({ length: 10 }, (_, i) => ({
           value: textOf('kafkajs', this.next + i),

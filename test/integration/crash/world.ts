@@ -59,6 +59,7 @@ class CrashWorld implements AsyncDisposable {
     const world = new CrashWorld(broker, random)
     try {
       await world.createTopics()
+      await world.kafkajs.connect()
       return world
     } catch (problem) {
       await world[Symbol.asyncDispose]()
