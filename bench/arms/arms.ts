@@ -5,11 +5,9 @@
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DeleteTopics } from '../../src/protocol/messages/topics.ts'
-import { RawClient } from '../../test/integration/support/raw_client.ts'
 import { startApacheKafka, startBarePipe, startOttla } from './brokers.ts'
 import type { Programs } from './programs.ts'
-import { createTopic } from './topics.ts'
+import { createTopic, deleteTopic } from './topics.ts'
 
 /** Something that answers Produce and Fetch. */
 export interface Arm {
@@ -29,37 +27,28 @@ class Elsewhere implements Arm {
   readonly name: string
   readonly address: string
   readonly pid: number | undefined
-  private readonly client: RawClient
 
-  private constructor(name: string, pid: number | undefined, client: RawClient) {
-    this.name = name
-    this.address = name
-    this.pid = pid
-    this.client = client
-  }
-
-  static async connect(words: string): Promise<Elsewhere> {
+  constructor(words: string) {
     const [address, pid] = words.split('@')
-    const client = await RawClient.open(address!)
-    return new Elsewhere(address!, pid === undefined ? undefined : Number(pid), client)
+    this.name = address!
+    this.address = address!
+    this.pid = pid === undefined ? undefined : Number(pid)
   }
 
-  async createTopic(name: string, numPartitions: number): Promise<void> {
-    await createTopic(this.client, name, numPartitions)
+  async createTopic(name: string, partitions: number): Promise<void> {
+    await createTopic(this.address, name, partitions)
   }
 
   async deleteTopic(name: string): Promise<void> {
-    await this.client.ask(DeleteTopics, 4, { topicNames: [name], timeoutMs: 30_000 })
+    await deleteTopic(this.address, name)
   }
 
-  async stop(): Promise<void> {
-    this.client.close()
-  }
+  async stop(): Promise<void> {}
 }
 
-/** Starts it, or connects to it; `directory` is its own. */
+/** Starts it, or names it; `directory` is its own. */
 export async function startArm(name: string, directory: string, programs: Programs): Promise<Arm> {
-  if (name.includes(':')) return await Elsewhere.connect(name)
+  if (name.includes(':')) return new Elsewhere(name)
   const data = join(directory, name)
   const [, spinUs] = /^ottla-spin-(\d+)$/.exec(name) ?? []
   if (spinUs !== undefined) {

@@ -5,11 +5,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { DeleteTopics } from '../../src/protocol/messages/topics.ts'
 import { freePorts, Server } from '../../test/integration/support/commands.ts'
-import { RawClient } from '../../test/integration/support/raw_client.ts'
 import { formatKafka, installKafka, writeProperties } from '../../test/oracle/kafka/kafka.ts'
-import { createTopic } from './topics.ts'
+import { createTopic, deleteTopic } from './topics.ts'
 
 export const BARE_PIPE = 'bare pipe'
 
@@ -22,48 +20,26 @@ export class RunningBroker {
   readonly address: string
   readonly pid: number
   private readonly server: Server
-  private readonly client: RawClient
   /** The bare pipe makes topics when they are named, with as many partitions as the name says. */
   private readonly makesTopics: boolean
   /** Where its partitions are; the pipe's have no names. */
   private readonly logs: string | undefined
 
-  private constructor(
-    name: string,
-    address: string,
-    server: Server,
-    client: RawClient,
-    logs?: string,
-  ) {
+  constructor(name: string, port: number, server: Server, logs?: string) {
     this.logs = logs
     this.makesTopics = name.startsWith(BARE_PIPE)
     this.name = name
-    this.address = address
+    this.address = `127.0.0.1:${port}`
     this.server = server
-    this.client = client
     this.pid = server.child.pid!
   }
 
-  static async connect(
-    name: string,
-    port: number,
-    server: Server,
-    logs?: string,
-  ): Promise<RunningBroker> {
-    const address = `127.0.0.1:${port}`
-    return new RunningBroker(name, address, server, await RawClient.open(address), logs)
-  }
-
-  async createTopic(name: string, numPartitions: number): Promise<void> {
-    if (!this.makesTopics) await createTopic(this.client, name, numPartitions)
+  async createTopic(name: string, partitions: number): Promise<void> {
+    if (!this.makesTopics) await createTopic(this.address, name, partitions)
   }
 
   async deleteTopic(name: string): Promise<void> {
-    if (this.makesTopics) {
-      await this.client.ask(DeleteTopics, 1, { topicNames: [name], timeoutMs: 30_000 })
-      return
-    }
-    await this.client.ask(DeleteTopics, 6, { topics: [{ name }], timeoutMs: 30_000 })
+    await deleteTopic(this.address, name)
     await this.filesGone(name)
   }
 
@@ -81,7 +57,6 @@ export class RunningBroker {
   }
 
   async stop(): Promise<void> {
-    this.client.close()
     await this.server.end('SIGTERM', 60_000)
   }
 }
@@ -127,7 +102,7 @@ export async function startOttla(
   const port = await freePorts()
   const server = new Server(process.execPath, ottlaCommand(root, directory, port, settings))
   await server.hears(/listens on/, 10_000)
-  return await RunningBroker.connect(name, port, server, directory)
+  return new RunningBroker(name, port, server, directory)
 }
 
 /** Apache Kafka 4.3.1 with the flags of its own start script and a heap of 1 GiB. */
@@ -148,7 +123,7 @@ export async function startApacheKafka(directory: string): Promise<RunningBroker
   ]
   const server = new Server('java', [...flags, '-cp', libs, 'kafka.Kafka', file])
   await server.hears(/Kafka Server started/, 120_000)
-  return await RunningBroker.connect('kafka', port, server, join(directory, 'data'))
+  return new RunningBroker('kafka', port, server, join(directory, 'data'))
 }
 
 /** The bare pipe with a folding checksum, space allocated ahead, and `congestion` when it is given. */
@@ -162,5 +137,5 @@ export async function startBarePipe(
   const server = new Server(program, ['--directory', directory, ...more])
   const [, port] = await server.hears(/listens on 127\.0\.0\.1:(\d+)/, 10_000)
   const name = congestion === undefined ? BARE_PIPE : `${BARE_PIPE}, ${congestion}`
-  return await RunningBroker.connect(name, Number(port), server)
+  return new RunningBroker(name, Number(port), server)
 }
