@@ -180,6 +180,13 @@ export function coldRead(written: LoadOptions, count: number): LoadOptions {
   }
 }
 
+/** What went through: where it is read as well, no more than every group read while it was written. */
+function rateOf({ ackedPerSecond, consumedPerSecond, asked }: LoadResult, isCold: boolean): number {
+  if (isCold) return consumedPerSecond
+  if (asked.groups === 0) return ackedPerSecond
+  return Math.min(ackedPerSecond, consumedPerSecond / asked.groups)
+}
+
 /** From what the generator saw and what the process cost; messages are those written or, in a cold read, read. */
 export function figuresOf(
   result: LoadResult,
@@ -191,7 +198,6 @@ export function figuresOf(
   const messages = isCold ? result.consumed : result.acked
   const gigabytes = (messages * result.asked.messageBytes) / 1e9
   const { ackUs, endToEndUs } = result
-  const rate = isCold ? result.consumedPerSecond : result.ackedPerSecond
   const cost = before === undefined || after === undefined ? {} : costOf(before, after)
   function costOf(from: Usage, to: Usage): Partial<Figures> {
     const cpu = to.cpuSeconds - from.cpuSeconds
@@ -205,7 +211,7 @@ export function figuresOf(
     }
   }
   return {
-    messagesPerSecond: rate,
+    messagesPerSecond: rateOf(result, isCold),
     ...cost,
     ...(calls === undefined ? {} : { callsPerMessage: calls / messages }),
     ...(ackUs.count === 0 ? {} : { ackP50: ackUs.p50, ackP99: ackUs.p99 }),

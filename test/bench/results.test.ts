@@ -75,7 +75,7 @@ describe('results', () => {
     const before = { cpuSeconds: 1, contextSwitches: 0, residentMib: 10 }
     const after = { cpuSeconds: 3, contextSwitches: 1000, residentMib: 12 }
     expect(figuresOf(result, false, before, after, 4_000_000)).toMatchObject({
-      messagesPerSecond: 1000,
+      messagesPerSecond: 900,
       cpuSecondsPerGb: 2,
       cpuUsPerMessage: 2,
       residentMib: 12,
@@ -89,6 +89,14 @@ describe('results', () => {
       cpuSecondsPerGb: 4,
     })
     expect(figuresOf(result, true)).not.toHaveProperty('cpuSecondsPerGb')
+  })
+
+  it('what goes through is no more than every group reads meanwhile', () => {
+    const read = (groups: number, consumedPerSecond: number) =>
+      figuresOf({ ...result, consumedPerSecond, asked: { ...result.asked, groups } }, false)
+    expect(read(0, 0).messagesPerSecond).toBe(1000)
+    expect(read(2, 1800).messagesPerSecond).toBe(900)
+    expect(read(2, 2100).messagesPerSecond).toBe(1000)
   })
 
   it('a cold read costs what it costs per byte of the messages that were written', () => {
