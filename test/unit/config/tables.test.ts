@@ -17,6 +17,7 @@ import type { Row, Table } from '../../../src/config/rows.ts'
 import { isSensitive } from '../../../src/config/rows.ts'
 import { readValue } from '../../../src/config/text/values.ts'
 import { topicTable } from '../../../src/config/topic.ts'
+import { withOurDefault } from './our_defaults.ts'
 
 const tables: Readonly<Record<string, Table>> = {
   broker: brokerTable,
@@ -38,12 +39,6 @@ const judge = readFileSync(new URL('../../../../shared/kafka/configs.tsv', impor
 const FORMS: Readonly<Record<string, string>> = {
   '{id}@{host}:{port},...': 'non-empty list',
   '{host}:{port},...': 'non-empty list',
-}
-
-/** Defaults that differ on purpose, by scope and key: docs/divergences.md says why. */
-const OUR_DEFAULTS: Readonly<Record<string, string>> = {
-  'broker socket.send.buffer.bytes': '-1',
-  'broker socket.receive.buffer.bytes': '-1',
 }
 
 function fallbackAsKafkaPrints(row: Row): string {
@@ -84,11 +79,13 @@ describe('config: tables', () => {
         isSensitive(row) ? 'sensitive' : '',
       ]
     })
-    const expected = judge.map(([scope, key, type, fallback, ...rest]) => {
-      const ours = OUR_DEFAULTS[`${scope} ${key}`]
-      expect(ours).not.toBe(fallback)
-      return [scope, key, type, ours ?? fallback, ...rest.slice(0, 5)]
-    })
+    const expected = judge.map(([scope, key, ...said]) => [
+      scope,
+      key,
+      ...said
+        .slice(0, 7)
+        .map((field) => (scope === 'broker' ? withOurDefault(key!, field) : field)),
+    ])
     expect(rows).toEqual(expected)
   })
 
