@@ -82,6 +82,11 @@ export const EXPLAINED: Explanation[] = [
     path: /leader\.replication\.throttled\.rate\]\.documentation/,
   },
   {
+    why: "divergences: the system sizes sockets' buffers",
+    api: 'DescribeConfigs',
+    path: /\[socket\.(send|receive)\.buffer\.bytes\]\.(value|synonyms)/,
+  },
+  {
     why: 'Kafka cannot append to the lists of client metrics',
     label: /metrics( of none)?: append|in the end: metrics/,
     path: /responses\[16|configs\[metrics\]/,
