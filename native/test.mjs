@@ -36,6 +36,7 @@ const run = (command, options) => {
 for (const kind of chosen) {
   const folder = join('build', `native-${kind}`)
   console.error(`native: ${kind}`)
+  if (kind === 'plain') run(process.execPath, [join('native', 'build.mjs')])
   const options =
     kind === 'plain'
       ? [

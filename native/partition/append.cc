@@ -318,9 +318,9 @@ void Partition::on_written(Status status, PartitionHost& host) {
   const auto shown_before = shown();
   maybe_increment_high_watermark();
   update_last_stable_offset();
+  changed(host, shown() == shown_before ? Wakes::kFollowers : Wakes::kAll);
   settle(&written, host);
   complete_waiting(host);
-  changed(host, shown() == shown_before ? Wakes::kFollowers : Wakes::kAll);
   if (is_retired_ && !is_busy()) put_away(host);
   settle_flushes(host);
   if (!staged_ops_.empty() || !staged_batches_.empty()) host.touch(this);

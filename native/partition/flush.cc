@@ -88,9 +88,9 @@ void Partition::answer_synced(PartitionHost& host) {
   if (!done.empty()) {
     (void)maybe_increment_high_watermark();
     update_last_stable_offset();
+    changed(host, Wakes::kAll);
     settle(&done, host);
     complete_waiting(host);
-    changed(host, Wakes::kAll);
   }
   while (FlushOp* op = flushes_.front()) {
     if (std::min(op->up_to, next_offset_) > synced || !is_directory_synced_) return;

@@ -128,12 +128,12 @@ void Partition::set_isr(const int32_t* isr, int isr_count) {
 // After the set of replicas or a limit changed.
 void Partition::settle_watermark(PartitionHost& host) {
   maybe_increment_high_watermark();
+  changed(host, Wakes::kAll);
   complete_waiting(host);
   // Too few are left to ever confirm what waits: say so now instead of at its deadline.
   if (is_leader() && is_under_min_isr()) {
     fail_all(&waiting_, ErrorCode::kNotEnoughReplicasAfterAppend, host);
   }
-  changed(host, Wakes::kAll);
 }
 
 void Partition::configure(PartitionHost& host, const PartitionConfig& config) {
@@ -173,8 +173,8 @@ bool Partition::set_high_watermark(PartitionHost& host, int32_t leader_epoch,
     return false;
   }
   if (!raise_high_watermark(std::min(high_watermark, log_->log_end_offset()))) return true;
-  complete_waiting(host);
   changed(host, Wakes::kAll);
+  complete_waiting(host);
   return true;
 }
 
@@ -209,8 +209,8 @@ ErrorCode Partition::follower_fetched(const FetchQuery& query, bool counts, Part
     host.fact(caught_up);
   }
   if (maybe_increment_high_watermark()) {
-    complete_waiting(host);
     changed(host, Wakes::kAll);
+    complete_waiting(host);
   }
   return ErrorCode::kNone;
 }
@@ -327,7 +327,8 @@ void Partition::wake_readers(PartitionHost& host, Wakes wakes) {
   }
 }
 
-// Something readers or TypeScript see has changed.
+// Something readers or TypeScript see has changed. Called before whoever caused it is answered: its
+// next fetch may be on another reactor, and must find it.
 void Partition::changed(PartitionHost& host, Wakes wakes) {
   if (wakes != Wakes::kNobody) wake_readers(host, wakes);
   const int64_t high_watermark = high_watermark_.load(std::memory_order_relaxed);

@@ -395,6 +395,23 @@ TEST("fetch: who waits on another reactor's partition is woken across, also past
   }
 }
 
+TEST("fetch: whoever waits on another reactor is woken before the producer hears of it") {
+  Node node(2);
+  node.simple_topic(1, "t");  // reactor 1's
+  for (const int16_t acks : {-1, 1}) {
+    const int64_t end = node.partition(1).log_end_offset();
+    const uint32_t waits = node.at(0).fetch(12, encode(patient({{"t", 0, end}}, 60'000)));
+    node.run();
+    node.at(1).crossed.clear();
+    const uint32_t sent = node.at(0).produce(
+        9, encode(ProduceBody{9, acks, 1000, {{"t", 0, batch_of(node, 1)}}, ""}));
+    node.run();
+    CHECK_EQ(produce_answer(node.at(0), sent, 9).offset(), end);
+    CHECK(fetch_answer(node.at(0), waits, 12).offsets() == Offsets{end});
+    CHECK_EQ(node.at(1).crossed.substr(0, 2), std::string("sm"));
+  }
+}
+
 TEST("fetch: an old segment is answered at once, without waiting for more") {
   Node node;
   node.simple_topic(0, "t", [](PartitionOptions* o) { o->config.log.segment_bytes_max = 300; });

@@ -100,7 +100,8 @@ class FakeReactor final : public Context {
   std::map<uint32_t, DisconnectReason> closed;
   std::vector<Fact> facts;
   int mailbox_room = INT32_MAX;
-  int64_t looks = 0;  // at partitions, of whatever reactor
+  std::string crossed;  // what left for other reactors, in order: 'm' is mail, 's' a signal
+  int64_t looks = 0;    // at partitions, of whatever reactor
   bool disk_is_stuck = false;
   bool holds_lent = false;                              // the helper is busy elsewhere
   bool holds_doomed = false;                            // files stay until unlink_doomed()
@@ -269,10 +270,12 @@ inline bool FakeReactor::post(int reactor, PartitionWork* work) {
   FakeReactor& to = node_->at(reactor);
   if (static_cast<int>(to.mail_.size()) >= to.mailbox_room) return false;
   to.mail_.push_back(work);
+  crossed += 'm';
   return true;
 }
 inline void FakeReactor::signal(int reactor, int32_t slot) {
   node_->at(reactor).signals_.add(static_cast<size_t>(slot));
+  crossed += 's';
 }
 inline Partition* FakeReactor::partition(int32_t slot) {
   looks += 1;
