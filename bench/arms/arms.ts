@@ -1,6 +1,6 @@
 // The arms of a comparison by name: `ottla`, `ottla-full` (every record is checked on produce), `ottla-uring` (sockets by
-// io_uring), `ottla-spin-N` (a reactor looks on for N µs at most, before it sleeps), `ottla-buffers-N` (a socket has N
-// bytes each way), `kafka`, `pipe`, or HOST:PORT of any broker that runs already. Tansu, Redpanda and others are measured
+// io_uring), `ottla-spin-N` (a reactor looks on for N µs at most, before it sleeps), `ottla-send-N`, `ottla-receive-N` (a
+// socket's buffer has N bytes, -1 as the system likes), `kafka`, `pipe`, or HOST:PORT of any broker that runs already. Tansu, Redpanda and others are measured
 // by their address; what such a broker costs is not seen, unless `@PID` follows and it is here.
 
 import { join } from 'node:path'
@@ -54,12 +54,13 @@ export async function startArm(name: string, directory: string, programs: Progra
   if (spinUs !== undefined) {
     return await startOttla(ROOT, data, name, { 'ottla.reactor.spin.us': spinUs })
   }
-  const [, buffers] = /^ottla-buffers-(\d+)$/.exec(name) ?? []
-  if (buffers !== undefined) {
-    return await startOttla(ROOT, data, name, {
-      'socket.send.buffer.bytes': buffers,
-      'socket.receive.buffer.bytes': buffers,
-    })
+  const [, sendBytes] = /^ottla-send-(-1|\d+)$/.exec(name) ?? []
+  if (sendBytes !== undefined) {
+    return await startOttla(ROOT, data, name, { 'socket.send.buffer.bytes': sendBytes })
+  }
+  const [, receiveBytes] = /^ottla-receive-(-1|\d+)$/.exec(name) ?? []
+  if (receiveBytes !== undefined) {
+    return await startOttla(ROOT, data, name, { 'socket.receive.buffer.bytes': receiveBytes })
   }
   switch (name) {
     case 'ottla':
@@ -76,7 +77,7 @@ export async function startArm(name: string, directory: string, programs: Progra
       return await startBarePipe(programs.barePipe, data, 'cubic')
     default:
       throw new Error(
-        `no arm "${name}": ottla, ottla-full, ottla-uring, ottla-spin-N, ottla-buffers-N, kafka, pipe, pipe-cubic or HOST:PORT[@PID]`,
+        `no arm "${name}": ottla, ottla-full, ottla-uring, ottla-spin-N, ottla-send-N, ottla-receive-N, kafka, pipe, pipe-cubic or HOST:PORT[@PID]`,
       )
   }
 }
