@@ -1,7 +1,8 @@
 // The arms of a comparison by name: `ottla`, `ottla-full` (every record is checked on produce), `ottla-uring` (sockets by
 // io_uring), `ottla-spin-N` (a reactor looks on for N µs at most, before it sleeps), `ottla-send-N`, `ottla-receive-N` (a
-// socket's buffer has N bytes, -1 as the system likes), `kafka`, `pipe`, or HOST:PORT of any broker that runs already. Tansu, Redpanda and others are measured
-// by their address; what such a broker costs is not seen, unless `@PID` follows and it is here.
+// socket's buffer has N bytes, -1 as the system likes), `kafka`, `pipe`, or HOST:PORT of any broker that runs already.
+// Tansu, Redpanda and others are measured by their address; what such a broker costs is not seen, unless `@PID` follows
+// and it is here.
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -82,7 +82,7 @@ export const EXPLAINED: Explanation[] = [
     path: /leader\.replication\.throttled\.rate\]\.documentation/,
   },
   {
-    why: "divergences: the system sizes sockets' buffers",
+    why: 'divergences: larger buffers of sockets',
     api: 'DescribeConfigs',
     path: /\[socket\.(send|receive)\.buffer\.bytes\]\.(value|synonyms)/,
   },
