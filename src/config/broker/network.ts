@@ -45,7 +45,7 @@ export const networkRows = {
     doc: 'Listeners that may open before the authorizer has loaded.',
   }),
   // Both are 102400 in Kafka: see decisions/0018.
-  'socket.send.buffer.bytes': int(409_600, '', 'high read-only', {
+  'socket.send.buffer.bytes': int(204_800, '', 'high read-only', {
     state: effective('io: kernel: sockets: congestion control and buffers are as asked'),
     doc: 'Send buffer of each accepted socket in bytes; -1 leaves it to the system, which fits it to the connection: better over long links.',
   }),

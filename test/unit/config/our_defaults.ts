@@ -6,7 +6,7 @@ interface Differing {
 }
 
 const OUR_DEFAULTS: Readonly<Record<string, Differing>> = {
-  'socket.send.buffer.bytes': { kafka: '102400', ours: '409600' },
+  'socket.send.buffer.bytes': { kafka: '102400', ours: '204800' },
   'socket.receive.buffer.bytes': { kafka: '102400', ours: '-1' },
 }
 
