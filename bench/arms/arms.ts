@@ -23,6 +23,13 @@ export interface Arm {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
+/** Ottla with one setting, whose value the arm's name ends with. */
+const WITH_A_SETTING: readonly (readonly [RegExp, string])[] = [
+  [/^ottla-spin-(\d+)$/, 'ottla.reactor.spin.us'],
+  [/^ottla-send-(-1|\d+)$/, 'socket.send.buffer.bytes'],
+  [/^ottla-receive-(-1|\d+)$/, 'socket.receive.buffer.bytes'],
+]
+
 /** A broker that somebody else started. */
 class Elsewhere implements Arm {
   readonly name: string
@@ -51,17 +58,9 @@ class Elsewhere implements Arm {
 export async function startArm(name: string, directory: string, programs: Programs): Promise<Arm> {
   if (name.includes(':')) return new Elsewhere(name)
   const data = join(directory, name)
-  const [, spinUs] = /^ottla-spin-(\d+)$/.exec(name) ?? []
-  if (spinUs !== undefined) {
-    return await startOttla(ROOT, data, name, { 'ottla.reactor.spin.us': spinUs })
-  }
-  const [, sendBytes] = /^ottla-send-(-1|\d+)$/.exec(name) ?? []
-  if (sendBytes !== undefined) {
-    return await startOttla(ROOT, data, name, { 'socket.send.buffer.bytes': sendBytes })
-  }
-  const [, receiveBytes] = /^ottla-receive-(-1|\d+)$/.exec(name) ?? []
-  if (receiveBytes !== undefined) {
-    return await startOttla(ROOT, data, name, { 'socket.receive.buffer.bytes': receiveBytes })
+  for (const [pattern, key] of WITH_A_SETTING) {
+    const value = pattern.exec(name)?.[1]
+    if (value !== undefined) return await startOttla(ROOT, data, name, { [key]: value })
   }
   switch (name) {
     case 'ottla':
