@@ -64,11 +64,16 @@ class FetchPurgatory {
     wait->next = wait->previous = nullptr;
   }
 
-  // Marks everything that waits for the slot; the turn's end looks at it.
+  // Marks everything that waits for the slot; the turn's end looks at it. A session without a
+  // request does not wait on: its next one reads what is marked, and adds it again. So a consumer
+  // that went away costs one wake, however long its session is kept, and whoever has the slot then.
   void wake(int32_t slot) {
     if (static_cast<size_t>(slot) >= heads_.size()) return;
-    for (FetchWait* wait = heads_[static_cast<size_t>(slot)]; wait != nullptr; wait = wait->next) {
+    for (FetchWait* wait = heads_[static_cast<size_t>(slot)]; wait != nullptr;) {
+      FetchWait* next = wait->next;
       wake(wait);
+      if (wait->waiter->request == nullptr) remove(wait);
+      wait = next;
     }
   }
   void wake(FetchWait* wait) {

@@ -184,6 +184,39 @@ TEST(
   CHECK_EQ(node.at(0).counter(counter::kFetchWaiting), 0.0);
 }
 
+TEST("fetch session: without a request it is woken once, and does not wait on") {
+  constexpr int32_t kSlot = 3;
+  FetchPurgatory purgatory;
+  FetchWaiter gone[2];
+  FetchWaiter asking;
+  asking.request = &asking;
+  FetchWait waits[3];
+  purgatory.add(&waits[0], &gone[0], kSlot);
+  purgatory.add(&waits[1], &asking, kSlot);
+  purgatory.add(&waits[2], &gone[1], kSlot);
+  purgatory.wake(kSlot);
+  for (const FetchWait& wait : waits) CHECK(wait.is_woken);
+  CHECK_EQ(waits[0].slot, -1);
+  CHECK_EQ(waits[1].slot, kSlot);
+  CHECK_EQ(waits[2].slot, -1);
+  CHECK(purgatory.pop_woken() == &asking);
+  CHECK(purgatory.pop_woken() == nullptr);
+
+  // What is left there is woken again, and what comes back.
+  CHECK(asking.woken.pop_front() == &waits[1]);
+  waits[1].is_woken = false;
+  CHECK(gone[0].woken.pop_front() == &waits[0]);
+  waits[0].is_woken = false;
+  purgatory.add(&waits[0], &gone[0], kSlot);
+  purgatory.wake(kSlot);
+  CHECK(waits[0].is_woken && waits[1].is_woken);
+  CHECK(purgatory.pop_woken() == &asking);
+  purgatory.remove(&waits[1]);
+  for (FetchWaiter* waiter : {&asking, &gone[0], &gone[1]}) {
+    CHECK(waiter->woken.pop_front() != nullptr);
+  }
+}
+
 TEST("fetch session: who waits for a watermark is not woken by a log end") {
   Node node;
   REQUIRE(node.open(0, "t", 0).ok());
