@@ -17,6 +17,9 @@ const KNEE_ATTEMPTS = 3
  */
 const KEPT_SHARE = 0.98
 const P99_US_MAX = 100_000
+/** Parts of a closed loop, tried in this order. */
+const KNEE_SHARES = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]
+const LEAST_SHARE = 0.1
 /** Its number of round says that a slice belongs to none. */
 const NO_ROUND = -1
 
@@ -110,8 +113,8 @@ export class Rounds {
   }
 
   /**
-   * The highest rate of single records that all of `arms` sustain: shares of the slowest's closed loop, by tenths. One that an
-   * arm fails is tried again, since a pause of some milliseconds is no knee.
+   * The highest rate of single records that all of `arms` sustain, by tenths of the slowest's closed loop; a tenth where they
+   * sustain none. From above, since an unlucky slice at a lower rate is no knee, and a virtual machine for Java learns meanwhile.
    */
   async knee(arms: readonly Arm[]): Promise<number> {
     const run = async (arm: Arm, one: Workload) =>
@@ -132,13 +135,11 @@ export class Rounds {
       }
       return false
     }
-    let sustained = slowest * 0.1
-    for (let share = 0.2; share < 1; share += 0.1) {
-      for (const arm of arms) {
-        if (!(await sustains(arm, share))) return sustained
-      }
-      sustained = slowest * share
+    const allSustain = async (share: number) => {
+      for (const arm of arms) if (!(await sustains(arm, share))) return false
+      return true
     }
-    return sustained
+    for (const share of KNEE_SHARES) if (await allSustain(share)) return slowest * share
+    return slowest * LEAST_SHARE
   }
 }
