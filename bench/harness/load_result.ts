@@ -91,10 +91,15 @@ export function failedGates({ gates }: Pick<LoadResult, 'gates'>): string[] {
     .map(([name, { value }]) => `${name} ${value}`)
 }
 
+const nameOf = (gate: string): string => gate.split(' ')[0]!
+
+/** Others had the machine meanwhile. */
+export const isSteal = (gate: string): boolean => nameOf(gate) === 'steal'
+
 /** Gates that tell of the machine's time, not of records. */
 const MACHINE_GATES = ['steal', 'sendLag', 'generatorIdle']
 
 /** Void, if at all, only because the machine was busy: what was sent was answered and read back all the same. */
 export function isComplete(why: readonly string[]): boolean {
-  return why.every((gate) => MACHINE_GATES.includes(gate.split(' ')[0]!))
+  return why.every((gate) => MACHINE_GATES.includes(nameOf(gate)))
 }

@@ -4,6 +4,7 @@
 import { type Arm, startArm } from '../arms/arms.ts'
 import { BARE_PIPE } from '../arms/brokers.ts'
 import type { Programs } from '../arms/programs.ts'
+import { isSteal } from './load_result.ts'
 import { runSlice, type Slice, type SliceTime } from './slice.ts'
 import type { Store } from './store.ts'
 import { atShare, type Workload, workload } from './workloads.ts'
@@ -24,8 +25,6 @@ const KNEE_SHARES = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]
 const LEAST_SHARE = 0.1
 /** Its number of round says that a slice belongs to none. */
 const NO_ROUND = -1
-
-const wasStolen = (gate: string) => gate.startsWith('steal')
 
 /** One line per slice, so that hours have a measure. */
 export class Progress {
@@ -129,7 +128,7 @@ export class Rounds {
       for (let attempt = 0; attempt < KNEE_ATTEMPTS; attempt++) {
         const { figures, void: failed } = await run(arm, workload('unbatched 1 KiB'))
         peak = Math.max(peak, figures.messagesPerSecond)
-        if (!failed.some(wasStolen)) break
+        if (!failed.some(isSteal)) break
       }
       peaks.push(peak)
     }
@@ -140,10 +139,8 @@ export class Rounds {
         const { result, void: failed } = await run(arm, atShare(slowest, share))
         const kept = result.ackedPerSecond / (slowest * share)
         const isQuick = result.endToEndUs.p99 <= P99_US_MAX
-        const isStolen = failed.some(wasStolen)
-        const counts = failed.every(wasStolen)
-        if (kept >= KEPT_SHARE && isQuick && counts) return true
-        if (isStolen && stolen < KNEE_STOLEN_ATTEMPTS) stolen++
+        if (kept >= KEPT_SHARE && isQuick && failed.every(isSteal)) return true
+        if (failed.some(isSteal) && stolen < KNEE_STOLEN_ATTEMPTS) stolen++
       }
       return false
     }
